@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { MAX_ID_LENGTH, shortName } from './ids.ts'
+
+/** The words of DCAT 3 and DataCite 4.5 that a publisher gives; `metadata/` maps them to both. */
+export const column = z.object({
+  name: z.string().min(1).max(256),
+  /** DuckDB's logical type name, e.g. `DOUBLE`, `VARCHAR`, `BIGINT`, `TIMESTAMP`. */
+  type: z.string().max(128),
+  unit: z.string().max(64).optional(),
+  /** IVOA Unified Content Descriptor, where the source gives it or position detection found it (e.g. `pos.eq.ra;meta.main`). */
+  ucd: z.string().max(128).optional(),
+  description: z.string().max(1000).optional(),
+})
+export type Column = z.infer<typeof column>
+
+/** How the text files of a table are read: pinned when published, so that every reader sees the same columns. */
+export const dialect = z.object({
+  delimiter: z.string().min(1).max(4),
+  quote: z.string().max(1),
+  header: z.boolean(),
+  skip: z.number().int().nonnegative(),
+  compression: z.enum(['none', 'gzip']),
+})
+export type Dialect = z.infer<typeof dialect>
+
+export const datasetFormat = z.enum(['csv', 'parquet', 'jsonl', 'fits', 'files'])
+export type DatasetFormat = z.infer<typeof datasetFormat>
+
+export const coverage = z.object({
+  spatial: z
+    .object({
+      frame: z.literal('ICRS'),
+      /** IVOA MOC 2.0 ASCII serialisation, e.g. `3/12-15 40 4/720`. */
+      moc: z.string().max(4096),
+      /** Degrees. `raMin` > `raMax` means that the box crosses RA 0. */
+      box: z.object({ raMin: z.number(), raMax: z.number(), decMin: z.number(), decMax: z.number() }),
+    })
+    .optional(),
+  /** ISO 8601, UTC. */
+  temporal: z.object({ start: z.string().max(40), end: z.string().max(40) }).optional(),
+})
+export type Coverage = z.infer<typeof coverage>
+
+export const positionColumns = z.object({ ra: z.string(), dec: z.string(), encoding: z.enum(['degrees', 'hours', 'sexagesimal']) })
+
+export const creator = z.object({
+  name: z.string().min(1).max(256),
+  orcid: z.string().regex(/^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$/).optional(),
+  affiliation: z.string().max(256).optional(),
+})
+
+/** Body of a record of kind `dataset`; its `id` is the record's id. Unknown fields of newer versions are kept in the bytes and ignored here. */
+export const datasetBody = z.object({
+  name: shortName,
+  title: z.string().min(1).max(500),
+  description: z.string().max(10_000).optional(),
+  keywords: z.array(z.string().min(1).max(100)).max(100),
+  /** SPDX id or URL. */
+  licence: z.string().max(500).optional(),
+  creators: z.array(creator).max(200),
+  /** ISO 8601 instants. */
+  created: z.string().max(40),
+  modified: z.string().max(40),
+  /** SHA-256 of the manifest's root, hex: names this immutable state. */
+  version: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Bytes, all files together. */
+  size: z.number().int().nonnegative(),
+  files: z.number().int().positive(),
+  format: datasetFormat,
+  rows: z.number().int().nonnegative().optional(),
+  columns: z.array(column).max(2000).optional(),
+  dialect: dialect.optional(),
+  position: positionColumns.optional(),
+  /** Name of the column that holds the observation time, if one was found. */
+  timeColumn: z.string().optional(),
+  coverage: coverage.optional(),
+  /** For FITS: a summary of the headers, `EXTNAME`-like words to values. */
+  headers: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))).max(50).optional(),
+  /** Other normalised ids that the publisher says mean this dataset. */
+  aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20),
+})
+export type DatasetBody = z.infer<typeof datasetBody>
+
+export const replicaState = z.enum(['requested', 'transferring', 'verifying', 'available', 'partial', 'stale', 'failed'])
+export type ReplicaState = z.infer<typeof replicaState>
+
+/** Body of a record of kind `replica`: "this island holds that version of that publisher's dataset". */
+export const replicaBody = z.object({
+  dataset: z.string().max(MAX_ID_LENGTH),
+  /** Island id of the claim `(dataset, publisher)` that the replica is of. */
+  publisher: z.string(),
+  version: z.string().regex(/^[0-9a-f]{64}$/),
+  state: replicaState,
+  bytes: z.number().int().nonnegative(),
+})
+export type ReplicaBody = z.infer<typeof replicaBody>
+
+/** The record id of the replica that an island holds of `(dataset, publisher)`. */
+export function replicaRecordId(publisher: string, dataset: string): string {
+  return `${publisher}/${dataset}`
+}
