@@ -1,0 +1,187 @@
+/** What an island shows to people and programs: assembled answers, never signed and never stored. */
+import type { DatasetBody, ReplicaBody } from './dataset.ts'
+import type { Card, Liveness, Load } from './island.ts'
+import type { PlacementEntry, TableResult, TaskState } from './task.ts'
+
+export interface Finding {
+  /** Stable word, e.g. `NO_PEERS`, `NOT_REACHABLE`, `CLOCK_SKEW`, `ENGINE_DOWN`, `NO_SANDBOX`, `DISK_NEARLY_FULL`, `FORKED`, `RECOVERING`. */
+  code: string
+  severity: 'ok' | 'warning' | 'error'
+  /** What is wrong, in words. */
+  message: string
+  /** What to do about it. */
+  remedy: string
+}
+
+export interface IslandStatus {
+  id: string
+  name: string
+  peerId: string
+  archipelago: { id: string; name: string }
+  software: string
+  startedAt: string
+  /** Multiaddrs it listens on and those it announces. */
+  listening: string[]
+  announced: string[]
+  reachable: boolean | 'unknown'
+  web: string
+  peers: { connected: number; relayed: number; members: number }
+  catalog: { records: number; origins: number; datasets: number; epoch: number; seq: number; quarantined: string[] }
+  engines: { kind: string; state: 'ready' | 'down'; sandbox: boolean; languages: string[]; version: string }[]
+  disk: { freeBytes: number; totalBytes: number }
+  memoryBytes: number
+  roles: { admin: boolean; mayInvite: boolean }
+  findings: Finding[]
+}
+
+export interface IslandView {
+  id: string
+  /** Missing while only the membership of the island is known. */
+  card: Card | undefined
+  name: string
+  self: boolean
+  liveness: Liveness
+  connected: 'direct' | 'relayed' | 'no'
+  /** Milliseconds, last ping; undefined when not connected. */
+  rttMs: number | undefined
+  load: Load | undefined
+  /** ISO instant of the last heartbeat. */
+  lastSeen: string | undefined
+  datasets: number
+  member: { since: string; invitedBy: string | undefined; mayInvite: boolean }
+  quarantined: boolean
+}
+
+export interface DatasetFilter {
+  /** Free text over title, description, keywords, creators, column names, id. */
+  text?: string
+  keyword?: string[]
+  /** Island id or name of publisher or holder. */
+  island?: string
+  format?: string
+  minSize?: number
+  maxSize?: number
+  /** Degrees, ICRS: datasets whose coverage meets the cone. */
+  cone?: { ra: number; dec: number; radius: number }
+  limit?: number
+  /** Opaque; from `next` of the page before. */
+  cursor?: string
+}
+
+export interface Holder {
+  island: string
+  name: string
+  state: ReplicaBody['state']
+  version: string
+}
+
+export interface DatasetView {
+  id: string
+  /** Island id and name of who publishes this claim. */
+  publisher: { id: string; name: string }
+  body: DatasetBody
+  holders: Holder[]
+  /** ISO instant of the record. */
+  recordedAt: string
+}
+
+export interface DatasetPage {
+  items: DatasetView[]
+  total: number
+  next?: string
+}
+
+export interface PublishRequest {
+  /** Absolute path of a file or folder on the island's machine. */
+  path: string
+  id?: string
+  name?: string
+  title?: string
+  description?: string
+  keywords?: string[]
+  licence?: string
+  creators?: { name: string; orcid?: string; affiliation?: string }[]
+  aliases?: string[]
+  /** Overrides detection. */
+  as?: 'csv' | 'parquet' | 'jsonl' | 'fits' | 'files'
+}
+
+export interface PublishProgress {
+  phase: 'scan' | 'hash' | 'inspect' | 'record'
+  files: { done: number; total: number }
+  bytes: { done: number; total: number }
+}
+
+export interface Resolution {
+  /** Normalised id asked for, and the ids it leads to through aliases (the fixpoint, asked id included). */
+  id: string
+  aliases: string[]
+  holders: {
+    island: string
+    name: string
+    publisher: string
+    version: string
+    state: ReplicaBody['state']
+    via: ('catalog' | 'dht')[]
+    /** ISO instant of the newest evidence. */
+    freshness: string
+    /** The holder itself was asked just now and said yes. */
+    confirmed: boolean
+    /** Why not, where it was not. */
+    reason?: string
+  }[]
+  elapsedMs: number
+}
+
+export interface ResolveRequest {
+  ref: string
+  /** Which paths may be used; default both. */
+  via?: 'catalog' | 'dht' | 'both'
+  /** Ask the holders themselves; default true. */
+  confirm?: boolean
+}
+
+export interface SqlRequest {
+  sql: string
+  /** Island id or name that has to run it. */
+  on?: string
+  /** Milliseconds; the island's limit when absent. */
+  timeoutMs?: number
+  maxRows?: number
+}
+
+export interface TaskResult {
+  id: string
+  state: TaskState
+  askedAt: { island: string; name: string; time: string }
+  ranAt: { island: string; name: string } | undefined
+  datasets: { table: string; id: string; version: string }[]
+  result: TableResult
+  explain: PlacementEntry[]
+  elapsedMs: number
+}
+
+export interface Invitation {
+  ticket: string
+  id: string
+  expires: string
+  mayInvite: boolean
+}
+
+export type IslandEvent =
+  | { type: 'dataset:changed'; time: string; id: string; publisher: { id: string; name: string }; dataset: DatasetView }
+  | { type: 'dataset:withdrawn'; time: string; id: string; publisher: { id: string; name: string } }
+  | { type: 'island:changed'; time: string; island: IslandView }
+  | { type: 'member:joined' | 'member:revoked' | 'member:left'; time: string; id: string; name: string }
+  | { type: 'log:forked'; time: string; id: string }
+
+export interface JournalEntry {
+  time: string
+  /** Who: user and island. */
+  actor: string
+  action: string
+  subject: string
+  outcome: 'ok' | 'refused' | 'failed'
+  code?: string
+}
+
