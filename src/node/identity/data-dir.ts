@@ -1,0 +1,83 @@
+import { constants } from 'node:fs'
+import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+
+/**
+ * The files of an island's data directory. Everything that is a secret has mode 0600, the directory 0700.
+ * `store/` is the level database, the one thing to back up besides the keys; `search.db` and `publish/` are derived.
+ */
+export const FILES = {
+  key: 'island.key',
+  adminKey: 'admin.key',
+  membership: 'archipelago.json',
+  token: 'owner.token',
+  daemon: 'daemon.json',
+  store: 'store',
+  search: 'search.db',
+  publish: 'publish',
+  scratch: 'scratch',
+} as const
+
+export function pathIn(dataDir: string, file: keyof typeof FILES): string {
+  return join(dataDir, FILES[file])
+}
+
+/** @throws DATA_DIR_BROKEN, DISK_FULL */
+export async function ensureDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await chmod(dataDir, 0o700)
+  } catch (error) {
+    throw broken('the data directory cannot be made', error)
+  }
+}
+
+/** Writes whole or not at all, durable before it returns. @throws DATA_DIR_BROKEN, DISK_FULL */
+export async function writeSecret(path: string, text: string, options: { replace: boolean } = { replace: true }): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    if (!options.replace && (await exists(path))) throw new ArchipelError('DATA_DIR_BROKEN', `${path.split('/').at(-1)} exists already`)
+    const file = await open(temporary, constants.O_CREAT | constants.O_WRONLY | constants.O_TRUNC, 0o600)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    if (error instanceof ArchipelError) throw error
+    throw broken(`${path.split('/').at(-1)} cannot be written`, error)
+  }
+}
+
+/** @returns undefined when there is no such file. @throws DATA_DIR_BROKEN when others may read a secret, or it cannot be read */
+export async function readSecret(path: string): Promise<string | undefined> {
+  try {
+    const info = await stat(path)
+    if ((info.mode & 0o077) !== 0) {
+      throw new ArchipelError('DATA_DIR_BROKEN', `${path.split('/').at(-1)} can be read by others`, {
+        hint: 'Set its mode to 0600; if others may have read it, leave the archipelago and join with a new key.',
+      })
+    }
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined
+    if (error instanceof ArchipelError) throw error
+    throw broken(`${path.split('/').at(-1)} cannot be read`, error)
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function broken(what: string, cause: unknown): ArchipelError {
+  const code = (cause as { code?: string }).code
+  return new ArchipelError(code === 'ENOSPC' ? 'DISK_FULL' : 'DATA_DIR_BROKEN', `${what}${code === undefined ? '' : ` (${code})`}`, { cause })
+}

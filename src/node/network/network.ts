@@ -1,0 +1,232 @@
+import type { ComponentLogger, Connection, PeerId, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import type { Logger } from 'pino'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import { dialer } from './dialer.ts'
+import { emitter } from './emitter.ts'
+import { gossipKeeper } from './gossip-keeper.ts'
+import { guardedHandler } from './guard.ts'
+import { createNode, type IslandNode, type Libp2pInit } from './libp2p.ts'
+import { libp2pLogger } from './logger.ts'
+import type { DialTarget, GossipTopic, NetworkAdmission, NetworkEvents, NetworkPort, PeerConnection, Provider } from './port.ts'
+
+export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
+  /** Ed25519 seed and public key, 32 bytes each. */
+  seed: Uint8Array
+  publicKey: Uint8Array
+  bootstrap: string[]
+  /** Connected members to aim for. */
+  wantedPeers: number
+}
+
+export interface NetworkComponents {
+  admission: NetworkAdmission
+  logger: Logger
+}
+
+/** Milliseconds a stranger may stay connected: joining takes less. */
+const STRANGER_MS = 30_000
+const SHA2_256 = 0x12
+
+/** The island's only link to libp2p: connections, streams, gossip and the DHT, for members. */
+export async function network(init: NetworkInit, components: NetworkComponents): Promise<NetworkPort> {
+  const { admission, logger } = components
+  const events = emitter<NetworkEvents>((error) => logger.error({ err: error }, 'a network listener failed'))
+  const privateKey = new Uint8Array(64)
+  privateKey.set(init.seed)
+  privateKey.set(init.publicKey, 32)
+  const node: IslandNode = await createNode({ ...init, privateKey }, admission, libp2pLogger(logger) as ComponentLogger, () => strangers().length)
+  const self = node.peerId.toString()
+  const ready = new Set<string>()
+  const gossipListeners = new Map<string, (bytes: Uint8Array, from: string) => void>()
+  const topicName = (topic: GossipTopic) => `/archipel/${init.archipelagoId}/${topic}/1`
+  let sweep: NodeJS.Timeout | undefined
+  let started = false
+
+  const strangers = () => node.getConnections().filter((c) => !admission.isMember(c.remotePeer.toString()))
+  const isConnected = (peerId: string) => node.getConnections(peerIdFromString(peerId)).some((c) => c.status === 'open')
+  const keeper = gossipKeeper(node, { isMember: admission.isMember, logger })
+  const bootstrap: DialTarget[] = init.bootstrap.map((address) => ({ peerId: peerIdOfAddress(address), addresses: [address] }))
+  const dials = dialer(
+    { self, wanted: init.wantedPeers, dialable: () => announced().length > 0 },
+    { isConnected, connectedCount: () => ready.size, dial: async (target, signal) => dialTarget(target, signal), logger },
+  )
+
+  function announced(): string[] {
+    const own = node.getMultiaddrs().map((a) => a.toString())
+    // Loopback, too, when nothing else is configured: then all islands are on this machine.
+    return own
+  }
+
+  async function dialTarget(target: DialTarget, signal: AbortSignal): Promise<Connection> {
+    const addresses = target.addresses.flatMap((text) => dialable(text, target.peerId))
+    if (addresses.length === 0) throw new ArchipelError('UNREACHABLE', 'no usable address is known')
+    try {
+      return await node.dial(addresses, { signal })
+    } catch (error) {
+      throw new ArchipelError('UNREACHABLE', `no connection to ${target.peerId?.slice(-8) ?? target.addresses[0]}`, { cause: error })
+    }
+  }
+
+  function onIdentify(peerId: PeerId): void {
+    const id = peerId.toString()
+    if (!admission.isMember(id) || ready.has(id)) return
+    ready.add(id)
+    keeper.check()
+    events.emit('peer:ready', id)
+  }
+
+  function onDisconnect(peerId: PeerId): void {
+    const id = peerId.toString()
+    if (isConnected(id)) return
+    dials.lost(id)
+    if (ready.delete(id)) events.emit('peer:gone', id)
+  }
+
+  function closeIdleStrangers(): void {
+    for (const connection of strangers()) {
+      if (Date.now() - connection.timeline.open > STRANGER_MS) void connection.close().catch(() => {})
+    }
+  }
+
+  return {
+    archipelagoId: init.archipelagoId,
+    peerId: self,
+    async start() {
+      node.addEventListener('peer:identify', (event) => onIdentify(event.detail.peerId))
+      node.addEventListener('peer:disconnect', (event) => onDisconnect(event.detail))
+      node.addEventListener('self:peer:update', () => events.emit('addresses:changed'))
+      node.addEventListener('peer:discovery', (event) => {
+        const id = event.detail.id.toString()
+        if (init.mdns && admission.isMember(id) && !isConnected(id)) void node.dial(event.detail.id).catch(() => {})
+      })
+      try {
+        await node.start()
+      } catch (error) {
+        throw startFailure(error, init.listen)
+      }
+      started = true
+      const pubsub = node.services.pubsub
+      if (pubsub !== undefined) {
+        for (const topic of ['heads', 'heartbeats'] as const) pubsub.subscribe(topicName(topic))
+        pubsub.addEventListener('message', (event) => {
+          const message = event.detail
+          const from = message.type === 'signed' ? message.from.toString() : ''
+          if (admission.isMember(from)) gossipListeners.get(message.topic)?.(message.data, from)
+        })
+      }
+      dials.set(bootstrap)
+      dials.start()
+      keeper.start()
+      sweep = setInterval(closeIdleStrangers, 5_000)
+    },
+    async stop() {
+      clearInterval(sweep)
+      dials.stop()
+      keeper.stop()
+      if (started) await node.stop()
+      started = false
+    },
+    connections() {
+      const best = new Map<string, PeerConnection>()
+      for (const connection of node.getConnections()) {
+        const peerId = connection.remotePeer.toString()
+        if (connection.status !== 'open' || !ready.has(peerId)) continue
+        const address = connection.remoteAddr.toString()
+        const relayed = address.includes('/p2p-circuit')
+        if (best.get(peerId)?.relayed === false) continue
+        best.set(peerId, { peerId, relayed, address, direction: connection.direction })
+      }
+      return [...best.values()]
+    },
+    addresses() {
+      return { listening: transports(node).getAddrs().map((a) => a.toString()), announced: announced() }
+    },
+    setTargets(targets) {
+      const known = new Set(targets.map((t) => t.peerId))
+      dials.set([...targets, ...bootstrap.filter((b) => b.peerId === undefined || !known.has(b.peerId))])
+    },
+    membershipChanged() {
+      for (const connection of node.getConnections()) {
+        const id = connection.remotePeer.toString()
+        if (admission.isMember(id)) {
+          if (!ready.has(id)) void node.services.identify.identify(connection).catch(() => {})
+        } else if (ready.delete(id)) {
+          events.emit('peer:gone', id)
+          void node.hangUp(connection.remotePeer).catch(() => {})
+        }
+      }
+    },
+    async connect(target, options = {}) {
+      const signal = options.signal ?? AbortSignal.timeout(10_000)
+      const connection = await dialTarget(target, signal)
+      return connection.remotePeer.toString()
+    },
+    async openStream(peerId, protocol, { signal }): Promise<Stream> {
+      const id = peerIdFromString(peerId)
+      const open = node.getConnections(id).find((c) => c.status === 'open' && !c.remoteAddr.toString().includes('/p2p-circuit')) ?? node.getConnections(id).find((c) => c.status === 'open')
+      if (open === undefined) throw new ArchipelError('UNREACHABLE', `not connected to ${peerId.slice(-8)}`)
+      return await open.newStream(protocol, { signal, runOnLimitedConnection: true })
+    },
+    async handleStream(protocol, handler, { strangers: forStrangers, maxInboundStreams }) {
+      const plain = (stream: Stream, connection: Connection) => {
+        const peerId = connection.remotePeer.toString()
+        return handler(stream, { peerId, island: admission.islandOf(peerId), address: connection.remoteAddr.toString() })
+      }
+      await node.handle(protocol, forStrangers ? plain : guardedHandler(plain, admission), { maxInboundStreams, runOnLimitedConnection: true })
+    },
+    async publish(topic, bytes) {
+      await node.services.pubsub?.publish(topicName(topic), bytes)
+    },
+    onGossip(topic, listener) {
+      gossipListeners.set(topicName(topic), listener)
+    },
+    async provide(key, options = {}) {
+      if (node.services.dht === undefined) return
+      await node.contentRouting.provide(cidOf(key), options)
+    },
+    async *findProviders(key, options = {}): AsyncGenerator<Provider> {
+      if (node.services.dht === undefined) return
+      for await (const provider of node.contentRouting.findProviders(cidOf(key), options)) {
+        const peerId = provider.id.toString()
+        if (admission.isMember(peerId)) yield { peerId, addresses: provider.multiaddrs.map((a) => a.toString()) }
+      }
+    },
+    on: events.on,
+  }
+}
+
+/** The addresses really listened on; `getMultiaddrs()` answers with the announced ones where there are any. */
+function transports(node: IslandNode): { getAddrs(): Multiaddr[] } {
+  return (node as unknown as { components: { transportManager: { getAddrs(): Multiaddr[] } } }).components.transportManager
+}
+
+function cidOf(sha256: Uint8Array): CID {
+  return CID.createV1(raw.code, createDigest(SHA2_256, sha256))
+}
+
+/** The `/p2p/<id>` at the end of a multiaddr, if it has one. */
+export function peerIdOfAddress(address: string): string | undefined {
+  return /\/p2p\/([A-Za-z0-9]+)$/.exec(address)?.[1]
+}
+
+function dialable(text: string, peerId: string | undefined): Multiaddr[] {
+  try {
+    const full = peerId !== undefined && peerIdOfAddress(text) !== peerId ? `${text}/p2p/${peerId}` : text
+    return [multiaddr(full)]
+  } catch {
+    return []
+  }
+}
+
+function startFailure(error: unknown, listen: string[]): ArchipelError {
+  const text = `${(error as Error).message} ${((error as { errors?: Error[] }).errors ?? []).map((e) => e.message).join(' ')}`
+  if (/EADDRINUSE|already in use/i.test(text) || (error as Error).name === 'UnsupportedListenAddressesError') {
+    return new ArchipelError('ADDRESS_IN_USE', `cannot listen on ${listen.join(', ')}`, { cause: error })
+  }
+  return new ArchipelError('UNREACHABLE', `cannot listen on ${listen.join(', ')}`, { cause: error, hint: 'Check network.listen: it has to name addresses of this machine.' })
+}

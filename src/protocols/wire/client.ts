@@ -1,0 +1,106 @@
+import type { Stream } from '@libp2p/interface'
+import { ArchipelError } from '../model/errors.ts'
+import { answerOf, checked, frames } from './frames.ts'
+import { type ProtocolSpec, protocolId } from './spec.ts'
+
+/** What a client needs of the network: one new stream to a peer. */
+export interface StreamOpener {
+  archipelagoId: string
+  /** @throws UNREACHABLE, NOT_A_MEMBER */
+  openStream(peerId: string, protocol: string, options: { signal: AbortSignal }): Promise<Stream>
+}
+
+export interface CallOptions {
+  signal?: AbortSignal
+  /** Milliseconds, instead of the protocol's. */
+  timeoutMs?: number
+}
+
+/** One request, one answer. @throws whatever the other side answered, DEADLINE, UNREACHABLE, PROTOCOL, CANCELLED */
+export async function call<Request, Item>(
+  net: StreamOpener,
+  peerId: string,
+  spec: ProtocolSpec<Request, Item>,
+  request: Request,
+  options: CallOptions = {},
+): Promise<Item> {
+  for await (const item of callSeries(net, peerId, spec, request, options)) return item
+  throw new ArchipelError('PROTOCOL', `${spec.name}: an answer without an item`)
+}
+
+/** One request, many items. The caller leaving the loop, or aborting, cancels the work at the other side. */
+export async function* callSeries<Request, Item>(
+  net: StreamOpener,
+  peerId: string,
+  spec: ProtocolSpec<Request, Item>,
+  request: Request,
+  options: CallOptions = {},
+): AsyncGenerator<Item> {
+  const timeoutMs = options.timeoutMs ?? spec.timeoutMs
+  const deadline = idleTimer(timeoutMs, options.signal)
+  let stream: Stream | undefined
+  let finished = false
+  try {
+    stream = await net.openStream(peerId, protocolId(net.archipelagoId, spec), { signal: deadline.signal })
+    const io = frames(stream, spec.maxItemBytes + 1024)
+    await io.write(request, deadline.signal)
+    await io.closeWrite(deadline.signal)
+    for (let count = 0; ; count++) {
+      const answer = answerOf(await io.read(deadline.signal))
+      if ('end' in answer) break
+      if (count >= spec.maxItems) throw new ArchipelError('PROTOCOL', `${spec.name}: more than ${spec.maxItems} items`)
+      deadline.touch()
+      const item = checked(spec.item, answer.item, spec.name)
+      yield item
+      deadline.touch()
+      if (spec.answer === 'single') break
+    }
+    finished = true
+  } catch (error) {
+    throw deadline.translate(error, `${spec.name} at ${peerId.slice(-8)}`)
+  } finally {
+    deadline.clear()
+    if (stream !== undefined) {
+      if (finished) await stream.close({ signal: AbortSignal.timeout(1000) }).catch(() => stream?.abort(new Error('closed')))
+      else stream.abort(new ArchipelError('CANCELLED', 'the asker stopped listening'))
+    }
+  }
+}
+
+interface IdleTimer {
+  signal: AbortSignal
+  touch(): void
+  clear(): void
+  translate(error: unknown, what: string): unknown
+}
+
+function idleTimer(timeoutMs: number, outer: AbortSignal | undefined): IdleTimer {
+  const controller = new AbortController()
+  let timedOut = false
+  const arm = () =>
+    setTimeout(() => {
+      timedOut = true
+      controller.abort(new DOMException('no answer in time', 'TimeoutError'))
+    }, timeoutMs)
+  let timer = arm()
+  const onAbort = () => controller.abort(outer?.reason)
+  if (outer?.aborted) onAbort()
+  else outer?.addEventListener('abort', onAbort, { once: true })
+  return {
+    signal: controller.signal,
+    touch() {
+      clearTimeout(timer)
+      timer = arm()
+    },
+    clear() {
+      clearTimeout(timer)
+      outer?.removeEventListener('abort', onAbort)
+    },
+    translate(error, what) {
+      if (timedOut) return new ArchipelError('DEADLINE', `${what}: no answer within ${timeoutMs} ms`, { cause: error })
+      if (outer?.aborted) return new ArchipelError('CANCELLED', `${what}: cancelled`, { cause: error })
+      if (error instanceof ArchipelError) return error
+      return new ArchipelError('UNREACHABLE', `${what}: the connection failed`, { cause: error })
+    },
+  }
+}
