@@ -6,75 +6,118 @@ export const islandId = z.string().regex(/^isl[a-z2-7]{32}$/, 'an island id is "
 export type IslandId = z.infer<typeof islandId>
 
 /** An archipelago's id: `arc` + base32 of the first 20 bytes of the hash of its genesis record. */
-export const archipelagoId = z.string().regex(/^arc[a-z2-7]{32}$/, 'an archipelago id is "arc" and 32 base32 characters')
+export const archipelagoId = z
+  .string()
+  .regex(/^arc[a-z2-7]{32}$/, 'an archipelago id is "arc" and 32 base32 characters')
 export type ArchipelagoId = z.infer<typeof archipelagoId>
 
 /** A dataset's short name: the last part of a default id; what SQL may use bare. */
-export const shortName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'a name has letters, digits, "_", "-" and ".", at most 128')
+export const shortName = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, 'a name has letters, digits, "_", "-" and ".", at most 128')
 
 export const MAX_ID_LENGTH = 512
 
 const DOI = /^10\.\d{4,9}(?:\.\d+)*\/\S+$/
 
 /**
- * The one spelling of a dataset id. DOIs lose resolver prefixes and case (ten spellings, one id); `ivo:` is
- * lower-cased (IVOA Identifiers 2.0, 2.2: compared without regard to case); `urn:` keeps its specific part, with scheme and
- * namespace lower-cased (RFC 8141, 3.1); `https:` is normalised as a URL; `archipel:<island>/<name>` stays.
+ * The one spelling of a dataset id. Normalising twice changes nothing.
+ * - DOIs lose resolver prefixes and (ASCII) case: ten spellings, one id. Percent-encoding is decoded only where it is
+ *   one: in a resolver URL, `info:` and `urn:`, or where the text is no DOI without it.
+ * - `ivo:` is lower-cased up to its local part; what follows `?` or `#` names something inside a service and keeps its case.
+ * - `urn:` keeps its specific part; scheme and namespace are lower-cased, r-, q- and f-components dropped (RFC 8141, 3.1);
+ *   UUIDs are lower-cased (RFC 9562, 4).
+ * - `http:` and `https:` are one, normalised as URLs (RFC 3986, 6.2.2), without fragment and closing slash.
+ * - `archipel:<island>/<name>` stays.
  *
  * @throws BAD_ID when the text is none of these; a bare short name is not an id (see `parseRef`).
  */
 export function normaliseId(text: string): string {
   const raw = text.trim()
-  if (raw.length === 0 || raw.length > MAX_ID_LENGTH) throw badId(text)
+  if (raw.length === 0 || raw.length > MAX_ID_LENGTH || /[\p{Cc}\p{Cf}\p{Cs}]/u.test(raw)) throw badId(text)
+  const id = normalised(raw)
+  // Percent-encoding may have made it longer.
+  if (id === undefined || id.length > MAX_ID_LENGTH) throw badId(text)
+  return id
+}
+
+function normalised(raw: string): string | undefined {
   const doi = doiOf(raw)
   if (doi !== undefined) return `doi:${doi}`
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  if (/[\s\u0000-\u001f"<>\\^`{|}\u007f]/.test(raw)) throw badId(text)
+  if (/[\s"<>\\^`{|}]/.test(raw)) return undefined
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(raw)?.[1]?.toLowerCase()
   switch (scheme) {
-    case 'ivo': {
-      const rest = raw.slice(4).toLowerCase()
-      if (!/^\/\/[a-z0-9][a-z0-9._~*'()!$&,;=-]{2,}(\/.*)?$/.test(rest)) throw badId(text)
-      return `ivo:${rest.replace(/\/+$/, '')}`
-    }
-    case 'urn': {
-      const m = /^urn:([a-z0-9][a-z0-9-]{0,31}):(.+)$/i.exec(raw)
-      if (m === null) throw badId(text)
-      return `urn:${m[1]!.toLowerCase()}:${m[2]!}`
-    }
+    case 'ivo':
+      return ivoOf(raw)
+    case 'urn':
+      return urnOf(raw)
     case 'http':
-    case 'https': {
-      if (!URL.canParse(raw)) throw badId(text)
-      const url = new URL(raw)
-      if (url.username !== '' || url.password !== '' || url.hostname === '') throw badId(text)
-      url.hash = ''
-      url.protocol = 'https:'
-      if (url.port === '80' || url.port === '443') url.port = ''
-      return url.href.replace(/\/$/, '')
-    }
+    case 'https':
+      return urlOf(raw)
     case 'archipel': {
-      const m = /^archipel:(isl[a-z2-7]{32})\/(.+)$/.exec(raw)
-      if (m === null || !shortName.safeParse(m[2]).success) throw badId(text)
-      return raw
+      const m = /^archipel:(isl[a-z2-7]{32})\/(.+)$/i.exec(raw)
+      return m !== null && shortName.safeParse(m[2]).success ? `archipel:${m[1]!.toLowerCase()}/${m[2]}` : undefined
     }
     default:
-      throw badId(text)
+      return undefined
   }
 }
 
+/** IVOA Identifiers 2.0: ASCII, no percent-encoding in the registry part, an authority of three characters or more. */
+function ivoOf(raw: string): string | undefined {
+  const m = /^ivo:(\/\/[a-z0-9][a-z0-9._~*'()!$&,;=-]{2,}(?:\/[a-z0-9._~*'()!$&,;=:@+/-]*)?)([?#][!-~]*)?$/i.exec(raw)
+  return m === null ? undefined : `ivo:${m[1]!.toLowerCase().replace(/\/+$/, '')}${m[2] ?? ''}`
+}
+
+function urnOf(raw: string): string | undefined {
+  const m = /^urn:([a-z0-9][a-z0-9-]{0,30}[a-z0-9]):([!-~]+)$/i.exec(raw)
+  if (m === null) return undefined
+  const space = m[1]!.toLowerCase()
+  const specific = percent(m[2]!.replace(/\?[+=].*$|#.*$/, ''))
+  if (specific === undefined || specific === '' || specific.startsWith('/')) return undefined
+  return `urn:${space}:${space === 'uuid' ? specific.toLowerCase() : specific}`
+}
+
+function urlOf(raw: string): string | undefined {
+  const whole = raw.replace(/#.*$/, '')
+  if (percent(whole) === undefined || !URL.canParse(whole)) return undefined
+  const url = new URL(whole)
+  if (url.username !== '' || url.password !== '' || url.hostname === '') return undefined
+  // The port of the scheme is gone after parsing; 443 written after http: goes here.
+  url.protocol = 'https:'
+  const path = percent(url.pathname, true)!.replace(/\/+$/, '')
+  const query = percent(url.search, true)!
+  return `https://${url.host}${path}${path === '' && query !== '' ? '/' : ''}${query}`
+}
+
+/** Percent-encoding in capitals and, on demand, not where it is needless; undefined when it is broken. */
+function percent(text: string, decode = false): string | undefined {
+  if (/%(?![0-9a-f]{2})/i.test(text)) return undefined
+  return text.replace(/%[0-9a-f]{2}/gi, (triplet) => {
+    const char = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return decode && /[A-Za-z0-9._~-]/.test(char) ? char : triplet.toUpperCase()
+  })
+}
+
 function doiOf(raw: string): string | undefined {
-  let rest = raw.replace(/^(?:https?:\/\/)?(?:dx\.|www\.)?doi\.org\//i, '')
-  rest = rest.replace(/^(?:info:doi\/|urn:doi:|doi:\s*(?:\/\/)?|doi\s+)/i, '')
-  if (/%[0-9a-f]{2}/i.test(rest)) {
-    try {
-      rest = decodeURIComponent(rest)
-    } catch {
-      return undefined
-    }
+  const encoded = /^(?:(?:https?:\/\/)?(?:dx\.|www\.)?doi\.org\/|info:doi\/|urn:doi:)(.*)$/i.exec(raw)
+  if (encoded !== null) return checkedDoi(unescaped(encoded[1]!.replace(/[?#].*$/, '').replace(/^doi:/i, '')))
+  const plain = raw.replace(/^doi(?::\s*(?:\/\/)?|\s+)/i, '')
+  return checkedDoi(plain) ?? checkedDoi(unescaped(plain))
+}
+
+function unescaped(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
   }
-  rest = rest.replace(/[?#].*$/, '')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  return DOI.test(rest) && !/[\u0000-\u001f"\u007f]/.test(rest) ? rest.toLowerCase() : undefined
+}
+
+function checkedDoi(text: string | undefined): string | undefined {
+  if (text === undefined || !DOI.test(text) || /["\p{Cc}\p{Cf}\p{Cs}]/u.test(text)) return undefined
+  // Only ASCII letters fold (DOI Handbook, 2.4).
+  return text.normalize('NFC').replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
 function badId(text: string): ArchipelError {
@@ -97,8 +140,17 @@ export function defaultDatasetId(island: IslandId, name: string): string {
 
 /** A usable short name made from a file name or the end of an id: `Bright Stars.csv` -> `Bright_Stars`. */
 export function suggestName(text: string): string {
-  const base = text.replace(/[/\\]+$/, '').split(/[/\\:]/).at(-1) ?? ''
+  const base =
+    text
+      .replace(/[/\\]+$/, '')
+      .split(/[/\\:]/)
+      .at(-1) ?? ''
   const stem = base.replace(/\.(csv|tsv|txt|parquet|jsonl|ndjson|json|fits|fit|fts)(\.gz)?$/i, '')
-  const name = stem.normalize('NFKD').replace(/[^A-Za-z0-9_.-]+/g, '_').replace(/^[^A-Za-z0-9_]+/, '').slice(0, 128)
+  const ascii = stem.normalize('NFKD').replace(/\p{M}+/gu, '')
+  const name = ascii
+    .replace(/[^A-Za-z0-9_.-]+/g, '_')
+    .replace(/^[^A-Za-z0-9_]+/, '')
+    .slice(0, 128)
+    .replace(/[_.-]+$/, '')
   return name === '' ? 'dataset' : name
 }
