@@ -3,7 +3,16 @@ import type { EngineInfo } from '../../protocols/model/island.ts'
 import type { TableResult } from '../../protocols/model/task.ts'
 
 /** Livy's words (REST API, Session State and Statement State). */
-export type SessionState = 'not_started' | 'starting' | 'idle' | 'busy' | 'shutting_down' | 'error' | 'dead' | 'killed' | 'success'
+export type SessionState =
+  | 'not_started'
+  | 'starting'
+  | 'idle'
+  | 'busy'
+  | 'shutting_down'
+  | 'error'
+  | 'dead'
+  | 'killed'
+  | 'success'
 export type StatementState = 'waiting' | 'running' | 'available' | 'error' | 'cancelling' | 'cancelled'
 
 /** A dataset as a session sees it: names on one side, this site's files on the other. Paths never leave the engine. */
@@ -79,4 +88,14 @@ export interface StatementAnalysis {
 export interface SqlAnalyser {
   /** @throws SQL_INVALID with the parser's message; SQL_REFUSED when it is anything but one SELECT over named tables */
   analyse(sql: string, options?: { signal?: AbortSignal }): Promise<StatementAnalysis>
+}
+
+/** Trusted queries of the daemon itself over a few local files, in a process that a malformed file cannot leave. */
+export interface Inspector {
+  /** The names under which queries have to read the files, in the order given: `read_csv('<name>')`. Never the real paths. */
+  files(): Promise<string[]>
+  /** @throws UNREADABLE, MEMORY_LIMIT, TIME_LIMIT, RESULT_LIMIT, STALE (a file is gone), CANCELLED */
+  query(sql: string, options?: { signal?: AbortSignal; timeoutMs?: number }): Promise<TableResult>
+  /** Ends the process; never throws. */
+  close(): Promise<void>
 }

@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A file or folder of this machine and the path under which the sandbox shows it, read-only. */
+export interface Bind {
+  from: string
+  to: string
+}
+
+/** The child's program, in TypeScript or, in the built package, JavaScript. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+const childDir = fileURLToPath(new URL('../child/', import.meta.url))
+export const CHILD_MAIN = `${childDir}main${EXTENSION}`
+
+export const NODE_IN_SANDBOX = '/app/node'
+export const CHILD_MAIN_IN_SANDBOX = `/app/child/main${EXTENSION}`
+
+/** Where shared libraries live; those that a machine lacks are left out. */
+const LIBRARIES = [
+  '/lib',
+  '/lib64',
+  '/usr/lib',
+  '/usr/lib64',
+  '/usr/local/lib',
+  '/nix/store',
+  '/gnu/store',
+  '/etc/ld.so.cache',
+]
+
+/**
+ * Bubblewrap's arguments up to the command: no network, no other processes, nothing of the file system but Node, DuckDB,
+ * the child's own folder, the system's libraries and `binds`, all read-only. The process dies with the daemon.
+ */
+export function sandboxArguments(binds: Bind[]): string[] {
+  return [
+    '--unshare-all',
+    '--die-with-parent',
+    '--new-session',
+    ...['--cap-drop', 'ALL'],
+    ...['--hostname', 'island'],
+    ...LIBRARIES.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...['--dev', '/dev'],
+    ...['--ro-bind', process.execPath, NODE_IN_SANDBOX],
+    ...['--ro-bind', childDir, '/app/child'],
+    ...duckdbPackages().flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...binds.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...['--chdir', '/'],
+    '--',
+  ]
+}
+
+let packages: Bind[] | undefined
+
+/** DuckDB's three packages: the API, the loader and this platform's library, wherever npm put them. */
+function duckdbPackages(): Bind[] {
+  if (packages !== undefined) return packages
+  const found: Bind[] = []
+  const visit = (name: string, from: string) => {
+    let manifest: string
+    const require = createRequire(from)
+    try {
+      manifest = require.resolve(`${name}/package.json`)
+    } catch {
+      return
+    }
+    found.push({ from: dirname(manifest), to: `/app/node_modules/${name}` })
+    const { dependencies, optionalDependencies } = require(manifest) as Record<
+      string,
+      Record<string, string> | undefined
+    >
+    for (const next of Object.keys({ ...dependencies, ...optionalDependencies })) visit(next, manifest)
+  }
+  visit('@duckdb/node-api', import.meta.url)
+  packages = found
+  return found
+}

@@ -1,0 +1,202 @@
+import { ArchipelError, type ErrorCode } from '../../../protocols/model/errors.ts'
+import type { Cell, TableResult } from '../../../protocols/model/task.ts'
+import { encodeFrame, frameReader } from '../child/frames.ts'
+import { CHILD_CODES, type ChildReply, type ChildRequest } from '../child/messages.ts'
+import { causeOfDeath } from './death.ts'
+import { killChild, type LaunchOptions, launchChild } from './launch.ts'
+import { residentBytes } from './memory.ts'
+
+export interface WorkerInit extends Omit<LaunchOptions, 'files' | 'dataBytes'> {
+  /** The files as the child sees them. */
+  files: string[]
+  threads: number
+  /** Resident bytes beyond which the child is killed. */
+  memoryBytes: number
+  setup: string[]
+}
+
+export interface CallOptions {
+  timeoutMs: number
+  signal?: AbortSignal
+}
+
+export interface RunOptions extends CallOptions {
+  mode: 'select' | 'trusted'
+  maxRows: number
+  maxBytes: number
+}
+
+/** One SQL child. Calls are answered one after the other. A call that fails by a limit of the process leaves it dead. */
+export interface Worker {
+  readonly dead: boolean
+  /** Settles when the process is gone. */
+  readonly exited: Promise<void>
+  /** @throws STALE, ENGINE_FAILED, TIME_LIMIT; the child is dead then */
+  open(options: CallOptions): Promise<{ version: string }>
+  analyse(sql: string, options: CallOptions): Promise<string[]>
+  run(sql: string, options: RunOptions): Promise<TableResult>
+  /** Kills the process and waits for its end; never throws. */
+  close(): Promise<void>
+}
+
+/** From the polite interrupt to the kill: some functions of DuckDB do not look up for tens of seconds. */
+const INTERRUPT_GRACE_MS = 300
+const WATCH_MS = 50
+/** Resident bytes of Node and DuckDB before the first row; DuckDB may plan with the rest. */
+const BASE_BYTES = 160 * 1024 * 1024
+const MIN_DUCKDB_BYTES = 16 * 1024 * 1024
+/** What a reply may have beyond the rows: names and types of columns, the frame around rows. */
+const REPLY_SLACK_BYTES = 8 * 1024 * 1024
+/** Private memory that is mapped but never touched (stacks, arenas), measured at about 0.5 GB for 8 threads. */
+const DATA_SLACK_BYTES = 1024 * 1024 * 1024
+const STDERR_BYTES = 4096
+
+interface Call {
+  id: number
+  onReply(reply: ChildReply): void
+  onGone(error: ArchipelError): void
+  bytesLeft: number
+}
+
+export function startWorker(init: WorkerInit): Worker {
+  const child = launchChild({ ...init, files: init.files.length, dataBytes: init.memoryBytes + DATA_SLACK_BYTES })
+  let dead = false
+  let lastId = 0
+  let current: Call | undefined
+  let verdict: ArchipelError | undefined
+  let stderr = ''
+
+  /** Kills the child for a reason of ours, which is then the answer to the call that runs. */
+  function kill(error: ArchipelError): void {
+    verdict ??= error
+    dead = true
+    killChild(child)
+  }
+
+  const reader = frameReader(256 * 1024 * 1024, (message) => {
+    const reply = message as ChildReply
+    if (current !== undefined && reply.id === current.id) current.onReply(reply)
+  })
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (dead) return
+    if (current !== undefined) current.bytesLeft -= chunk.length
+    if (current === undefined || current.bytesLeft < 0 || !reader.push(chunk))
+      kill(new ArchipelError('ENGINE_FAILED', 'the SQL process did not keep to its protocol'))
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (stderr.length < STDERR_BYTES) stderr += chunk.toString('latin1')
+  })
+  child.stdin.on('error', () => {})
+
+  const exited = new Promise<void>((resolve) => {
+    const gone = (code: number | null, signal: NodeJS.Signals | null) => {
+      dead = true
+      verdict ??= causeOfDeath(code, signal, stderr)
+      current?.onGone(verdict)
+      resolve()
+    }
+    child.once('error', () => gone(null, null))
+    child.once('close', gone)
+  })
+
+  function send(request: ChildRequest): void {
+    if (!dead) child.stdin.write(encodeFrame(request))
+  }
+
+  /** Sends a request and collects its replies until the last one. */
+  async function call<T>(
+    request: Exclude<ChildRequest, { op: 'interrupt' }>,
+    options: CallOptions & { maxBytes?: number },
+    last: (reply: ChildReply) => { value: T } | undefined,
+  ): Promise<T> {
+    const { signal, timeoutMs } = options
+    if (dead) throw new ArchipelError('ENGINE_FAILED', 'the session has ended', { cause: verdict })
+    if (signal?.aborted) throw new ArchipelError('CANCELLED', 'the statement was cancelled')
+    let stopping: ArchipelError | undefined
+    let grace: NodeJS.Timeout | undefined
+
+    /** Politely at first; what does not stop is killed. */
+    const stop = (code: ErrorCode, message: string) => {
+      if (stopping !== undefined) return
+      const error = new ArchipelError(code, message)
+      stopping = error
+      send({ op: 'interrupt' })
+      grace = setTimeout(() => kill(error), INTERRUPT_GRACE_MS)
+    }
+    const onAbort = () => stop('CANCELLED', 'the statement was cancelled')
+    const deadline = setTimeout(() => stop('TIME_LIMIT', `the statement ran longer than ${timeoutMs} ms`), timeoutMs)
+    const watch = setInterval(() => {
+      if (child.pid !== undefined && residentBytes(child.pid) > init.memoryBytes)
+        kill(new ArchipelError('MEMORY_LIMIT', 'the statement needed more memory than the engine may use'))
+    }, WATCH_MS)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        current = {
+          id: request.id,
+          bytesLeft: (options.maxBytes ?? 0) * 2 + REPLY_SLACK_BYTES,
+          onGone: reject,
+          onReply(reply) {
+            if (reply.is === 'failed') {
+              if (reply.fatal) kill(failureOf(reply))
+              reject(stopping ?? failureOf(reply))
+              return
+            }
+            const result = last(reply)
+            if (result !== undefined) resolve(result.value)
+          },
+        }
+        send(request)
+      })
+    } finally {
+      current = undefined
+      clearTimeout(deadline)
+      clearTimeout(grace)
+      clearInterval(watch)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  return {
+    get dead() {
+      return dead
+    },
+    exited,
+    open(options) {
+      const memoryBytes = Math.max(MIN_DUCKDB_BYTES, init.memoryBytes - BASE_BYTES)
+      const { threads, files, setup } = init
+      return call({ op: 'open', id: ++lastId, threads, files, setup, memoryBytes }, options, (reply) =>
+        reply.is === 'opened' ? { value: { version: reply.version } } : undefined,
+      ).catch((error) => {
+        kill(error)
+        throw error
+      })
+    },
+    analyse(sql, options) {
+      return call({ op: 'analyse', id: ++lastId, sql }, options, (reply) =>
+        reply.is === 'tables' ? { value: reply.tables } : undefined,
+      )
+    },
+    run(sql, options) {
+      const { mode, maxRows, maxBytes } = options
+      let columns: TableResult['columns'] = []
+      const rows: Cell[][] = []
+      return call({ op: 'run', id: ++lastId, sql, mode, maxRows, maxBytes }, options, (reply) => {
+        if (reply.is === 'columns') columns = reply.columns
+        else if (reply.is === 'rows') for (const row of reply.rows) rows.push(row)
+        else if (reply.is === 'done')
+          return { value: { columns, rows, rowCount: rows.length, truncated: reply.truncated } }
+        return undefined
+      })
+    },
+    async close() {
+      kill(new ArchipelError('CANCELLED', 'the session was closed'))
+      await exited
+    },
+  }
+}
+
+function failureOf(reply: { code: string; message: string }): ArchipelError {
+  const code = CHILD_CODES.find((known) => known === reply.code) ?? 'ENGINE_FAILED'
+  return new ArchipelError(code, String(reply.message).slice(0, 4000))
+}
