@@ -36,9 +36,6 @@ export interface Services extends ServiceMap {
 
 export type IslandNode = Libp2p<Services>
 
-/** Relays an island that uses relays keeps reservations at, so that the loss of one cuts nobody off. */
-const RELAY_RESERVATIONS = 2
-
 /** Gossip carries heads and one small record: see `protocols/sync`. */
 const MAX_GOSSIP_BYTES = 64 * 1024
 
@@ -55,7 +52,7 @@ export async function createNode(init: Libp2pInit, admission: NetworkAdmission, 
   if (init.dht) {
     services.dht = membersOnly(
       // Defaults drop private addresses and never serve on a LAN or a VPN.
-      kadDHT({ protocol: `/${prefix}/kad/1.0.0`, clientMode: false, peerInfoMapper: passthroughMapper, allowQueryWithZeroPeers: true }) as never,
+      kadDHT({ protocol: `/${prefix}/kad/1.0.0`, clientMode: false, peerInfoMapper: passthroughMapper }) as never,
       admission,
     )
   }
@@ -66,11 +63,9 @@ export async function createNode(init: Libp2pInit, admission: NetworkAdmission, 
       admission,
     )
   }
-  const listen = [...init.listen]
-  if (init.relay.use) for (let i = 0; i < RELAY_RESERVATIONS; i++) listen.push('/p2p-circuit')
   const options: Libp2pOptions<Services> = {
     privateKey: privateKeyFromRaw(init.privateKey),
-    addresses: { listen, ...(init.announce.length > 0 ? { announce: init.announce } : {}) },
+    addresses: { listen: init.listen, ...(init.announce.length > 0 ? { announce: init.announce } : {}) },
     transports: [tcp({ dialOpts: { noDelay: true } }), membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ streamOptions: { initialStreamWindowSize: 1024 * 1024 } } as never)],

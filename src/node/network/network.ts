@@ -12,6 +12,7 @@ import { gossipKeeper } from './gossip-keeper.ts'
 import { guardedHandler } from './guard.ts'
 import { createNode, type IslandNode, type Libp2pInit } from './libp2p.ts'
 import { libp2pLogger } from './logger.ts'
+import { relayClient } from './relay-client.ts'
 import type { DialTarget, GossipTopic, NetworkAdmission, NetworkEvents, NetworkPort, PeerConnection, Provider } from './port.ts'
 
 export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
@@ -50,6 +51,11 @@ export async function network(init: NetworkInit, components: NetworkComponents):
   const strangers = () => node.getConnections().filter((c) => !admission.isMember(c.remotePeer.toString()))
   const isConnected = (peerId: string) => node.getConnections(peerIdFromString(peerId)).some((c) => c.status === 'open')
   const keeper = gossipKeeper(node, { isMember: admission.isMember, logger })
+  const relays = relayClient(node, {
+    candidates: () => [...ready].filter((id) => node.getConnections(peerIdFromString(id)).some((c) => c.status === 'open' && !isRelayed(c))),
+    listen: async (address) => transports(node).listen([address]),
+    logger,
+  })
   const bootstrap: DialTarget[] = init.bootstrap.map((address) => ({ peerId: peerIdOfAddress(address), addresses: [address] }))
   const dials = dialer(
     { self, wanted: init.wantedPeers, dialable: () => announced().length > 0 },
@@ -76,8 +82,8 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     const id = peerId.toString()
     if (!admission.isMember(id) || ready.has(id)) return
     ready.add(id)
-    keeper.check()
     events.emit('peer:ready', id)
+    if (init.relay.use) void relays.check()
   }
 
   function onDisconnect(peerId: PeerId): void {
@@ -122,12 +128,14 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       dials.set(bootstrap)
       dials.start()
       keeper.start()
+      if (init.relay.use) relays.start()
       sweep = setInterval(closeIdleStrangers, 5_000)
     },
     async stop() {
       clearInterval(sweep)
       dials.stop()
       keeper.stop()
+      relays.stop()
       if (started) await node.stop()
       started = false
     },
@@ -137,7 +145,7 @@ export async function network(init: NetworkInit, components: NetworkComponents):
         const peerId = connection.remotePeer.toString()
         if (connection.status !== 'open' || !ready.has(peerId)) continue
         const address = connection.remoteAddr.toString()
-        const relayed = address.includes('/p2p-circuit')
+        const relayed = isRelayed(connection)
         if (best.get(peerId)?.relayed === false) continue
         best.set(peerId, { peerId, relayed, address, direction: connection.direction })
       }
@@ -168,7 +176,8 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     },
     async openStream(peerId, protocol, { signal }): Promise<Stream> {
       const id = peerIdFromString(peerId)
-      const open = node.getConnections(id).find((c) => c.status === 'open' && !c.remoteAddr.toString().includes('/p2p-circuit')) ?? node.getConnections(id).find((c) => c.status === 'open')
+      const all = node.getConnections(id).filter((c) => c.status === 'open')
+      const open = all.find((c) => !isRelayed(c)) ?? all[0]
       if (open === undefined) throw new ArchipelError('UNREACHABLE', `not connected to ${peerId.slice(-8)}`)
       return await open.newStream(protocol, { signal, runOnLimitedConnection: true })
     },
@@ -201,8 +210,17 @@ export async function network(init: NetworkInit, components: NetworkComponents):
 }
 
 /** The addresses really listened on; `getMultiaddrs()` answers with the announced ones where there are any. */
-function transports(node: IslandNode): { getAddrs(): Multiaddr[] } {
-  return (node as unknown as { components: { transportManager: { getAddrs(): Multiaddr[] } } }).components.transportManager
+function transports(node: IslandNode): TransportManager {
+  return (node as unknown as { components: { transportManager: TransportManager } }).components.transportManager
+}
+
+interface TransportManager {
+  getAddrs(): Multiaddr[]
+  listen(addresses: Multiaddr[]): Promise<void>
+}
+
+function isRelayed(connection: Connection): boolean {
+  return connection.remoteAddr.toString().includes('/p2p-circuit')
 }
 
 function cidOf(sha256: Uint8Array): CID {
