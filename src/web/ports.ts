@@ -29,13 +29,22 @@ export interface IslandPort {
   datasets(filter: DatasetFilter, options?: CallOptions): Promise<DatasetPage>
   /** By id in any spelling or by short name. @throws DATASET_NOT_FOUND, AMBIGUOUS (details.candidates) */
   dataset(ref: string, options?: CallOptions): Promise<DatasetView>
-  publish(request: PublishRequest, options?: CallOptions & { onProgress?: (progress: PublishProgress) => void }): Promise<DatasetView>
+  publish(
+    request: PublishRequest,
+    options?: CallOptions & { onProgress?: (progress: PublishProgress) => void },
+  ): Promise<DatasetView>
   unpublish(ref: string, options?: CallOptions): Promise<{ id: string }>
   resolve(request: ResolveRequest, options?: CallOptions): Promise<Resolution>
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   /** @throws NOT_REACHABLE, FORBIDDEN when this island may not invite */
-  invite(request: { expiresMs?: number; mayInvite?: boolean; local?: boolean }, options?: CallOptions): Promise<Invitation>
-  revoke(request: { member?: string; ticket?: string; invitees?: 'keep' | 'revoke'; recoveryKey?: string }, options?: CallOptions): Promise<{ revoked: string }>
+  invite(
+    request: { expiresMs?: number; mayInvite?: boolean; local?: boolean },
+    options?: CallOptions,
+  ): Promise<Invitation>
+  revoke(
+    request: { member?: string; ticket?: string; invitees?: 'keep' | 'revoke'; recoveryKey?: string },
+    options?: CallOptions,
+  ): Promise<{ revoked: string }>
   /** Withdraws all own records, tells the others, then stops the island. */
   leave(options?: CallOptions): Promise<{ withdrawn: number; toldPeers: number }>
   journal(request: { limit: number }, options?: CallOptions): Promise<JournalEntry[]>

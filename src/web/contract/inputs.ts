@@ -1,0 +1,139 @@
+/** What the web service accepts: path and query parameters (always text) and bodies, with their bounds. */
+import { z } from 'zod'
+import { creator } from '../../protocols/model/dataset.ts'
+import { MAX_ID_LENGTH, shortName } from '../../protocols/model/ids.ts'
+
+/** JSON Schema of a query parameter as its user sees it, where the text form would say too little. */
+export const parameterShape = new WeakMap<object, { schema: z.ZodType; text?: string }>()
+
+/** A number in a query string. */
+function queryNumber(schema: z.ZodNumber) {
+  const codec = z.codec(z.string().regex(/^-?\d{1,20}(\.\d{1,20})?$/, 'not a number'), schema, {
+    decode: (text) => Number(text),
+    encode: (number) => String(number),
+  })
+  parameterShape.set(codec, { schema })
+  return codec
+}
+
+/** A parameter that may be repeated. One value arrives as text, several as a list. */
+function queryList(item: z.ZodString, max: number) {
+  const list = z.array(item).max(max)
+  const codec = z.codec(z.union([z.string(), z.array(z.string())]), list, {
+    decode: (value) => (typeof value === 'string' ? [value] : value),
+    encode: (value) => value,
+  })
+  parameterShape.set(codec, { schema: list })
+  return codec
+}
+
+const coneText = z
+  .string()
+  .regex(
+    /^-?\d+(\.\d+)?(e-?\d+)?,[-+]?\d+(\.\d+)?(e-?\d+)?,\d+(\.\d+)?(e-?\d+)?$/,
+    'a cone is "ra,dec,radius" in degrees, e.g. 83.8,-5.4,1',
+  )
+const coneShape = z.object({
+  ra: z.number().min(0).max(360),
+  dec: z.number().min(-90).max(90),
+  radius: z.number().gt(0).max(180),
+})
+const cone = z.codec(coneText, coneShape, {
+  decode: (text) => {
+    const [ra, dec, radius] = text.split(',').map(Number)
+    return { ra: ra!, dec: dec!, radius: radius! }
+  },
+  encode: ({ ra, dec, radius }) => `${ra},${dec},${radius}`,
+})
+parameterShape.set(cone, {
+  schema: coneText,
+  text: 'Datasets whose coverage meets this cone: ra,dec,radius in degrees, ICRS.',
+})
+
+const reference = z
+  .string()
+  .min(1)
+  .max(MAX_ID_LENGTH)
+  .describe('A dataset: its id in any spelling, percent-encoded, or its short name.')
+const islandRef = z.string().min(1).max(100).describe('Id or name of an island.')
+
+export const refParams = z.strictObject({ ref: reference })
+
+export const datasetsQuery = z.strictObject({
+  text: z
+    .string()
+    .max(1000)
+    .optional()
+    .describe('Free text over title, description, keywords, creators, column names and id.'),
+  keyword: queryList(z.string().min(1).max(100), 20).optional().describe('May be repeated; all must match.'),
+  island: islandRef.optional().describe('Id or name of an island that publishes or holds the dataset.'),
+  format: z.string().min(1).max(32).optional().describe('csv, parquet, jsonl, fits or files.'),
+  minSize: queryNumber(z.number().int().nonnegative()).optional().describe('Bytes.'),
+  maxSize: queryNumber(z.number().int().nonnegative()).optional().describe('Bytes.'),
+  cone: cone.optional(),
+  limit: queryNumber(z.number().int().min(1).max(500)).optional().describe('Datasets on one page; 50 by default.'),
+  cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
+})
+
+export const METADATA_FORMATS = ['json', 'dcat', 'datacite', 'croissant'] as const
+export type MetadataFormat = (typeof METADATA_FORMATS)[number]
+export const metadataQuery = z.strictObject({
+  format: z.enum(METADATA_FORMATS).default('json').describe('json is the dataset as archipel shows it.'),
+})
+
+export const publishBody = z.strictObject({
+  path: z.string().min(1).max(4096).describe('Absolute path of a file or folder on the machine of the island.'),
+  id: z.string().min(1).max(MAX_ID_LENGTH).optional(),
+  name: shortName.optional(),
+  title: z.string().min(1).max(500).optional(),
+  description: z.string().max(10_000).optional(),
+  keywords: z.array(z.string().min(1).max(100)).max(100).optional(),
+  licence: z.string().max(500).optional(),
+  creators: z.array(creator).max(200).optional(),
+  aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20).optional(),
+  as: z.enum(['csv', 'parquet', 'jsonl', 'fits', 'files']).optional().describe('Overrides detection.'),
+})
+
+export const resolveQuery = z.strictObject({
+  via: z.enum(['catalog', 'dht', 'both']).optional().describe('Which paths may be used; both by default.'),
+  confirm: z.stringbool().optional().describe('Ask the holders themselves; true by default.'),
+})
+parameterShape.set(resolveQuery.shape.confirm, { schema: z.boolean() })
+
+export const sqlBody = z.strictObject({
+  sql: z.string().min(1).max(100_000),
+  on: islandRef.optional().describe('Island that has to run the statement.'),
+  timeoutMs: z.number().int().min(1).max(86_400_000).optional().describe('The limit of the island when absent.'),
+  maxRows: z.number().int().min(1).max(10_000_000).optional(),
+})
+
+export const inviteBody = z.strictObject({
+  expiresMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(366 * 86_400_000)
+    .optional()
+    .describe('24 hours by default.'),
+  mayInvite: z.boolean().optional().describe('Whether the new member may invite others.'),
+  local: z.boolean().optional().describe('Allow addresses that only this machine or network reaches.'),
+})
+
+export const revokeBody = z
+  .strictObject({
+    member: islandRef.optional(),
+    ticket: z.string().min(1).max(4096).optional().describe('Id of a ticket, or the ticket.'),
+    invitees: z.enum(['keep', 'revoke']).optional().describe('What becomes of those the member invited.'),
+    recoveryKey: z.string().min(1).max(1000).optional(),
+  })
+  .refine(
+    (body) => (body.member === undefined) !== (body.ticket === undefined),
+    'name a member or a ticket, one of them',
+  )
+
+/** Leaving takes no input; a body is asked for so that no stray request does it. */
+export const leaveBody = z.strictObject({})
+
+export const journalQuery = z.strictObject({
+  limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Newest first; 100 by default.'),
+})

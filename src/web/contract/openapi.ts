@@ -1,0 +1,148 @@
+/** OpenAPI 3.1 from the route table. JSON Schema 2020-12 comes from zod itself. */
+import { z } from 'zod'
+import { ERRORS, type ErrorCode } from '../../protocols/model/errors.ts'
+import * as input from './inputs.ts'
+import { PROBLEM_MEDIA_TYPE, problem } from './problem.ts'
+import { COMMON_ERRORS, type Route } from './route.ts'
+import { type RouteName, routeList } from './routes.ts'
+import * as view from './views.ts'
+
+type Json = Record<string, unknown>
+
+const NAMED: Record<string, z.ZodType> = {
+  Problem: problem,
+  Finding: view.finding,
+  IslandStatus: view.islandStatus,
+  IslandView: view.islandView,
+  Holder: view.holder,
+  DatasetView: view.datasetView,
+  DatasetPage: view.datasetPage,
+  PublishRequest: input.publishBody,
+  PublishProgress: view.publishProgress,
+  Resolution: view.resolution,
+  SqlRequest: input.sqlBody,
+  Cell: view.cell,
+  TaskResult: view.taskResult,
+  InviteRequest: input.inviteBody,
+  Invitation: view.invitation,
+  RevokeRequest: input.revokeBody,
+  JournalEntry: view.journalEntry,
+  IslandEvent: view.islandEvent,
+  LostEvents: view.lostEvents,
+}
+
+const uri = (id: string) => `#/components/schemas/${id}`
+
+/** The schemas that are not named become components of their route, so that every reference has a target. */
+function components(): { schemas: Json; ref: (schema: z.ZodType) => Json } {
+  const registry = z.registry<{ id: string }>()
+  for (const [id, schema] of Object.entries(NAMED)) registry.add(schema, { id })
+  for (const route of routeList) {
+    const base = route.name[0]!.toUpperCase() + route.name.slice(1)
+    if (route.body !== undefined && !registry.has(route.body)) registry.add(route.body, { id: `${base}Request` })
+    if (!registry.has(route.response)) registry.add(route.response, { id: `${base}Answer` })
+  }
+  const { schemas } = z.toJSONSchema(registry, { uri, io: 'input' })
+  for (const schema of Object.values(schemas) as Json[]) {
+    delete schema.$schema
+    delete schema.$id
+    delete schema.id
+  }
+  return { schemas: schemas as Json, ref: (schema) => ({ $ref: uri(registry.get(schema)!.id) }) }
+}
+
+function parameters(route: Route): Json[] {
+  const list: Json[] = []
+  for (const [where, object] of [['path', route.params] as const, ['query', route.query] as const]) {
+    for (const [name, field] of Object.entries((object?.shape ?? {}) as Record<string, z.ZodType>)) {
+      const inner = field instanceof z.ZodOptional || field instanceof z.ZodDefault ? field.unwrap() : field
+      const shape = input.parameterShape.get(field) ?? input.parameterShape.get(inner)
+      const {
+        $schema: _,
+        description: own,
+        ...schema
+      } = z.toJSONSchema(shape?.schema ?? field, {
+        io: 'input',
+      }) as Json
+      const description = shape?.text ?? field.description ?? own
+      list.push({ name, in: where, required: where === 'path', ...(description ? { description } : {}), schema })
+    }
+  }
+  return list
+}
+
+function answer(route: Route & { name: RouteName }, ref: (schema: z.ZodType) => Json): Json {
+  if (route.stream === 'sse') {
+    return {
+      description: 'An endless stream; the data of each event are one JSON object.',
+      content: { 'text/event-stream': { schema: ref(route.response) } },
+    }
+  }
+  if (route.stream === 'ndjson') {
+    const line = {
+      oneOf: [
+        { type: 'object', required: ['progress'], properties: { progress: ref(view.publishProgress) } },
+        { type: 'object', required: ['result'], properties: { result: ref(route.response) } },
+        { type: 'object', required: ['error'], properties: { error: ref(problem) } },
+      ],
+    }
+    return {
+      description: 'One JSON object a line: progress, any number of times, then the result or an error.',
+      content: { 'application/x-ndjson': { schema: line } },
+    }
+  }
+  const types = route.mediaTypes ?? ['application/json']
+  return {
+    description: 'The answer.',
+    content: Object.fromEntries(types.map((t) => [t, { schema: ref(route.response) }])),
+  }
+}
+
+function failures(route: Route, ref: (schema: z.ZodType) => Json): Json {
+  const byStatus = new Map<number, ErrorCode[]>()
+  const common = route.scope === 'owner' ? COMMON_ERRORS : (['FORBIDDEN', 'BAD_INPUT'] as const)
+  for (const code of new Set<ErrorCode>([...common, ...route.errors])) {
+    const { status } = ERRORS[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  const sorted = [...byStatus].sort(([a], [b]) => a - b)
+  return Object.fromEntries(
+    sorted.map(([status, codes]) => [
+      String(status),
+      { description: codes.join(', '), content: { [PROBLEM_MEDIA_TYPE]: { schema: ref(problem) } } },
+    ]),
+  )
+}
+
+/** The document of `GET /api/v1/openapi.json`. `version` is the software's. */
+export function openApi(version: string): Json {
+  const { schemas, ref } = components()
+  const paths: Record<string, Json> = {}
+  for (const route of routeList) {
+    const operation: Json = {
+      operationId: route.name,
+      summary: route.summary,
+      security: route.scope === 'owner' ? [{ owner: [] }] : [],
+      parameters: parameters(route),
+      ...(route.body === undefined
+        ? {}
+        : { requestBody: { required: true, content: { 'application/json': { schema: ref(route.body) } } } }),
+      responses: { 200: answer(route, ref), ...failures(route, ref) },
+    }
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'archipel',
+      version,
+      summary: 'The web service of an island',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths,
+    components: {
+      securitySchemes: { owner: { type: 'http', scheme: 'bearer', description: 'The owner token of the island.' } },
+      schemas,
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import type { z } from 'zod'
+import type { ErrorCode } from '../../protocols/model/errors.ts'
+
+export const API_PREFIX = '/api/v1'
+
+/** One function of the web service; everything that server, client and OpenAPI need to know of it. */
+export interface Route {
+  method: 'GET' | 'POST' | 'DELETE'
+  /** With `{name}` for path parameters; each is one percent-encoded segment. */
+  path: `/${string}`
+  /** One line, for OpenAPI. */
+  summary: string
+  /** `owner`: needs the owner token. `public`: no authentication. */
+  scope: 'owner' | 'public'
+  params?: z.ZodObject
+  query?: z.ZodObject
+  body?: z.ZodType
+  /** The answer; with `stream`, one item of it. */
+  response: z.ZodType
+  /** `ndjson`: lines `{progress}` ... then `{result}` or `{error}`. `sse`: server-sent events, endless. */
+  stream?: 'ndjson' | 'sse'
+  /** Media types of the answer where it is not `application/json`. */
+  mediaTypes?: readonly string[]
+  /** Milliseconds a client waits for the head of the answer; 30 s when absent. */
+  timeoutMs?: number
+  /** Codes it may answer with beside those of every route (`COMMON_ERRORS`). */
+  errors: readonly ErrorCode[]
+}
+
+/** Codes that any route may answer with. */
+export const COMMON_ERRORS = [
+  'BAD_INPUT',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'TOO_LARGE',
+  'TOO_MANY',
+  'CANCELLED',
+  'RECOVERING',
+  'INTERNAL',
+] as const satisfies ErrorCode[]
+
+/** Bytes of a request body. */
+export const MAX_BODY_BYTES = 1024 * 1024
+
+type Out<T> = T extends z.ZodType ? z.output<T> : undefined
+
+/** What a handler gets: parsed and bounded. */
+export interface RouteInput<R extends Route> {
+  params: Out<R['params']>
+  query: Out<R['query']>
+  body: Out<R['body']>
+}
+
+/** `/datasets/{ref}` with its parameters percent-encoded. */
+export function fillPath(path: string, params: Record<string, string> = {}): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
+}

@@ -1,0 +1,181 @@
+/**
+ * The answers of the web service as zod schemas: `protocols/model/views.ts` seen through JSON, where a field
+ * that is `undefined` is a field that is absent. `wire<T>()` keeps the two from drifting apart.
+ */
+import { z } from 'zod'
+import { datasetBody, replicaState } from '../../protocols/model/dataset.ts'
+import { card, liveness, load } from '../../protocols/model/island.ts'
+import { type Cell, placementEntry, taskState } from '../../protocols/model/task.ts'
+import type * as V from '../../protocols/model/views.ts'
+
+/** `T` after `JSON.parse(JSON.stringify(t))`. */
+export type Wire<T> = T extends (infer U)[]
+  ? Wire<U>[]
+  : T extends object
+    ? { [K in keyof T as undefined extends T[K] ? never : K]: Wire<T[K]> } & {
+        [K in keyof T as undefined extends T[K] ? K : never]?: Wire<Exclude<T[K], undefined>>
+      }
+    : T
+
+/** Type check only: the schema has the fields of `T`, no more and no fewer, with types that fit both ways. */
+function wire<T>() {
+  return <S extends z.ZodType<Wire<T>>>(schema: keyof T extends keyof z.output<S> ? S : never): S => schema
+}
+
+const instant = z.string().meta({ format: 'date-time' })
+const count = z.number().int().nonnegative()
+
+export const finding = wire<V.Finding>()(
+  z.object({ code: z.string(), severity: z.enum(['ok', 'warning', 'error']), message: z.string(), remedy: z.string() }),
+)
+
+export const islandStatus = wire<V.IslandStatus>()(
+  z.object({
+    id: z.string(),
+    name: z.string(),
+    peerId: z.string(),
+    archipelago: z.object({ id: z.string(), name: z.string() }),
+    software: z.string(),
+    startedAt: instant,
+    listening: z.array(z.string()),
+    announced: z.array(z.string()),
+    reachable: z.union([z.boolean(), z.literal('unknown')]),
+    web: z.string(),
+    peers: z.object({ connected: count, relayed: count, members: count }),
+    catalog: z.object({
+      records: count,
+      origins: count,
+      datasets: count,
+      epoch: count,
+      seq: count,
+      quarantined: z.array(z.string()),
+    }),
+    engines: z.array(
+      z.object({
+        kind: z.string(),
+        state: z.enum(['ready', 'down']),
+        sandbox: z.boolean(),
+        languages: z.array(z.string()),
+        version: z.string(),
+      }),
+    ),
+    disk: z.object({ freeBytes: z.number(), totalBytes: z.number() }),
+    memoryBytes: z.number(),
+    roles: z.object({ admin: z.boolean(), mayInvite: z.boolean() }),
+    findings: z.array(finding),
+  }),
+)
+
+export const islandView = wire<V.IslandView>()(
+  z.object({
+    id: z.string(),
+    card: card.optional(),
+    name: z.string(),
+    self: z.boolean(),
+    liveness,
+    connected: z.enum(['direct', 'relayed', 'no']),
+    rttMs: z.number().optional(),
+    load: load.optional(),
+    lastSeen: instant.optional(),
+    datasets: count,
+    member: z.object({ since: instant, invitedBy: z.string().optional(), mayInvite: z.boolean() }),
+    quarantined: z.boolean(),
+  }),
+)
+
+export const holder = wire<V.Holder>()(
+  z.object({ island: z.string(), name: z.string(), state: replicaState, version: z.string() }),
+)
+
+const publisher = z.object({ id: z.string(), name: z.string() })
+
+export const datasetView = wire<V.DatasetView>()(
+  z.object({ id: z.string(), publisher, body: datasetBody, holders: z.array(holder), recordedAt: instant }),
+)
+
+export const datasetPage = wire<V.DatasetPage>()(
+  z.object({ items: z.array(datasetView), total: count, next: z.string().optional() }),
+)
+
+const doneOfTotal = z.object({ done: z.number(), total: z.number() })
+export const publishProgress = wire<V.PublishProgress>()(
+  z.object({ phase: z.enum(['scan', 'hash', 'inspect', 'record']), files: doneOfTotal, bytes: doneOfTotal }),
+)
+
+export const resolution = wire<V.Resolution>()(
+  z.object({
+    id: z.string(),
+    aliases: z.array(z.string()),
+    holders: z.array(
+      z.object({
+        island: z.string(),
+        name: z.string(),
+        publisher: z.string(),
+        version: z.string(),
+        state: replicaState,
+        via: z.array(z.enum(['catalog', 'dht'])),
+        freshness: instant,
+        confirmed: z.boolean(),
+        reason: z.string().optional(),
+      }),
+    ),
+    elapsedMs: z.number(),
+  }),
+)
+
+export const cell: z.ZodType<Cell> = z.lazy(() =>
+  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(cell), z.record(z.string(), cell)]),
+)
+
+export const taskResult = wire<V.TaskResult>()(
+  z.object({
+    id: z.string(),
+    state: taskState,
+    askedAt: z.object({ island: z.string(), name: z.string(), time: instant }),
+    ranAt: z.object({ island: z.string(), name: z.string() }).optional(),
+    datasets: z.array(z.object({ table: z.string(), id: z.string(), version: z.string() })),
+    result: z.object({
+      columns: z.array(
+        z.object({
+          name: z.string(),
+          type: z.string(),
+          unit: z.string().optional(),
+          ucd: z.string().optional(),
+          description: z.string().optional(),
+        }),
+      ),
+      rows: z.array(z.array(cell)),
+      rowCount: count,
+      truncated: z.boolean(),
+    }),
+    explain: z.array(placementEntry),
+    elapsedMs: z.number(),
+  }),
+)
+
+export const invitation = wire<V.Invitation>()(
+  z.object({ ticket: z.string(), id: z.string(), expires: instant, mayInvite: z.boolean() }),
+)
+
+export const journalEntry = wire<V.JournalEntry>()(
+  z.object({
+    time: instant,
+    actor: z.string(),
+    action: z.string(),
+    subject: z.string(),
+    outcome: z.enum(['ok', 'refused', 'failed']),
+    code: z.string().optional(),
+  }),
+)
+
+const stamped = { time: instant, id: z.string() }
+export const islandEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('dataset:changed'), ...stamped, publisher, dataset: datasetView }),
+  z.object({ type: z.literal('dataset:withdrawn'), ...stamped, publisher }),
+  z.object({ type: z.literal('island:changed'), time: instant, island: islandView }),
+  z.object({ type: z.enum(['member:joined', 'member:revoked', 'member:left']), ...stamped, name: z.string() }),
+  z.object({ type: z.literal('log:forked'), ...stamped }),
+]) satisfies z.ZodType<Wire<V.IslandEvent>>
+
+/** At least `lost` events were dropped here: the reader was too slow, or was away for longer than the island remembers. */
+export const lostEvents = z.object({ lost: z.number().int().positive() })

@@ -1,0 +1,108 @@
+/** The Hono application: guards, then the route table. Every failure leaves as problem+json. */
+
+import type { HttpBindings } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import type { Logger } from 'pino'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
+import { API_PREFIX, type Route } from '../contract/route.ts'
+import { type RouteName, routeList } from '../contract/routes.ts'
+import type { EventHub } from './events.ts'
+import { originGuard, STRICT_HEADERS, tokenGuard } from './guard.ts'
+import { HANDLERS, type HandlerContext, Typed } from './handlers.ts'
+import { readInput } from './input.ts'
+import { ndjson } from './ndjson.ts'
+
+/** Milliseconds without a byte taken by the reader of an answer, after which the connection is cut. */
+const STALL_MS = 60_000
+
+export interface AppInit {
+  token: string
+  port: () => number
+  /** Aborted when the server stops: ends what is under way. */
+  stopping: AbortSignal
+}
+
+export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata' | 'version'> {
+  events: EventHub
+  logger: Pick<Logger, 'debug' | 'error'>
+}
+
+type Env = { Bindings: Partial<HttpBindings> }
+
+export function problemResponse(error: ArchipelError): Response {
+  return new Response(JSON.stringify(toProblem(error)), {
+    status: error.status,
+    headers: { ...STRICT_HEADERS, 'content-type': PROBLEM_MEDIA_TYPE },
+  })
+}
+
+export function app(init: AppInit, components: AppComponents): Hono<Env> {
+  const { logger } = components
+  const hono = new Hono<Env>()
+
+  const report = (error: ArchipelError, path: string): ArchipelError => {
+    if (error.code === 'INTERNAL') logger.error({ err: error.cause ?? error, path }, 'request failed')
+    else logger.debug({ code: error.code, path }, 'request refused')
+    return error
+  }
+
+  hono.onError((cause, c) => problemResponse(report(toArchipelError(cause), c.req.path)))
+  hono.use(async (c, next) => {
+    await next()
+    for (const [name, value] of Object.entries(STRICT_HEADERS)) c.res.headers.set(name, value)
+    c.env?.outgoing?.setTimeout(STALL_MS)
+  })
+  hono.use(originGuard(init.port))
+  hono.use(`${API_PREFIX}/*`, tokenGuard(init.token))
+
+  async function serve(route: Route & { name: RouteName }, c: Context<Env>): Promise<Response> {
+    const input = await readInput(route, c)
+    const { name } = route
+    if (name === 'events') return components.events.open(c.req.header('last-event-id'))
+    // Input and handler belong to one entry of the table; the compiler cannot follow a name chosen at run time.
+    const handler = HANDLERS[name] as (input: unknown, context: HandlerContext) => unknown
+    const call = (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
+      Promise.resolve(handler(input, { ...components, signal, onProgress }))
+    const signal = AbortSignal.any([c.req.raw.signal, init.stopping])
+    if (route.stream === 'ndjson') {
+      return ndjson(
+        (onProgress, s) => call(s, onProgress),
+        signal,
+        (error) => report(error, c.req.path),
+      )
+    }
+    const answer = await call(signal)
+    return answer instanceof Typed
+      ? c.body(JSON.stringify(answer.document), 200, { 'content-type': answer.mediaType })
+      : c.json(answer as object)
+  }
+
+  const paths = new Map<string, (Route & { name: RouteName })[]>()
+  for (const route of routeList) paths.set(route.path, [...(paths.get(route.path) ?? []), route])
+  for (const [path, routes] of paths) {
+    hono.all(path.replace(/\{(\w+)\}/g, ':$1'), (c) => {
+      const { method } = c.req.raw
+      // HEAD is GET without its body; of an endless stream there is none.
+      const route = routes.find((r) => r.method === method || (method === 'HEAD' && r.method === 'GET' && !r.stream))
+      if (route !== undefined) return serve(route, c)
+      const allowed = routes.flatMap((r) => (r.method === 'GET' && !r.stream ? ['GET', 'HEAD'] : [r.method])).join(', ')
+      const refused = problemResponse(
+        new ArchipelError(
+          'METHOD_NOT_ALLOWED',
+          `${method.slice(0, 20)} is not a method of this route; it has: ${allowed}`,
+        ),
+      )
+      refused.headers.set('allow', allowed)
+      return refused
+    })
+  }
+  hono.notFound(() =>
+    problemResponse(
+      new ArchipelError('NOT_FOUND', 'there is no such route', {
+        hint: 'The routes are listed in /api/v1/openapi.json.',
+      }),
+    ),
+  )
+  return hono
+}

@@ -1,0 +1,108 @@
+/** Reads and checks the parts of a request against its route. Every failure is a coded answer. */
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import { MAX_BODY_BYTES, type Route, type RouteInput } from '../contract/route.ts'
+
+const MAX_ISSUES = 10
+
+/** @throws BAD_INPUT that names each wrong field. */
+function check<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
+    field: [where, ...issue.path.map(String)].join('.').slice(0, 200),
+    message: issue.message.slice(0, 300),
+  }))
+  const message = issues.map((issue) => `${issue.field}: ${issue.message}`).join('; ')
+  throw new ArchipelError('BAD_INPUT', message, { details: { issues } })
+}
+
+function decodeSegment(name: string, text: string | undefined): string {
+  try {
+    return decodeURIComponent(text ?? '')
+  } catch {
+    throw new ArchipelError('BAD_INPUT', `path.${name}: broken percent-encoding`)
+  }
+}
+
+/** Path parameters from the raw target: a router's own decoding would guess at broken or doubly encoded text. */
+function rawParams(route: Route, url: string): Record<string, string> {
+  const segments = new URL(url).pathname.split('/')
+  const params: Record<string, string> = {}
+  for (const [i, part] of route.path.split('/').entries()) {
+    const name = /^\{(\w+)\}$/.exec(part)?.[1]
+    if (name !== undefined) params[name] = decodeSegment(name, segments[i])
+  }
+  return params
+}
+
+function rawQuery(url: string): Record<string, string | string[]> {
+  const search = new URL(url).searchParams
+  const query: Record<string, string | string[]> = Object.create(null)
+  for (const key of new Set(search.keys())) {
+    const values = search.getAll(key)
+    query[key] = values.length === 1 ? values[0]! : values
+  }
+  return query
+}
+
+function hasBody(c: Context): boolean {
+  return c.req.header('transfer-encoding') !== undefined || Number(c.req.header('content-length') ?? 0) > 0
+}
+
+/** @throws TOO_LARGE as soon as the bound is passed, declared or not; CANCELLED when the sender goes away. */
+async function readBounded(c: Context): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new ArchipelError('TOO_LARGE', `a request body has at most ${MAX_BODY_BYTES} bytes`, {
+      details: { limitBytes: MAX_BODY_BYTES },
+    })
+  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
+  const reader = c.req.raw.body?.getReader()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  while (reader !== undefined) {
+    const { done, value } = await reader.read().catch((cause) => {
+      throw new ArchipelError('CANCELLED', 'the request ended before its body', { cause })
+    })
+    if (done) break
+    size += value.byteLength
+    if (size > MAX_BODY_BYTES) {
+      reader.cancel().catch(() => {})
+      throw tooLarge()
+    }
+    chunks.push(value)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+async function readJson(c: Context): Promise<unknown> {
+  const type = c.req.header('content-type') ?? ''
+  if (!/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
+    throw new ArchipelError('BAD_INPUT', 'the body has to be of type application/json', {
+      hint: 'Send a JSON object with the header "Content-Type: application/json".',
+    })
+  }
+  const bytes = await readBounded(c)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new ArchipelError('BAD_INPUT', 'the body is not JSON in UTF-8', { cause })
+  }
+}
+
+/** @throws BAD_INPUT, TOO_LARGE, CANCELLED */
+export async function readInput(route: Route, c: Context): Promise<RouteInput<Route>> {
+  const url = c.req.url
+  const params = route.params && check(route.params, rawParams(route, url), 'path')
+  const query = rawQuery(url)
+  if (route.query === undefined && Object.keys(query).length > 0) {
+    throw new ArchipelError('BAD_INPUT', 'this route takes no query parameters')
+  }
+  if (route.body === undefined && hasBody(c)) throw new ArchipelError('BAD_INPUT', 'this route takes no body')
+  return {
+    params,
+    query: route.query && check(route.query, query, 'query'),
+    body: route.body && check(route.body, await readJson(c), 'body'),
+  }
+}

@@ -1,0 +1,256 @@
+/** An island in memory, scripted: it remembers what it was asked and answers from fixed data, or as told. */
+import type { DatasetBody } from '../../src/protocols/model/dataset.ts'
+import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import type * as V from '../../src/protocols/model/views.ts'
+import type { IslandPort } from '../../src/web/ports.ts'
+
+export const SELF = { id: `isl${'a'.repeat(32)}`, name: 'garching' }
+export const OTHER = { id: `isl${'b'.repeat(32)}`, name: 'grenoble' }
+export const NOW = '2026-01-02T03:04:05.000Z'
+const VERSION = 'ab'.repeat(32)
+
+export function datasetView(name: string, more: Partial<DatasetBody> = {}): V.DatasetView {
+  return {
+    id: `archipel:${SELF.id}/${name}`,
+    publisher: SELF,
+    body: {
+      name,
+      title: `The ${name} catalogue`,
+      description: 'Stars, all of them bright.',
+      keywords: ['stars', 'photometry'],
+      licence: 'MIT',
+      creators: [{ name: 'Cecilia Payne', orcid: '0000-0002-1825-0097' }],
+      created: NOW,
+      modified: NOW,
+      version: VERSION,
+      size: 1_234_567,
+      files: 1,
+      format: 'csv',
+      rows: 9110,
+      columns: [
+        { name: 'ra', type: 'DOUBLE', unit: 'deg', ucd: 'pos.eq.ra;meta.main' },
+        { name: 'dec', type: 'DOUBLE', unit: 'deg' },
+        { name: 'vmag', type: 'DOUBLE', description: 'visual magnitude' },
+      ],
+      coverage: { spatial: { frame: 'ICRS', moc: '0/0-11', box: { raMin: 80, raMax: 90, decMin: -10, decMax: 5 } } },
+      aliases: [],
+      ...more,
+    },
+    holders: [{ island: SELF.id, name: SELF.name, state: 'available', version: VERSION }],
+    recordedAt: NOW,
+  }
+}
+
+const STATUS: V.IslandStatus = {
+  id: SELF.id,
+  name: SELF.name,
+  peerId: '12D3KooWFake',
+  archipelago: { id: `arc${'c'.repeat(32)}`, name: 'testers' },
+  software: '0.1.0',
+  startedAt: NOW,
+  listening: ['/ip4/127.0.0.1/tcp/9410'],
+  announced: [],
+  reachable: 'unknown',
+  web: 'http://127.0.0.1:9411',
+  peers: { connected: 1, relayed: 0, members: 2 },
+  catalog: { records: 5, origins: 2, datasets: 2, epoch: 1, seq: 3, quarantined: [] },
+  engines: [{ kind: 'embedded', state: 'ready', sandbox: true, languages: ['sql'], version: '1.5.6' }],
+  disk: { freeBytes: 5e10, totalBytes: 1e11 },
+  memoryBytes: 1e8,
+  roles: { admin: true, mayInvite: true },
+  findings: [],
+}
+
+const ISLANDS: V.IslandView[] = [
+  {
+    ...SELF,
+    card: {
+      name: SELF.name,
+      site: 'MPE',
+      place: { name: 'Garching', country: 'DE' },
+      peerId: '12D3KooWFake',
+      addresses: [],
+      engines: [{ kind: 'embedded', languages: ['sql'], version: '1.5.6' }],
+      services: [],
+      software: '0.1.0',
+    },
+    self: true,
+    liveness: 'live',
+    connected: 'direct',
+    rttMs: undefined,
+    load: { running: 0, waiting: 0, cpu: 0.1, memory: 0.5 },
+    lastSeen: NOW,
+    datasets: 2,
+    member: { since: NOW, invitedBy: undefined, mayInvite: true },
+    quarantined: false,
+  },
+  {
+    ...OTHER,
+    card: undefined,
+    self: false,
+    liveness: 'suspect',
+    connected: 'no',
+    rttMs: 12.4,
+    load: undefined,
+    lastSeen: undefined,
+    datasets: 0,
+    member: { since: NOW, invitedBy: SELF.id, mayInvite: false },
+    quarantined: false,
+  },
+]
+
+export function taskResult(
+  sql: string,
+  rows: V.TaskResult['result']['rows'] = [
+    ['Vega', 0.03],
+    ['Sirius', -1.46],
+  ],
+): V.TaskResult {
+  return {
+    id: `${SELF.id}/1`,
+    state: 'succeeded',
+    askedAt: { island: SELF.id, name: SELF.name, time: NOW },
+    ranAt: { island: OTHER.id, name: OTHER.name },
+    datasets: [{ table: 'stars', id: `archipel:${OTHER.id}/stars`, version: VERSION }],
+    result: {
+      columns: [
+        { name: 'name', type: 'VARCHAR' },
+        { name: sql.length > 1000 ? 'long' : 'vmag', type: 'DOUBLE' },
+      ],
+      rows,
+      rowCount: rows.length,
+      truncated: false,
+    },
+    explain: [
+      {
+        island: OTHER.id,
+        name: OTHER.name,
+        chosen: true,
+        holds: [`archipel:${OTHER.id}/stars`],
+        confirmed: true,
+        reason: 'holds all of it',
+      },
+      { island: SELF.id, name: SELF.name, chosen: false, holds: [], confirmed: false, reason: 'holds none of it' },
+    ],
+    elapsedMs: 12.5,
+  }
+}
+
+export interface FakeIsland extends IslandPort {
+  /** Every call: the function, its argument, and whether its signal was aborted afterwards. */
+  calls: { name: keyof IslandPort; argument: unknown; signal: AbortSignal | undefined }[]
+  /** Replaces functions of this island. */
+  script(functions: Partial<IslandPort>): void
+  emit(event: V.IslandEvent | { lost: number }): void
+  views: V.DatasetView[]
+}
+
+export function fakeIsland(): FakeIsland {
+  const calls: FakeIsland['calls'] = []
+  const views = [datasetView('stars'), datasetView('nebulae', { format: 'parquet', keywords: ['nebulae'] })]
+  const listeners = new Set<(event: V.IslandEvent | { lost: number }) => void>()
+
+  const find = (ref: string): V.DatasetView => {
+    const view = views.find((v) => v.id === ref || v.body.name === ref)
+    if (view === undefined)
+      throw new ArchipelError('DATASET_NOT_FOUND', `no dataset ${JSON.stringify(ref)} is known here`)
+    return view
+  }
+
+  const base: IslandPort = {
+    status: async () => STATUS,
+    islands: async () => ISLANDS,
+    datasets: async (filter) => {
+      const items = views.filter((v) => filter.text === undefined || v.body.title.includes(filter.text))
+      return { items, total: items.length }
+    },
+    dataset: async (ref) => find(ref),
+    publish: async (request, { onProgress } = {}) => {
+      const bytes = { done: 10, total: 10 }
+      onProgress?.({ phase: 'hash', files: { done: 0, total: 1 }, bytes: { ...bytes, done: 5 } })
+      onProgress?.({ phase: 'record', files: { done: 1, total: 1 }, bytes })
+      return datasetView(request.name ?? 'published', { title: request.title ?? 'published' })
+    },
+    unpublish: async (ref) => ({ id: find(ref).id }),
+    resolve: async ({ ref }) => ({
+      id: find(ref).id,
+      aliases: [],
+      holders: [
+        {
+          island: SELF.id,
+          name: SELF.name,
+          publisher: SELF.id,
+          version: VERSION,
+          state: 'available',
+          via: ['catalog', 'dht'],
+          freshness: NOW,
+          confirmed: true,
+        },
+      ],
+      elapsedMs: 1.5,
+    }),
+    sql: async ({ sql }) => taskResult(sql),
+    invite: async (request) => ({
+      ticket: 'archipel1ticket',
+      id: 'tkt1',
+      expires: NOW,
+      mayInvite: request.mayInvite ?? false,
+    }),
+    revoke: async ({ member, ticket }) => ({ revoked: member ?? ticket ?? '' }),
+    leave: async () => ({ withdrawn: 3, toldPeers: 1 }),
+    journal: async () => [{ time: NOW, actor: 'owner@garching', action: 'publish', subject: 'stars', outcome: 'ok' }],
+    async *events({ signal } = {}) {
+      const queue: (V.IslandEvent | { lost: number })[] = []
+      let wake = () => {}
+      const listener = (event: V.IslandEvent | { lost: number }) => {
+        queue.push(event)
+        wake()
+      }
+      listeners.add(listener)
+      const onAbort = () => wake()
+      signal?.addEventListener('abort', onAbort)
+      try {
+        while (!signal?.aborted) {
+          const next = queue.shift()
+          if (next !== undefined) yield next
+          else {
+            await new Promise<void>((resolve) => {
+              wake = resolve
+            })
+          }
+        }
+      } finally {
+        listeners.delete(listener)
+        signal?.removeEventListener('abort', onAbort)
+      }
+    },
+  }
+
+  let scripted: Partial<IslandPort> = {}
+  const island: Record<string, unknown> = {
+    calls,
+    views,
+    script(functions: Partial<IslandPort>) {
+      scripted = functions
+    },
+    emit(event: V.IslandEvent) {
+      for (const listener of listeners) listener(event)
+    },
+  }
+  for (const name of Object.keys(base) as (keyof IslandPort)[]) {
+    island[name] = (...args: unknown[]) => {
+      const options = args.at(-1) as { signal?: AbortSignal } | undefined
+      calls.push({ name, argument: args.length > 1 ? args[0] : undefined, signal: options?.signal })
+      const fn = (scripted[name] ?? base[name]) as (...args: unknown[]) => unknown
+      return fn(...args)
+    }
+  }
+  return island as unknown as FakeIsland
+}
+
+/** A promise that rejects as an aborted call does, and never settles before. */
+export function untilAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')), { once: true })
+  })
+}

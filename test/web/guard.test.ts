@@ -1,0 +1,215 @@
+/** Every route of the table, from those who must not use it and with input that it must not take. */
+import * as assert from 'uvu/assert'
+import { ERRORS } from '../../src/protocols/model/errors.ts'
+import { problem } from '../../src/web/contract/problem.ts'
+import { fillPath, MAX_BODY_BYTES } from '../../src/web/contract/route.ts'
+import { routeList } from '../../src/web/contract/routes.ts'
+import { suite } from '../kit/index.ts'
+import { bearer, json, type Raw, raw, serve } from './harness.ts'
+
+const test = suite('web: guards')
+
+/** The answer is a problem document of this code, with the headers that every answer has. */
+function refused(answer: Raw, code: keyof typeof ERRORS, what: string): void {
+  const body = problem.parse(JSON.parse(answer.text))
+  assert.is(body.code, code, `${what}: ${answer.text}`)
+  assert.is(answer.status, ERRORS[code].status, what)
+  assert.is(body.status, answer.status, what)
+  assert.match(String(answer.headers['content-type']), 'application/problem+json', what)
+  assert.is(answer.headers['x-content-type-options'], 'nosniff', what)
+  assert.is(answer.headers['cache-control'], 'no-store', what)
+  assert.ok(body.hint.length > 0, what)
+  assert.not.match(answer.text, /\.ts\b|node_modules|at \w+ \(/, what)
+}
+
+const path = (p: string) => fillPath(p, { ref: 'stars' })
+const owned = routeList.filter((route) => route.scope === 'owner')
+
+test('nobody, a wrong token and a wrong scheme are refused on every route', async (t) => {
+  const { port, island } = await serve(t)
+  const headers: Record<string, string>[] = [
+    {},
+    { authorization: 'Bearer wrong' },
+    { authorization: 'Bearer ' },
+    { authorization: bearer.authorization.replace('Bearer', 'Basic') },
+    { authorization: `${bearer.authorization}x` },
+    { authorization: bearer.authorization.slice(0, -1) },
+  ]
+  for (const { method, path: p, name } of owned) {
+    for (const h of headers) {
+      refused(
+        await raw(port, { method, path: path(p), headers: { ...h, ...json } }),
+        'UNAUTHENTICATED',
+        `${name} ${JSON.stringify(h)}`,
+      )
+    }
+  }
+  assert.equal(
+    island.calls.map((c) => c.name),
+    ['events'],
+  )
+})
+
+test('a foreign Host or Origin is refused on every route, with the token too', async (t) => {
+  const { port, island } = await serve(t)
+  const foreign: Record<string, string>[] = [
+    { host: `evil.example:${port}` },
+    { host: '127.0.0.1' },
+    { host: `127.0.0.1:${port + 1}` },
+    { host: `localhost.evil.example:${port}` },
+    { origin: 'https://evil.example' },
+    { origin: `http://127.0.0.1:${port + 1}` },
+    { origin: `https://127.0.0.1:${port}` },
+    { origin: 'null' },
+    { origin: '' },
+  ]
+  for (const { method, path: p, name } of routeList) {
+    for (const h of foreign) {
+      const answer = await raw(port, { method, path: path(p), headers: { ...bearer, ...json, ...h } })
+      refused(answer, 'FORBIDDEN', `${name} ${JSON.stringify(h)}`)
+    }
+  }
+  const target = await raw(port, { path: 'http://evil.example/api/v1/status', headers: bearer })
+  refused(target, 'FORBIDDEN', 'absolute target')
+  assert.equal(
+    island.calls.map((c) => c.name),
+    ['events'],
+  )
+})
+
+test('the own origin and each loopback name are served', async (t) => {
+  const { port } = await serve(t)
+  for (const name of ['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]']) {
+    const headers = { ...bearer, host: `${name}:${port}`, origin: `http://localhost:${port}` }
+    assert.is((await raw(port, { path: '/api/v1/status', headers })).status, 200, name)
+  }
+})
+
+test('the health route needs no token', async (t) => {
+  const { port } = await serve(t)
+  const answer = await raw(port, { path: '/healthz' })
+  assert.is(answer.status, 200)
+  assert.equal(JSON.parse(answer.text), { status: 'ok' })
+})
+
+test('an unknown route and a wrong method have the same form', async (t) => {
+  const { port } = await serve(t)
+  refused(await raw(port, { path: '/nothing' }), 'NOT_FOUND', 'outside the API')
+  refused(await raw(port, { path: '/api/v1/nothing', headers: bearer }), 'NOT_FOUND', 'in the API')
+  refused(await raw(port, { path: '/api/v1/nothing' }), 'UNAUTHENTICATED', 'in the API as nobody')
+  const known = new Set(routeList.map((route) => `${route.method} ${route.path}`))
+  for (const { path: p } of routeList) {
+    for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'PROPFIND']) {
+      if (known.has(`${method} ${p}`)) continue
+      const answer = await raw(port, { method, path: path(p), headers: { ...bearer, ...json } })
+      refused(answer, 'METHOD_NOT_ALLOWED', `${method} ${p}`)
+      assert.ok(String(answer.headers.allow).length > 0, `${method} ${p} says what is allowed`)
+    }
+  }
+  refused(
+    { ...(await raw(port, { path: '/api/v1/status', headers: bearer, method: 'PUT' })) },
+    'METHOD_NOT_ALLOWED',
+    'PUT',
+  )
+  assert.is((await raw(port, { path: '/api/v1/status', headers: bearer, method: 'HEAD' })).status, 200)
+  assert.is((await raw(port, { path: '/api/v1/events', headers: bearer, method: 'HEAD' })).status, 405)
+})
+
+test('malformed bodies are refused on every route that takes one', async (t) => {
+  const { port, island } = await serve(t)
+  const bodies: [string, string | Uint8Array][] = [
+    ['nothing', ''],
+    ['not JSON', '{'],
+    ['null', 'null'],
+    ['a list', '[]'],
+    ['a number', '7'],
+    ['an unknown field', '{"sudo":true}'],
+    ['a prototype', '{"__proto__":{"path":"/"},"constructor":1}'],
+    ['not UTF-8', new Uint8Array([0x22, 0xff, 0xfe, 0x22])],
+    ['deeply nested', '['.repeat(50_000) + ']'.repeat(50_000)],
+  ]
+  for (const { method, path: p, name, body } of owned) {
+    const target = { method, path: path(p) }
+    if (body === undefined) {
+      refused(
+        await raw(port, { ...target, headers: { ...bearer, ...json, 'content-length': '2' }, body: '{}' }),
+        'BAD_INPUT',
+        `${name}: a body`,
+      )
+      continue
+    }
+    for (const [what, text] of bodies) {
+      refused(
+        await raw(port, { ...target, headers: { ...bearer, ...json }, body: text }),
+        'BAD_INPUT',
+        `${name}: ${what}`,
+      )
+    }
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', '']) {
+      const headers = { ...bearer, 'content-type': type }
+      refused(await raw(port, { ...target, headers, body: '{}' }), 'BAD_INPUT', `${name}: type ${type}`)
+    }
+  }
+  assert.equal(
+    island.calls.map((c) => c.name),
+    ['events'],
+  )
+})
+
+test('oversized bodies are refused, declared or not', async (t) => {
+  const { port, island } = await serve(t)
+  const big = JSON.stringify({ path: '/x', sql: 'x'.repeat(MAX_BODY_BYTES) })
+  for (const { method, path: p, name, body } of owned) {
+    if (body === undefined) continue
+    const target = { method, path: path(p), body: big }
+    refused(
+      await raw(port, { ...target, headers: { ...bearer, ...json, 'content-length': String(big.length) } }),
+      'TOO_LARGE',
+      name,
+    )
+    const chunked = { ...bearer, ...json, 'transfer-encoding': 'chunked' }
+    refused(await raw(port, { ...target, headers: chunked }), 'TOO_LARGE', `${name} chunked`)
+  }
+  assert.equal(
+    island.calls.map((c) => c.name),
+    ['events'],
+  )
+})
+
+test('wrong, unknown and repeated query parameters are named', async (t) => {
+  const { port } = await serve(t)
+  for (const [query, field] of [
+    ['limit=0', 'query.limit'],
+    ['limit=many', 'query.limit'],
+    ['limit=1&limit=2', 'query.limit'],
+    ['minSize=-1', 'query.minSize'],
+    ['cone=1,2', 'query.cone'],
+    ['cone=1,95,3', 'query.cone'],
+    ['colour=red', 'query'],
+    ['__proto__=1', 'query'],
+    [`text=${'x'.repeat(1001)}`, 'query.text'],
+  ] as const) {
+    const answer = await raw(port, { path: `/api/v1/datasets?${query}`, headers: bearer })
+    refused(answer, 'BAD_INPUT', query)
+    assert.ok(JSON.parse(answer.text).detail.startsWith(field), `${query}: ${answer.text}`)
+  }
+  refused(await raw(port, { path: '/api/v1/status?x=1', headers: bearer }), 'BAD_INPUT', 'a query where none is taken')
+  refused(await raw(port, { path: '/api/v1/datasets/%E0%A4%A', headers: bearer }), 'BAD_INPUT', 'broken encoding')
+  refused(await raw(port, { path: `/api/v1/datasets/${'x'.repeat(513)}`, headers: bearer }), 'BAD_INPUT', 'a long id')
+  refused(await raw(port, { path: `/${'x'.repeat(20_000)}` }), 'TOO_LARGE', 'a long target')
+})
+
+test('an unexpected fault of the island shows neither stack nor path', async (t) => {
+  const { port, island, log } = await serve(t)
+  island.script({
+    status: async () => {
+      throw new TypeError('cannot read /home/owner/secret.key')
+    },
+  })
+  const answer = await raw(port, { path: '/api/v1/status', headers: bearer })
+  refused(answer, 'INTERNAL', 'a fault')
+  assert.not.match(answer.text, 'secret')
+  assert.is(log.filter(([level]) => level === 'error').length, 1)
+})
+
+test.run()
