@@ -1,0 +1,204 @@
+import type { Logger } from 'pino'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { parseRef } from '../../protocols/model/ids.ts'
+import type { Resolution, ResolveRequest } from '../../protocols/model/views.ts'
+import type { NetworkPort } from '../network/port.ts'
+import { datasetKey, prefixKey } from './keys.ts'
+import type { AskHoldings, Claim, ClaimLookup, IslandLookup, Located, LocatedHolder } from './port.ts'
+
+export interface ResolverComponents {
+  catalog: ClaimLookup
+  islands: IslandLookup
+  network: Pick<NetworkPort, 'archipelagoId' | 'findProviders'>
+  ask: AskHoldings
+  logger: Logger
+}
+
+export interface ResolverPort {
+  /** Everything known of an id in any spelling or a short name. @throws BAD_ID, DATASET_NOT_FOUND */
+  locate(ref: string, options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal }): Promise<Located[]>
+  resolve(request: ResolveRequest, options?: { signal?: AbortSignal }): Promise<Resolution>
+  /** The one claim that is meant. @throws AMBIGUOUS with `details.candidates` */
+  one(ref: string, located: Located[]): Located
+}
+
+/** Ids that an alias chain may lead to. */
+const MAX_ALIASES = 32
+/** Milliseconds for the DHT as a whole, and islands asked that it names. */
+const DHT_MS = 5_000
+const MAX_PROVIDERS = 20
+const CONFIRM_MS = 4_000
+
+/** `<id>@<island id>` names the claim of one publisher. */
+export function splitPublisher(ref: string): { ref: string; publisher: string | undefined } {
+  const match = /^(.+)@(isl[a-z2-7]{32})$/.exec(ref.trim())
+  return match === null ? { ref, publisher: undefined } : { ref: match[1]!, publisher: match[2]! }
+}
+
+export function resolver(components: ResolverComponents): ResolverPort {
+  const { catalog, islands, network } = components
+
+  /** Claims about the id and everything its aliases lead to, until nothing new appears. */
+  function closure(id: string): { ids: string[]; claims: Claim[] } {
+    const ids = new Set([id])
+    const claims = new Map<string, Claim>()
+    const queue = [id]
+    while (queue.length > 0 && ids.size <= MAX_ALIASES) {
+      for (const claim of catalog.byId(queue.shift()!)) {
+        if (!islands.isMember(claim.publisher)) continue
+        claims.set(`${claim.publisher} ${claim.id}`, claim)
+        for (const next of [claim.id, ...claim.aliases]) {
+          if (ids.has(next)) continue
+          ids.add(next)
+          queue.push(next)
+        }
+      }
+    }
+    return { ids: [...ids], claims: [...claims.values()] }
+  }
+
+  function fromCatalog(claims: Claim[]): Located[] {
+    return claims.map((claim) => ({
+      ...claim,
+      holders: catalog
+        .holders(claim.publisher, claim.id)
+        .filter((h) => islands.isMember(h.island))
+        .map((h) => ({ island: h.island, state: h.state, version: h.version, via: ['catalog'] as ('catalog' | 'dht')[], freshness: h.time, confirmed: false })),
+    }))
+  }
+
+  async function fromDht(ids: string[], located: Located[], signal: AbortSignal): Promise<void> {
+    const asked = new Set<string>()
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(DHT_MS)])
+    const enough = new AbortController()
+    const both = AbortSignal.any([deadline, enough.signal])
+    const asks: Promise<void>[] = []
+    const search = async (key: Uint8Array) => {
+      try {
+        for await (const provider of network.findProviders(key, { signal: both })) {
+          const island = islands.islandOf(provider.peerId)
+          if (island === undefined || asked.has(island) || asked.size >= MAX_PROVIDERS) continue
+          asked.add(island)
+          asks.push(askProvider(island, provider.addresses))
+        }
+      } catch (error) {
+        if (!both.aborted) components.logger.debug({ error: (error as Error).message }, 'a DHT look-up failed')
+      }
+    }
+    const askProvider = async (island: string, addresses: string[]) => {
+      try {
+        const holdings = await components.ask(island, ids, { signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]), addresses })
+        for (const h of holdings) {
+          merge(located, { id: h.id, publisher: h.publisher, name: h.name, version: h.version, aliases: h.aliases }, {
+            island, state: h.state, version: h.version, via: ['dht'], freshness: Date.now(), confirmed: h.state === 'available',
+          })
+        }
+        // The first island that says yes is an answer; others found until then are kept, too.
+        if (holdings.length > 0) enough.abort()
+      } catch (error) {
+        components.logger.debug({ island, error: (error as Error).message }, 'a provider did not confirm')
+      }
+    }
+    const unique = new Map(ids.flatMap((id) => [datasetKey(network.archipelagoId, id), prefixKey(network.archipelagoId, id)]).map((k) => [Buffer.from(k).toString('hex'), k]))
+    await Promise.all([...unique.values()].map(search))
+    await Promise.all(asks)
+  }
+
+  async function confirmAll(ids: string[], located: Located[], signal: AbortSignal | undefined): Promise<void> {
+    const toAsk = new Set(located.flatMap((l) => l.holders.filter((h) => !h.confirmed && h.reason === undefined).map((h) => h.island)))
+    await Promise.all(
+      [...toAsk].map(async (island) => {
+        const mine = located.flatMap((l) => l.holders.filter((h) => h.island === island).map((holder) => ({ claim: l, holder })))
+        try {
+          const holdings = await components.ask(island, ids, { signal: AbortSignal.any([AbortSignal.timeout(CONFIRM_MS), ...(signal ? [signal] : [])]) })
+          for (const { claim, holder } of mine) {
+            const found = holdings.find((h) => h.id === claim.id && h.publisher === claim.publisher)
+            holder.freshness = Date.now()
+            if (found === undefined) holder.reason = 'the island says it does not hold it'
+            else {
+              holder.state = found.state
+              holder.version = found.version
+              holder.confirmed = found.state === 'available'
+              if (!holder.confirmed) holder.reason = `its replica is ${found.state}`
+            }
+          }
+        } catch (error) {
+          for (const { holder } of mine) holder.reason = toArchipelError(error).message
+        }
+      }),
+    )
+  }
+
+  async function locate(text: string, options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal }): Promise<Located[]> {
+    const { ref: plain, publisher } = splitPublisher(text)
+    const ref = parseRef(plain)
+    const useCatalog = options.via !== 'dht'
+    let ids: string[]
+    let located: Located[] = []
+    if ('name' in ref) {
+      if (!useCatalog) throw new ArchipelError('BAD_ID', `the DHT knows ids only, not the short name ${plain}`)
+      const claims = catalog.byName(ref.name).filter((c) => islands.isMember(c.publisher))
+      ids = claims.map((c) => c.id)
+      located = fromCatalog(claims)
+    } else if (useCatalog) {
+      const found = closure(ref.id)
+      ids = found.ids
+      located = fromCatalog(found.claims)
+    } else ids = [ref.id]
+    const known = located.some((l) => l.holders.length > 0)
+    if (ids.length > 0 && (options.via === 'dht' || (options.via === 'both' && (!known || options.confirm)))) {
+      if (!known || options.via === 'dht') await fromDht(ids, located, options.signal ?? new AbortController().signal)
+    }
+    if (options.confirm) await confirmAll(ids, located, options.signal)
+    if (publisher !== undefined) located = located.filter((l) => l.publisher === publisher)
+    if (located.length === 0) throw new ArchipelError('DATASET_NOT_FOUND', `no island that is known here publishes ${plain}`)
+    return located
+  }
+
+  return {
+    locate,
+    async resolve(request, options = {}) {
+      const started = performance.now()
+      const via = request.via ?? 'both'
+      const located = await locate(request.ref, { via, confirm: request.confirm ?? true, signal: options.signal })
+      const first = located[0]!
+      const asked = parseRef(splitPublisher(request.ref).ref)
+      const aliases = [...new Set(located.flatMap((l) => [l.id, ...l.aliases]))]
+      return {
+        id: 'id' in asked ? asked.id : first.id,
+        aliases,
+        holders: located.flatMap((l) =>
+          l.holders.map((h) => ({
+            island: h.island,
+            name: islands.nameOf(h.island),
+            publisher: l.publisher,
+            version: h.version,
+            state: h.state,
+            via: h.via,
+            freshness: new Date(h.freshness).toISOString(),
+            confirmed: h.confirmed,
+            ...(h.reason === undefined ? {} : { reason: h.reason }),
+          })),
+        ),
+        elapsedMs: performance.now() - started,
+      }
+    },
+    one(ref, located) {
+      const versions = new Set(located.map((l) => `${l.id} ${l.version}`))
+      if (versions.size <= 1) return { ...located[0]!, holders: located.flatMap((l) => l.holders) }
+      const candidates = located.map((l) => ({ id: l.id, publisher: l.publisher, island: islands.nameOf(l.publisher), version: l.version, ref: `${l.id}@${l.publisher}` }))
+      throw new ArchipelError('AMBIGUOUS', `${ref} means different datasets: ${candidates.map((c) => `${c.id} of ${c.island}`).join(', ')}`, { details: { candidates } })
+    },
+  }
+}
+
+function merge(located: Located[], claim: Claim, holder: LocatedHolder): void {
+  let entry = located.find((l) => l.id === claim.id && l.publisher === claim.publisher)
+  if (entry === undefined) {
+    entry = { ...claim, holders: [] }
+    located.push(entry)
+  }
+  const known = entry.holders.find((h) => h.island === holder.island)
+  if (known === undefined) entry.holders.push(holder)
+  else Object.assign(known, { ...holder, via: [...new Set([...known.via, ...holder.via])] })
+}
