@@ -1,0 +1,204 @@
+import type { Logger } from 'pino'
+import { type DatasetBody, datasetBody, type ReplicaBody, replicaRecordId } from '../../protocols/model/dataset.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { defaultDatasetId } from '../../protocols/model/ids.ts'
+import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
+import type { Holding } from '../../protocols/resolve/messages.ts'
+import type { BoundDataset } from '../engines/port.ts'
+import type { JournalPort } from '../journal/journal.ts'
+import type { PolicyPort } from '../policy/policy.ts'
+import type { PublisherPort } from '../publish/port.ts'
+import type { Publication, PublicationStore } from './port.ts'
+
+export interface DatasetsInit {
+  self: string
+  /** Milliseconds between two looks at all source files. */
+  watchMs: number
+}
+
+/** One record to write into the own log. */
+export interface OwnRecord {
+  kind: 'dataset' | 'replica'
+  id: string
+  /** Absent: a withdrawal. */
+  body?: DatasetBody | ReplicaBody
+}
+
+export interface DatasetsComponents {
+  publisher: PublisherPort
+  store: PublicationStore
+  /** The own live record. */
+  own: (kind: string, id: string) => Promise<unknown>
+  /** Durable when it resolves; all or none. */
+  append: (records: OwnRecord[]) => Promise<void>
+  policy: PolicyPort
+  journal: JournalPort
+  /** After the set of published ids changed. */
+  onChange: () => void
+  logger: Logger
+}
+
+export interface DatasetsPort {
+  start(): Promise<void>
+  stop(): void
+  /** @returns the normalised id */
+  publish(request: PublishRequest, options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void }): Promise<string>
+  unpublish(id: string): Promise<void>
+  ids(): Promise<string[]>
+  /** Own truth about these ids, aliases included; source files looked at just now. */
+  holdings(ids: string[]): Promise<Holding[]>
+  bind(tables: { table: string; id: string; publisher: string; version: string }[]): Promise<BoundDataset[]>
+  recheck(tables: { id: string; publisher: string }[]): Promise<void>
+}
+
+/** What this island publishes: the files behind it, and the promise that a changed file is never served as the old version. */
+export function datasets(init: DatasetsInit, components: DatasetsComponents): DatasetsPort {
+  const { publisher, store, logger } = components
+  const busy = new Set<string>()
+  const stopping = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+
+  async function bodyOf(id: string): Promise<DatasetBody | undefined> {
+    const parsed = datasetBody.safeParse(await components.own('dataset', id))
+    return parsed.success ? parsed.data : undefined
+  }
+
+  async function writeReplica(publication: Publication, bytes: number): Promise<void> {
+    const body: ReplicaBody = { dataset: publication.id, publisher: init.self, version: publication.version, state: publication.state, bytes }
+    await components.append([{ kind: 'replica', id: replicaRecordId(init.self, publication.id), body }])
+  }
+
+  /** Looks at the files; records and spreads a change of state. */
+  async function look(id: string): Promise<Publication | undefined> {
+    const publication = await store.get(id)
+    if (publication === undefined) return undefined
+    const result = await publisher.check(publication.source, await store.manifest(id), publication.version, { signal: stopping.signal })
+    const state = result.state === 'same' ? 'available' : 'stale'
+    const refreshed = result.state === 'same' && result.source !== publication.source
+    if (state === publication.state && !refreshed) return publication
+    const next: Publication = { ...publication, state, source: result.state === 'same' ? result.source : publication.source }
+    await store.put(next)
+    if (state !== publication.state) {
+      logger.warn({ dataset: id, state }, state === 'stale' ? 'a source file changed after publishing' : 'the source files are the published ones again')
+      await writeReplica(next, next.source.reduce((sum, f) => sum + f.size, 0))
+    }
+    return next
+  }
+
+  async function watch(): Promise<void> {
+    for (const id of await store.ids()) {
+      if (stopping.signal.aborted) return
+      await look(id).catch((error: Error) => logger.error({ dataset: id, err: error }, 'a source could not be looked at'))
+    }
+  }
+
+  function again(): void {
+    timer = setTimeout(() => void watch().catch((error: Error) => logger.error({ err: error }, 'watching the sources failed')).finally(() => !stopping.signal.aborted && again()), init.watchMs)
+  }
+
+  async function once<T>(id: string, work: () => Promise<T>): Promise<T> {
+    if (busy.has(id)) throw new ArchipelError('TOO_MANY', `${id} is being published or unpublished right now`)
+    busy.add(id)
+    try {
+      return await work()
+    } finally {
+      busy.delete(id)
+    }
+  }
+
+  async function publish(request: PublishRequest, options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void }): Promise<string> {
+    components.policy.check({ island: init.self, user: 'owner', action: 'dataset:publish' })
+    const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])])
+    const prepared = await publisher.prepare(request, { defaultId: (name) => defaultDatasetId(init.self, name), signal, onProgress: options.onProgress })
+    return await once(prepared.id, async () => {
+      const before = await bodyOf(prepared.id)
+      const body = before === undefined ? prepared.body : { ...prepared.body, created: before.created }
+      const publication: Publication = { id: prepared.id, version: body.version, source: prepared.source, state: 'available' }
+      signal.throwIfAborted()
+      await store.put(publication, prepared.manifest)
+      const replica: ReplicaBody = { dataset: prepared.id, publisher: init.self, version: body.version, state: 'available', bytes: body.size }
+      try {
+        await components.append([
+          { kind: 'dataset', id: prepared.id, body },
+          { kind: 'replica', id: replicaRecordId(init.self, prepared.id), body: replica },
+        ])
+      } catch (error) {
+        if (before === undefined) await store.delete(prepared.id).catch(() => {})
+        throw error
+      }
+      components.onChange()
+      return prepared.id
+    })
+  }
+
+  return {
+    async start() {
+      for (const id of await store.ids()) if ((await bodyOf(id)) === undefined) await store.delete(id)
+      again()
+    },
+    stop() {
+      clearTimeout(timer)
+      stopping.abort()
+    },
+    async publish(request, options) {
+      const entry = { actor: `owner@${init.self}`, action: 'dataset:publish' }
+      try {
+        const id = await publish(request, options)
+        components.journal.write({ ...entry, subject: id, outcome: 'ok' })
+        return id
+      } catch (cause) {
+        components.journal.write({ ...entry, subject: request.id ?? request.name ?? '', outcome: 'failed', code: toArchipelError(cause).code })
+        throw cause
+      }
+    },
+    async unpublish(id) {
+      components.policy.check({ island: init.self, user: 'owner', action: 'dataset:unpublish', datasets: [id] })
+      await once(id, async () => {
+        if ((await bodyOf(id)) === undefined) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${id}`)
+        await components.append([{ kind: 'replica', id: replicaRecordId(init.self, id) }, { kind: 'dataset', id }])
+        await store.delete(id)
+        components.onChange()
+      })
+      components.journal.write({ actor: `owner@${init.self}`, action: 'dataset:unpublish', subject: id, outcome: 'ok' })
+    },
+    ids: async () => store.ids(),
+    async holdings(ids) {
+      const wanted = new Set(ids)
+      const found: Holding[] = []
+      for (const id of await store.ids()) {
+        const body = await bodyOf(id)
+        if (body === undefined || !(wanted.has(id) || body.aliases.some((a) => wanted.has(a)))) continue
+        const publication = await look(id)
+        if (publication === undefined) continue
+        found.push({ id, publisher: init.self, name: body.name, version: publication.version, state: publication.state, aliases: body.aliases })
+      }
+      return found
+    },
+    async bind(tables) {
+      const bound: BoundDataset[] = []
+      for (const wanted of tables) {
+        const publication = wanted.publisher === init.self ? await look(wanted.id) : undefined
+        const body = publication === undefined ? undefined : await bodyOf(wanted.id)
+        if (publication === undefined || body === undefined) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${wanted.id}`)
+        if (publication.state === 'stale') throw new ArchipelError('STALE', `the source files of ${wanted.id} changed after publishing`)
+        if (publication.version !== wanted.version) throw new ArchipelError('STALE', `this island holds another version of ${wanted.id}`)
+        if (body.columns === undefined || !['csv', 'parquet', 'jsonl'].includes(body.format)) {
+          throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, { hint: 'SQL reads datasets of format csv, parquet and jsonl.' })
+        }
+        const same = bound.find((b) => b.id === wanted.id)
+        if (same !== undefined) {
+          same.names.push(wanted.table)
+          continue
+        }
+        bound.push({ id: wanted.id, names: [wanted.table], format: body.format, columns: body.columns, ...(body.dialect === undefined ? {} : { dialect: body.dialect }), paths: publication.source.map((f) => f.local) })
+      }
+      return bound
+    },
+    async recheck(tables) {
+      for (const { id, publisher: owner } of tables) {
+        if (owner !== init.self) continue
+        if ((await look(id))?.state !== 'available') throw new ArchipelError('STALE', `the source files of ${id} changed while the statement ran`)
+      }
+    },
+  }
+}
