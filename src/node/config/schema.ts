@@ -1,0 +1,206 @@
+/** All settings of an island: names, defaults, bounds and texts. Everything else about settings is derived from here. */
+import { multiaddr } from '@multiformats/multiaddr'
+import { z } from 'zod'
+import { islandId } from '../../protocols/model/ids.ts'
+import { place } from '../../protocols/model/island.ts'
+
+/** What a schema cannot say about a setting. */
+export const about = z.registry<{
+  /** A flag of `up` and `join` of its own; every setting can be given by `--set`. */
+  flag?: string
+  /** As text (flag or environment), the value may have a unit. */
+  unit?: 'ms' | 'bytes'
+  /** Never shown. */
+  secret?: boolean
+}>()
+
+function isMultiaddr(text: string): boolean {
+  try {
+    multiaddr(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const address = z
+  .string()
+  .max(256)
+  .refine(isMultiaddr, 'not a multiaddr; write it like /ip4/192.0.2.1/tcp/9410 or /dns4/island.example.org/tcp/9410')
+const tcpAddress = address.refine((text) => /\/tcp\/\d+/.test(text), 'only TCP addresses are served: /ip4/.../tcp/...')
+const announced = tcpAddress.refine(
+  (text) => !/^\/ip4\/0\.0\.0\.0\/|^\/ip6\/::\//.test(text) && !/\/tcp\/0(\/|$)/.test(text),
+  'announce an address that others can dial, not a wildcard',
+)
+
+const ms = (min: number, max: number) => z.int().min(min).max(max)
+const bytes = (min: number, max: number) => z.int().min(min).max(max)
+const MiB = 2 ** 20
+const GiB = 2 ** 30
+const DAY_MS = 86_400_000
+
+const network = z.strictObject({
+  listen: z
+    .array(tcpAddress)
+    .max(16)
+    .default(['/ip4/127.0.0.1/tcp/9410'])
+    .describe('Addresses to listen on; none for an island that only dials out.')
+    .register(about, { flag: 'listen' }),
+  announce: z
+    .array(announced)
+    .max(16)
+    .default([])
+    .describe('Addresses under which others reach this island, told to them as they are written here.')
+    .register(about, { flag: 'announce' }),
+  bootstrap: z
+    .array(address)
+    .max(64)
+    .default([])
+    .describe('Addresses of members to connect to first, beside those that are known already.')
+    .register(about, { flag: 'bootstrap' }),
+  mdns: z
+    .boolean()
+    .default(false)
+    .describe('Find members on the local network by multicast DNS.')
+    .register(about, { flag: 'mdns' }),
+  relay: z
+    .strictObject({
+      serve: z.boolean().default(true).describe('Carry connections between members that cannot reach each other.'),
+      use: z
+        .enum(['auto', 'always', 'never'])
+        .default('auto')
+        .describe('Be reachable through other members: when there is no own address, always, or never.'),
+    })
+    .prefault({}),
+  maxConnections: z.int().min(4).max(10_000).default(300).describe('Connections to other islands at a time.'),
+  dhtEnabled: z
+    .boolean()
+    .default(true)
+    .describe('Take part in the DHT; without it, datasets are found by the catalog alone.'),
+  gossipEnabled: z
+    .boolean()
+    .default(true)
+    .describe('Spread changes by gossip; without it, they arrive by the next comparison.'),
+})
+
+const web = z.strictObject({
+  enabled: z.boolean().default(true).describe('Serve the web service, which the command line needs.'),
+  host: z
+    .enum(['127.0.0.1', 'localhost', '::1'], 'only loopback is served: 127.0.0.1, localhost or ::1')
+    .default('127.0.0.1')
+    .describe('Address of the web service; loopback only.'),
+  port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(9411)
+    .describe('Port of the web service; 0 takes any free one.')
+    .register(about, { flag: 'web-port' }),
+})
+
+const catalog = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('Keep the catalog of the archipelago; without it, datasets are found by the DHT alone.'),
+  syncIntervalMs: ms(1000, 3_600_000)
+    .default(30_000)
+    .describe('Milliseconds between comparisons with each connected island; jitter is added.')
+    .register(about, { unit: 'ms' }),
+  heartbeatMs: ms(1000, 600_000)
+    .default(15_000)
+    .describe('Milliseconds between heartbeats.')
+    .register(about, { unit: 'ms' }),
+  tombstoneDays: z.int().min(1).max(3650).default(30).describe('Days that a withdrawal is kept.'),
+  maxClockSkewMs: ms(1000, DAY_MS)
+    .default(600_000)
+    .describe('Milliseconds that a record may lie in the future before it has to wait.')
+    .register(about, { unit: 'ms' }),
+})
+
+const engine = z.strictObject({
+  kind: z
+    .enum(['embedded', 'disabled'])
+    .default('embedded')
+    .describe('What runs statements here: the built-in SQL engine, or nothing.'),
+  memoryBytes: bytes(128 * MiB, 1024 * GiB)
+    .default(GiB)
+    .describe('Bytes of memory of one session.')
+    .register(about, { unit: 'bytes' }),
+  statementMs: ms(100, DAY_MS)
+    .default(60_000)
+    .describe('Milliseconds that one statement may take.')
+    .register(about, { unit: 'ms' }),
+  cpuMs: ms(100, 10 * DAY_MS)
+    .default(120_000)
+    .describe('Milliseconds of CPU time of one session.')
+    .register(about, { unit: 'ms' }),
+  resultRows: z.int().min(1).max(10_000_000).default(100_000).describe('Rows of one result.'),
+  resultBytes: bytes(1024, GiB)
+    .default(16 * MiB)
+    .describe('Bytes of one result.')
+    .register(about, { unit: 'bytes' }),
+  threads: z.int().min(1).max(1024).default(2).describe('Threads of one session.'),
+  sessions: z.int().min(1).max(1024).default(4).describe('Sessions at a time; each is a process.'),
+  queue: z.int().min(0).max(10_000).default(32).describe('Statements that may wait for a session; more are refused.'),
+  sandbox: z
+    .enum(['auto', 'required', 'off'])
+    .default('auto')
+    .describe('Run sessions in a sandbox of the operating system: where there is one, always, or never.'),
+})
+
+const policy = z.strictObject({
+  forwarded: z
+    .strictObject({
+      sql: z
+        .enum(['members', 'none'])
+        .default('members')
+        .describe('Whose statements run here beside those of the owner.'),
+      allow: z
+        .array(islandId)
+        .max(1000)
+        .default([])
+        .describe('When not empty: only statements of these islands (ids).'),
+    })
+    .prefault({}),
+})
+
+const log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level that is logged.')
+    .register(about, { flag: 'log-level' }),
+  pretty: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe('Log lines for people instead of JSON: on a terminal, always, or never.'),
+})
+
+export const configSchema = z.strictObject({
+  dataDir: z.string().min(1).max(4096).describe('Directory with the keys and the data of the island.'),
+  name: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}\p{Cf}]*$/u, 'a name has no control characters')
+    .describe('Name of the island, as others see it.')
+    .register(about, { flag: 'name' }),
+  site: z.string().max(200).optional().describe('Name of the site or institute.').register(about, { flag: 'site' }),
+  place: z
+    .strictObject({
+      name: place.shape.name.describe('Town or observatory.'),
+      country: place.shape.country.describe('Two letters, ISO 3166-1.'),
+      latitude: place.shape.latitude.describe('Degrees north.'),
+      longitude: place.shape.longitude.describe('Degrees east.'),
+    })
+    .optional(),
+  network: network.prefault({}),
+  web: web.prefault({}),
+  catalog: catalog.prefault({}),
+  engine: engine.prefault({}),
+  policy: policy.prefault({ forwarded: {} }),
+  log: log.prefault({}),
+})
+
+export type Config = z.output<typeof configSchema>
