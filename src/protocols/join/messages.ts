@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ProtocolSpec } from '../wire/spec.ts'
 
-const bytes = (max: number) => z.instanceof(Uint8Array).refine((b) => b.length <= max, `at most ${max} bytes`)
+const bytes = (max: number) => z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length <= max, `at most ${max} bytes`)
 
 /** A first card: name, site, key and a nonce; a few hundred bytes. */
 const MAX_CARD_BYTES = 4 * 1024

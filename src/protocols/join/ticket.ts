@@ -9,7 +9,7 @@ const PREFIX = 'archipel1.'
 const CONTEXT = new TextEncoder().encode('archipel ticket 1\0')
 const MAX_TICKET_CHARS = 8192
 
-const bytes = (length: number) => z.instanceof(Uint8Array).refine((b) => b.length === length, `${length} bytes`)
+const bytes = (length: number) => z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length === length, `${length} bytes`)
 
 const ticketPayload = z.object({
   v: z.literal(1),
