@@ -31,5 +31,10 @@ export interface PublisherPort {
     options: { defaultId: (name: string) => string; signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
   ): Promise<{ id: string } & Prepared>
   /** 'same' when every file is still the one hashed; re-hashes where only times changed. `source` may be refreshed by it. */
-  check(source: SourceFile[], manifest: Map<string, Uint8Array>, version: string, options?: { signal?: AbortSignal }): Promise<{ state: 'same'; source: SourceFile[] } | { state: 'changed'; path: string }>
+  check(
+    source: SourceFile[],
+    manifest: Map<string, Uint8Array>,
+    version: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ state: 'same'; source: SourceFile[] } | { state: 'changed'; path: string }>
 }

@@ -1,0 +1,177 @@
+import type { Column, Dialect } from '../../../protocols/model/dataset.ts'
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+import type { SourceFile } from '../port.ts'
+import { notText, readHead } from './kinds.ts'
+import { literal, name, numberOf, readCsv, readJsonLines, records } from './sql.ts'
+import { differentSchema, type Query, type Table, unreadable } from './table.ts'
+
+const MAX_NAME_LENGTH = 256
+const MAX_TYPE_LENGTH = 128
+/** Values of these types are the same however often they are written and read. */
+const KEPT = /^(BOOLEAN|BIGINT|DOUBLE|DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE|VARCHAR)$/
+
+/**
+ * A CSV-like table: the dialect of the first file holds for all; their header lines have to be equal.
+ *
+ * Types are those that DuckDB finds in the beginning, made safe: `TIME` becomes `VARCHAR`, since it is mostly a right
+ * ascension in hours and would be cut or refused beyond 24; a column whose later values do not fit becomes `DOUBLE`
+ * where it was an integer and they fit that, else `VARCHAR`. Integers with leading zeros are `VARCHAR`.
+ *
+ * @throws UNREADABLE
+ */
+export async function inspectCsv(files: SourceFile[], names: string[], query: Query): Promise<Table> {
+  const heads = []
+  for (const file of files) {
+    const head = await readHead(file)
+    const problem = notText(head.bytes)
+    if (problem !== undefined) throw unreadable(file, problem)
+    heads.push(head)
+  }
+  const sniffed = records(
+    await query(
+      `SELECT Delimiter, Quote, SkipRows, HasHeader, to_json(Columns) AS columns FROM sniff_csv(${literal(names[0]!)}, comment='', compression=${literal(heads[0]!.gzip ? 'gzip' : 'none')})`,
+    ),
+  )[0]!
+  const delimiter = given(sniffed.Delimiter)
+  const found = JSON.parse(String(sniffed.columns)) as Column[]
+  if (found.length === 1 && /[,;\t|]/.test(found[0]!.name))
+    throw unreadable(files[0]!, 'its lines do not have one number of columns')
+  const columns = checkedColumns(
+    found.map((c) => ({ name: c.name, type: KEPT.test(c.type) ? c.type : 'VARCHAR' })),
+    files[0]!,
+  )
+  const dialect: Dialect = {
+    delimiter: delimiter === '' ? ',' : delimiter,
+    quote: given(sniffed.Quote) || '"',
+    header: sniffed.HasHeader === true,
+    skip: numberOf(sniffed.SkipRows),
+    compression: heads[0]!.gzip ? 'gzip' : 'none',
+  }
+  for (const [i, head] of heads.entries()) {
+    if (
+      head.gzip !== heads[0]!.gzip ||
+      (dialect.header && headerLine(head.bytes, dialect.skip) !== headerLine(heads[0]!.bytes, dialect.skip))
+    )
+      throw differentSchema(files[i]!)
+  }
+  try {
+    return await pinned(columns, (c) => readCsv(names, c, dialect), query, dialect)
+  } catch (error) {
+    // No quote was seen where the dialect was found, and the one assumed does not fit.
+    if (!(error instanceof ArchipelError) || error.code !== 'UNREADABLE' || given(sniffed.Quote) !== '') throw error
+    const bare = { ...dialect, quote: '' }
+    return await pinned(columns, (c) => readCsv(names, c, bare), query, bare)
+  }
+}
+
+/**
+ * JSON lines. Nested values keep their type where its name is short, else they are `JSON`; so is a column whose later
+ * values do not fit.
+ *
+ * @throws UNREADABLE
+ */
+export async function inspectJsonLines(files: SourceFile[], names: string[], query: Query): Promise<Table> {
+  const gzip: boolean[] = []
+  for (const file of files) {
+    const head = await readHead(file)
+    const problem = notText(head.bytes)
+    if (problem !== undefined) throw unreadable(file, problem)
+    if (!/^\ufeff?\s*\{/.test(head.bytes.toString('utf8', 0, 256)))
+      throw unreadable(file, 'its lines are not JSON objects')
+    gzip.push(head.gzip)
+  }
+  if (gzip.some((g) => g !== gzip[0])) throw differentSchema(files[gzip.findIndex((g) => g !== gzip[0])]!)
+  const compression = gzip[0] ? 'gzip' : 'none'
+  // Keys may appear late, so that every file takes part.
+  const found = records(
+    await query(
+      `DESCRIBE SELECT * FROM read_json([${names.map(literal).join(', ')}], format='newline_delimited', compression=${literal(compression)}, union_by_name=true)`,
+    ),
+  )
+  const columns = checkedColumns(
+    found.map((c) => {
+      const type = String(c.column_type)
+      return {
+        name: String(c.column_name),
+        type: type.length > MAX_TYPE_LENGTH || /^(TIME|UUID)$/.test(type) ? 'JSON' : type,
+      }
+    }),
+    files[0]!,
+  )
+  const dialect: Dialect = { delimiter: '\n', quote: '"', header: false, skip: 0, compression }
+  return await pinned(columns, (c) => readJsonLines(names, c, compression), query, dialect)
+}
+
+type Reader = (columns: Column[]) => string
+
+/** Reads all of it twice: once as text where that shows what a type would hide, once as it will be read. */
+async function pinned(columns: Column[], read: Reader, query: Query, dialect: Dialect): Promise<Table> {
+  let safe = await settleTypes(columns, read, query)
+  try {
+    return { columns: safe, rows: await countAll(safe, read, query), dialect, from: read(safe) }
+  } catch (error) {
+    if (!(error instanceof ArchipelError) || error.code !== 'UNREADABLE') throw error
+    safe = columns.map((c) => ({ name: c.name, type: isJson(c.type) ? 'JSON' : 'VARCHAR' }))
+    return { columns: safe, rows: await countAll(safe, read, query), dialect, from: read(safe) }
+  }
+}
+
+/** Every column is read: a bare count would not convert the values. */
+async function countAll(columns: Column[], read: Reader, query: Query): Promise<number> {
+  const counts = columns.map((c) => `count(${name(c.name)})`)
+  const table = await query(`SELECT count(*), ${counts.join(', ')} FROM ${read(columns)}`)
+  return numberOf(table.rows[0]![0])
+}
+
+/**
+ * Types that every value fits. DuckDB would read 1.7 as the integer 2 and 007 as 7 without a word, so integers are
+ * looked at as text.
+ */
+async function settleTypes(columns: Column[], read: Reader, query: Query): Promise<Column[]> {
+  const checked = columns
+    .map((column, i) => ({ column, i }))
+    .filter(({ column }) => /^(BIGINT|DOUBLE|DATE|BOOLEAN|TIMESTAMP.*)$/.test(column.type))
+  if (checked.length === 0) return columns
+  const asText = columns.map((c) => (checked.some(({ column }) => column === c) ? { ...c, type: 'VARCHAR' } : c))
+  const tests = checked.flatMap(({ column, i }) => {
+    const c = name(column.name)
+    const zeros = `regexp_matches(${c}, '^\\s*[+-]?0\\d')`
+    const misfits =
+      column.type === 'BIGINT'
+        ? `(try_cast(${c} AS BIGINT) IS NULL OR regexp_matches(${c}, '[.eE_]') OR ${zeros})`
+        : `try_cast(${c} AS ${column.type}) IS NULL`
+    const double =
+      column.type === 'BIGINT' ? `count_if(${c} IS NOT NULL AND (try_cast(${c} AS DOUBLE) IS NULL OR ${zeros}))` : '0'
+    return [`count_if(${c} IS NOT NULL AND ${misfits}) AS m${i}`, `${double} AS d${i}`]
+  })
+  const [row] = records(await query(`SELECT ${tests.join(', ')} FROM ${read(asText)}`))
+  return columns.map((column, i) => {
+    if (!row || numberOf(row[`m${i}`]) === 0) return column
+    return { ...column, type: column.type === 'BIGINT' && numberOf(row[`d${i}`]) === 0 ? 'DOUBLE' : 'VARCHAR' }
+  })
+}
+
+function isJson(type: string): boolean {
+  return /^(JSON|STRUCT|MAP|.*\])/.test(type)
+}
+
+function given(cell: unknown): string {
+  return cell === '(empty)' || cell === '\\0' || typeof cell !== 'string' ? '' : cell
+}
+
+function headerLine(bytes: Buffer, skip: number): string {
+  return (
+    bytes
+      .toString('utf8')
+      .replace(/^\ufeff/, '')
+      .split(/\r\n|\n|\r/)[skip] ?? ''
+  )
+}
+
+function checkedColumns(columns: Column[], file: SourceFile): Column[] {
+  for (const c of columns) {
+    if (c.name.length === 0 || c.name.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(c.name))
+      throw unreadable(file, 'its first line has no column names')
+  }
+  return columns
+}

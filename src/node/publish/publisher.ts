@@ -1,0 +1,223 @@
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { buildManifest } from '../../protocols/manifest/build.ts'
+import type { FileEntry } from '../../protocols/manifest/messages.ts'
+import { pieceTableHash } from '../../protocols/manifest/pieces.ts'
+import { readFiles } from '../../protocols/manifest/read.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { normaliseId, shortName, suggestName } from '../../protocols/model/ids.ts'
+import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
+import type { Inspector } from '../engines/port.ts'
+import { fittedBody } from './body.ts'
+import { changed, hashFile } from './files/hash.ts'
+import { type ResumeState, resumeState } from './files/resume.ts'
+import { sameFile, scan, sourceFile } from './files/scan.ts'
+import { hashAll } from './files/table.ts'
+import { type Description, inspect } from './inspect/inspect.ts'
+import type { PublisherPort, SourceFile } from './port.ts'
+
+export interface PublisherInit {
+  /** Folder for the memory of interrupted hashing. */
+  stateDir: string
+  /** Files hashed at once. Default 4. */
+  fileConcurrency?: number
+  /** Pieces of one file read and hashed at once. Default 2. */
+  pieceConcurrency?: number
+  /** Bytes of one file between two saves of its progress. Default 64 MiB. */
+  checkpointBytes?: number
+  /** Milliseconds for each question to the inspector. Default 30 min: a table is read as a whole. */
+  queryTimeoutMs?: number
+  /** Default 1,000,000. */
+  maxFiles?: number
+}
+
+export interface PublisherComponents {
+  /** A fresh inspector over local files; the publisher closes it. */
+  inspectorFor(files: string[]): Inspector
+  clock?: { now(): number }
+  logger?: { debug(details: object, message: string): void }
+}
+
+/** A `PublisherPort` with the life of its state file. */
+export interface Publisher extends PublisherPort {
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+const PROGRESS_MS = 100
+
+/** @see PublisherPort. Nothing is copied and nothing but the state file is written. */
+export function publisher(init: PublisherInit) {
+  return (components: PublisherComponents): Publisher => {
+    const now = () => components.clock?.now() ?? Date.now()
+    const concurrency = { fileConcurrency: init.fileConcurrency ?? 4, pieceConcurrency: init.pieceConcurrency ?? 2 }
+    let state: ResumeState | undefined
+    /** Opened when first needed, so that the order of starting does not matter. */
+    const resume = () => {
+      state ??= resumeState({ dir: init.stateDir }, now)
+      return state
+    }
+
+    return {
+      async start() {
+        resume().clean()
+      },
+      async stop() {
+        state?.close()
+        state = undefined
+      },
+
+      async prepare(request, { defaultId, signal, onProgress }) {
+        try {
+          const names = namesOf(request, defaultId)
+          const report = reporter(onProgress)
+          const files = await scan(request.path, {
+            ...(signal && { signal }),
+            ...(init.maxFiles !== undefined && { maxFiles: init.maxFiles }),
+            onFiles: (count) => report('scan', { files: count, bytes: 0 }, { files: count, bytes: 0 }),
+          })
+          const total = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
+          report('scan', total, total, true)
+          const entries = await hashAll(files, resume(), {
+            ...concurrency,
+            checkpointBytes: init.checkpointBytes ?? 64 * 1024 * 1024,
+            ...(signal && { signal }),
+            onProgress: (done) => report('hash', done, total),
+          })
+          report('hash', total, total, true)
+          report('inspect', { files: 0, bytes: 0 }, total, true)
+          const description = await inspect(files, {
+            ...(request.as && { as: request.as }),
+            inspectorFor: components.inspectorFor,
+            queryTimeoutMs: init.queryTimeoutMs ?? 30 * 60_000,
+            ...(signal && { signal }),
+            onFiles: (done) => report('inspect', { files: done, bytes: 0 }, total),
+          })
+          // What was described has to be what was hashed.
+          await unchanged(files, signal)
+          report('inspect', total, total, true)
+          const manifest = buildManifest(entries)
+          const body = bodyOf(request, names, entries, manifest, description, new Date(now()).toISOString())
+          components.logger?.debug({ files: files.length, bytes: total.bytes, format: body.format }, 'dataset prepared')
+          return { id: names.id, body, source: files, manifest: manifest.blocks }
+        } catch (error) {
+          throw cancelled(error, signal)
+        }
+      },
+
+      async check(source, manifest, version, { signal } = {}) {
+        try {
+          const pieces = new Map<string, FileEntry>()
+          for (const entry of readFiles(version, (hash) => manifest.get(hash))) pieces.set(entry.path, entry)
+          const fresh: SourceFile[] = []
+          for (const file of source) {
+            signal?.throwIfAborted()
+            const seen = await stillSame(file, pieces.get(file.path), concurrency.pieceConcurrency, signal)
+            if (seen === undefined) return { state: 'changed', path: file.path }
+            fresh.push(seen)
+            pieces.delete(file.path)
+          }
+          const missing = pieces.keys().next().value
+          return missing === undefined ? { state: 'same', source: fresh } : { state: 'changed', path: missing }
+        } catch (error) {
+          throw cancelled(error, signal)
+        }
+      },
+    }
+  }
+}
+
+interface Names {
+  id: string
+  name: string
+}
+
+/** @throws BAD_ID, BAD_INPUT */
+function namesOf(request: PublishRequest, defaultId: (name: string) => string): Names {
+  const name = request.name ?? suggestName(basename(request.path))
+  if (!shortName.safeParse(name).success)
+    throw new ArchipelError('BAD_INPUT', `not a short name: ${JSON.stringify(name.slice(0, 120))}`, {
+      hint: 'A name has letters, digits, "_", "-" and ".", at most 128, and does not begin with "-" or ".".',
+    })
+  return { id: request.id === undefined ? defaultId(name) : normaliseId(request.id), name }
+}
+
+function bodyOf(
+  request: PublishRequest,
+  names: Names,
+  entries: FileEntry[],
+  manifest: { version: string; root: { size: number } },
+  description: Description,
+  time: string,
+) {
+  const aliases = new Set((request.aliases ?? []).map(normaliseId))
+  aliases.delete(names.id)
+  return fittedBody({
+    name: names.name,
+    title: request.title ?? names.name.replaceAll('_', ' '),
+    ...(request.description !== undefined && { description: request.description }),
+    keywords: [...new Set((request.keywords ?? []).map((word) => word.trim()).filter((word) => word !== ''))],
+    ...(request.licence !== undefined && { licence: request.licence }),
+    creators: request.creators ?? [],
+    created: time,
+    modified: time,
+    version: manifest.version,
+    size: manifest.root.size,
+    files: entries.length,
+    ...description,
+    aliases: [...aliases],
+  })
+}
+
+function reporter(onProgress: ((progress: PublishProgress) => void) | undefined) {
+  let last = Number.NEGATIVE_INFINITY
+  type Amount = { files: number; bytes: number }
+  return (phase: PublishProgress['phase'], done: Amount, total: Amount, always = false) => {
+    if (onProgress === undefined || (!always && performance.now() - last < PROGRESS_MS)) return
+    last = performance.now()
+    onProgress({
+      phase,
+      files: { done: done.files, total: total.files },
+      bytes: { done: done.bytes, total: total.bytes },
+    })
+  }
+}
+
+/** @throws STALE */
+async function unchanged(files: SourceFile[], signal?: AbortSignal): Promise<void> {
+  for (const file of files) {
+    signal?.throwIfAborted()
+    const seen = await look(file)
+    if (seen === undefined || !sameFile(file, seen)) throw changed(file)
+  }
+}
+
+/** The file as it is now when its bytes are those hashed: by `stat` when nothing moved, else by hashing again. */
+async function stillSame(
+  file: SourceFile,
+  entry: FileEntry | undefined,
+  concurrency: number,
+  signal?: AbortSignal,
+): Promise<SourceFile | undefined> {
+  const seen = await look(file)
+  if (seen === undefined || entry === undefined || seen.size !== entry.size) return undefined
+  if (sameFile(file, seen)) return seen
+  try {
+    const table = await hashFile(seen, { concurrency, ...(signal && { signal }) })
+    return Buffer.compare(pieceTableHash(seen.size, table), entry.pieces) === 0 ? seen : undefined
+  } catch (error) {
+    if (error instanceof ArchipelError && (error.code === 'STALE' || error.code === 'BAD_INPUT')) return undefined
+    throw error
+  }
+}
+
+async function look(file: SourceFile): Promise<SourceFile | undefined> {
+  const info = await stat(file.local, { bigint: true }).catch(() => undefined)
+  return info?.isFile() ? sourceFile(file.path, file.local, info) : undefined
+}
+
+function cancelled(error: unknown, signal?: AbortSignal): ArchipelError {
+  if (signal?.aborted && error === signal.reason && !(error instanceof ArchipelError))
+    return new ArchipelError('CANCELLED', 'publishing was cancelled', { cause: error })
+  return toArchipelError(error)
+}
