@@ -204,6 +204,8 @@ export interface LogStore {
   stage(log: string, generation: number, records: StoredRecord[]): Promise<void>
   /** Removes all generations of a log's records other than `keep`. */
   discard(log: string, keep: number | null): Promise<void>
+  /** Removes everything but one generation of each of these logs: leftovers of what a crash interrupted. */
+  sweep(keep: ReadonlyMap<string, number>): Promise<void>
   /** The current records (withdrawals, too) of these names, in their order; undefined where there is none. */
   current(log: string, generation: number, names: { kind: string; id: string }[]): Promise<(Uint8Array | undefined)[]>
   /** The record at a position. */
@@ -212,6 +214,9 @@ export interface LogStore {
   range(log: string, generation: number, after: Position | null): AsyncIterable<Uint8Array[]>
   /** Current records of one kind, withdrawals left out, in the order of ids (bytes). In chunks. */
   ofKind(log: string, generation: number, kind: string): AsyncIterable<Uint8Array[]>
+  /** Current withdrawals of all kinds. In chunks. */
+  withdrawals(log: string, generation: number): AsyncIterable<Uint8Array[]>
   facts(): AsyncIterable<[hash: string, bytes: Uint8Array]>
-  orphans(): AsyncIterable<[log: string, bytes: Uint8Array]>
+  /** In the order of positions; of all logs when none is named. */
+  orphans(log?: string): AsyncIterable<Uint8Array>
 }
