@@ -55,6 +55,7 @@ export function duckdbInspector(init: InspectorInit): Inspector {
     const neutral = await neutralFiles([init.files], { sandbox: tools.bwrap !== undefined, scratchDir })
     const { threads, memoryBytes, cpuMs } = limits
     const worker = startWorker({
+      release: neutral.release,
       tools,
       binds: neutral.binds,
       files: neutral.paths.flat(),
@@ -63,7 +64,6 @@ export function duckdbInspector(init: InspectorInit): Inspector {
       memoryBytes,
       cpuMs,
     })
-    void worker.exited.then(() => neutral.release())
     await worker.open({ timeoutMs: OPEN_TIMEOUT_MS })
     return { worker, neutral }
   }
@@ -103,7 +103,6 @@ export function duckdbInspector(init: InspectorInit): Inspector {
       closed = true
       const current = await opened?.catch(() => undefined)
       await current?.worker.close()
-      await current?.neutral.release()
     },
   }
 }

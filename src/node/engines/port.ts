@@ -68,6 +68,8 @@ export interface EngineStatus {
   waiting: number
   /** Why it is down. */
   reason?: string
+  /** Why there is no sandbox, where it is not in use. */
+  sandboxReason?: string
 }
 
 export interface EnginePort {

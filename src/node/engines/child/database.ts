@@ -30,7 +30,8 @@ export async function openDatabase(request: OpenRequest): Promise<DuckDBConnecti
     autoload_known_extensions: 'false',
     allow_community_extensions: 'false',
     allow_persistent_secrets: 'false',
-    preserve_insertion_order: 'true',
+    // What an older version could not store, `json_serialize_sql` leaves out of its tree: the analysis must see all.
+    storage_compatibility_version: 'latest',
   })
   const connection = await instance.connect()
   const settings = [

@@ -32,8 +32,10 @@ export function launchChild(options: LaunchOptions): SqlChild {
       ? [process.execPath, ...flags, CHILD_MAIN]
       : [tools.bwrap, ...sandboxArguments(binds), NODE_IN_SANDBOX, ...flags, CHILD_MAIN_IN_SANDBOX]
   if (tools.prlimit !== undefined) {
+    const seconds = Math.ceil(options.cpuMs / 1000)
     const limits = [
-      `--cpu=${Math.ceil(options.cpuMs / 1000)}`,
+      // The first limit ends a process with a signal that tells why, the second just kills.
+      `--cpu=${seconds}:${seconds + 5}`,
       '--core=0',
       '--fsize=0',
       `--nofile=${options.files + 256}`,

@@ -29,6 +29,12 @@ const LIBRARIES = [
 ]
 
 /**
+ * The one file of /proc in the sandbox (the others tell about the machine, mount points included): without it jemalloc
+ * believes that memory is not overcommitted, and a refused allocation ends in a crash instead of an error.
+ */
+const OVERCOMMIT = '/proc/sys/vm/overcommit_memory'
+
+/**
  * Bubblewrap's arguments up to the command: no network, no other processes, nothing of the file system but Node, DuckDB,
  * the child's own folder, the system's libraries and `binds`, all read-only. The process dies with the daemon.
  */
@@ -41,10 +47,12 @@ export function sandboxArguments(binds: Bind[]): string[] {
     ...['--hostname', 'island'],
     ...LIBRARIES.flatMap((path) => ['--ro-bind-try', path, path]),
     ...['--dev', '/dev'],
+    ...['--ro-bind-try', OVERCOMMIT, OVERCOMMIT],
     ...['--ro-bind', process.execPath, NODE_IN_SANDBOX],
     ...['--ro-bind', childDir, '/app/child'],
     ...duckdbPackages().flatMap(({ from, to }) => ['--ro-bind', from, to]),
     ...binds.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...['--remount-ro', '/'],
     ...['--chdir', '/'],
     '--',
   ]

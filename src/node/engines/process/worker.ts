@@ -13,6 +13,8 @@ export interface WorkerInit extends Omit<LaunchOptions, 'files' | 'dataBytes'> {
   /** Resident bytes beyond which the child is killed. */
   memoryBytes: number
   setup: string[]
+  /** Run once when the process is gone; `exited` waits for it. */
+  release?(): Promise<void>
 }
 
 export interface CallOptions {
@@ -29,6 +31,8 @@ export interface RunOptions extends CallOptions {
 /** One SQL child. Calls are answered one after the other. A call that fails by a limit of the process leaves it dead. */
 export interface Worker {
   readonly dead: boolean
+  /** Holds so much memory after a statement that the next one might fail for it: DuckDB does not give all of it back. */
+  readonly bloated: boolean
   /** Settles when the process is gone. */
   readonly exited: Promise<void>
   /** @throws STALE, ENGINE_FAILED, TIME_LIMIT; the child is dead then */
@@ -88,16 +92,17 @@ export function startWorker(init: WorkerInit): Worker {
   })
   child.stdin.on('error', () => {})
 
-  const exited = new Promise<void>((resolve) => {
-    const gone = (code: number | null, signal: NodeJS.Signals | null) => {
+  const gone = new Promise<void>((resolve) => {
+    const end = (code: number | null, signal: NodeJS.Signals | null) => {
       dead = true
       verdict ??= causeOfDeath(code, signal, stderr)
       current?.onGone(verdict)
       resolve()
     }
-    child.once('error', () => gone(null, null))
-    child.once('close', gone)
+    child.once('error', () => end(null, null))
+    child.once('close', end)
   })
+  const exited = gone.then(() => init.release?.()).catch(() => {})
 
   function send(request: ChildRequest): void {
     if (!dead) child.stdin.write(encodeFrame(request))
@@ -110,7 +115,7 @@ export function startWorker(init: WorkerInit): Worker {
     last: (reply: ChildReply) => { value: T } | undefined,
   ): Promise<T> {
     const { signal, timeoutMs } = options
-    if (dead) throw new ArchipelError('ENGINE_FAILED', 'the session has ended', { cause: verdict })
+    if (dead) throw verdict ?? new ArchipelError('ENGINE_FAILED', 'the SQL process has ended')
     if (signal?.aborted) throw new ArchipelError('CANCELLED', 'the statement was cancelled')
     let stopping: ArchipelError | undefined
     let grace: NodeJS.Timeout | undefined
@@ -138,8 +143,10 @@ export function startWorker(init: WorkerInit): Worker {
           onGone: reject,
           onReply(reply) {
             if (reply.is === 'failed') {
-              if (reply.fatal) kill(failureOf(reply))
-              reject(stopping ?? failureOf(reply))
+              const failure = stopping ?? failureOf(reply)
+              // What a statement left that filled the memory, nobody can say: the next one starts afresh.
+              if (reply.fatal || reply.code === 'MEMORY_LIMIT') kill(failure)
+              reject(failure)
               return
             }
             const result = last(reply)
@@ -160,6 +167,9 @@ export function startWorker(init: WorkerInit): Worker {
   return {
     get dead() {
       return dead
+    },
+    get bloated() {
+      return residentBytes(child.pid ?? 0) > BASE_BYTES + (init.memoryBytes - BASE_BYTES) / 2
     },
     exited,
     open(options) {

@@ -1,0 +1,60 @@
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+import type { BoundDataset } from '../port.ts'
+
+/** As a string literal; newlines and quotes inside are data. */
+const text = (value: string) => `'${value.replaceAll("'", "''")}'`
+const name = (value: string) => `"${value.replaceAll('"', '""')}"`
+
+/** Files of all datasets of one session; each is one argument of the sandbox's command line. */
+const MAX_FILES = 2000
+
+/**
+ * Checks what a session is bound to before any process starts.
+ * @throws BAD_INPUT for a dataset that is not a table, or one name for two datasets (SQL compares without regard to case)
+ */
+export function checkDatasets(datasets: BoundDataset[]): void {
+  const owners = new Map<string, string>()
+  let files = 0
+  for (const { id, names, format, paths, columns } of datasets) {
+    if (format === 'fits' || format === 'files')
+      throw new ArchipelError('BAD_INPUT', `"${names[0] ?? id}" holds files, not a table: SQL cannot read it`)
+    if (names.length === 0 || paths.length === 0)
+      throw new ArchipelError('BAD_INPUT', `"${id}" has no name or no files here`)
+    if (format !== 'parquet' && columns.length === 0)
+      throw new ArchipelError('BAD_INPUT', `"${names[0]!}" has no published columns`)
+    files += paths.length
+    for (const each of names) {
+      if (each === '' || each.includes('\0'))
+        throw new ArchipelError('BAD_INPUT', `not a table name: ${JSON.stringify(each)}`)
+      const key = each.toLowerCase()
+      if ((owners.get(key) ?? id) !== id)
+        throw new ArchipelError('AMBIGUOUS', `"${each}" names two datasets of one statement`)
+      owners.set(key, id)
+    }
+  }
+  if (files > MAX_FILES)
+    throw new ArchipelError('TOO_LARGE', `a session reads at most ${MAX_FILES} files, these are ${files}`)
+}
+
+/** A view for every name of every dataset; `paths` are the files as the child sees them, in the order of `datasets`. */
+export function viewStatements(datasets: BoundDataset[], paths: string[][]): string[] {
+  return datasets.flatMap((dataset, i) => {
+    const source = tableSource(dataset, `[${paths[i]!.map(text).join(', ')}]`)
+    const names = new Map(dataset.names.map((each) => [each.toLowerCase(), each]))
+    return [...names.values()].map((each) => `CREATE VIEW ${name(each)} AS SELECT * FROM ${source}`)
+  })
+}
+
+/** Nothing is guessed again here: text files are read with the dialect and the columns that were published. */
+function tableSource({ format, columns, dialect }: BoundDataset, files: string): string {
+  if (format === 'parquet') return `read_parquet(${files})`
+  const types = `{${columns.map((column) => `${text(column.name)}: ${text(column.type)}`).join(', ')}}`
+  const compression = text(dialect?.compression ?? 'none')
+  if (format === 'jsonl')
+    return `read_json(${files}, format = 'newline_delimited', compression = ${compression}, columns = ${types})`
+  const { delimiter = ',', quote = '"', header = true, skip = 0 } = dialect ?? {}
+  return (
+    `read_csv(${files}, auto_detect = false, delim = ${text(delimiter)}, quote = ${text(quote)}, escape = ${text(quote)}, ` +
+    `header = ${header}, skip = ${skip}, compression = ${compression}, columns = ${types})`
+  )
+}
