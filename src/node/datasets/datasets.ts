@@ -44,7 +44,10 @@ export interface DatasetsPort {
   /** @returns the normalised id */
   publish(request: PublishRequest, options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void }): Promise<string>
   unpublish(id: string): Promise<void>
-  ids(): Promise<string[]>
+  /** Ids under which this island can be asked: those it publishes, with their aliases. */
+  served(): Promise<string[]>
+  /** Ids whose source files changed after publishing. */
+  stale(): Promise<string[]>
   /** Own truth about these ids, aliases included; source files looked at just now. */
   holdings(ids: string[]): Promise<Holding[]>
   bind(tables: { table: string; id: string; publisher: string; version: string }[]): Promise<BoundDataset[]>
@@ -55,12 +58,22 @@ export interface DatasetsPort {
 export function datasets(init: DatasetsInit, components: DatasetsComponents): DatasetsPort {
   const { publisher, store, logger } = components
   const busy = new Set<string>()
+  /** Alias -> the own ids it leads to. */
+  const aliases = new Map<string, Set<string>>()
+  const staleIds = new Set<string>()
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
 
   async function bodyOf(id: string): Promise<DatasetBody | undefined> {
     const parsed = datasetBody.safeParse(await components.own('dataset', id))
     return parsed.success ? parsed.data : undefined
+  }
+
+  function remember(id: string, body: DatasetBody | undefined): void {
+    for (const ids of aliases.values()) ids.delete(id)
+    for (const alias of body?.aliases ?? []) aliases.set(alias, (aliases.get(alias) ?? new Set()).add(id))
+    for (const [alias, ids] of aliases) if (ids.size === 0) aliases.delete(alias)
+    if (body === undefined) staleIds.delete(id)
   }
 
   async function writeReplica(publication: Publication, bytes: number): Promise<void> {
@@ -74,6 +87,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     if (publication === undefined) return undefined
     const result = await publisher.check(publication.source, await store.manifest(id), publication.version, { signal: stopping.signal })
     const state = result.state === 'same' ? 'available' : 'stale'
+    if (state === 'stale') staleIds.add(id)
+    else staleIds.delete(id)
     const refreshed = result.state === 'same' && result.source !== publication.source
     if (state === publication.state && !refreshed) return publication
     const next: Publication = { ...publication, state, source: result.state === 'same' ? result.source : publication.source }
@@ -126,6 +141,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         if (before === undefined) await store.delete(prepared.id).catch(() => {})
         throw error
       }
+      staleIds.delete(prepared.id)
+      remember(prepared.id, body)
       components.onChange()
       return prepared.id
     })
@@ -133,7 +150,11 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
 
   return {
     async start() {
-      for (const id of await store.ids()) if ((await bodyOf(id)) === undefined) await store.delete(id)
+      for (const id of await store.ids()) {
+        const body = await bodyOf(id)
+        if (body === undefined) await store.delete(id)
+        else remember(id, body)
+      }
       again()
     },
     stop() {
@@ -157,19 +178,22 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         if ((await bodyOf(id)) === undefined) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${id}`)
         await components.append([{ kind: 'replica', id: replicaRecordId(init.self, id) }, { kind: 'dataset', id }])
         await store.delete(id)
+        remember(id, undefined)
         components.onChange()
       })
       components.journal.write({ actor: `owner@${init.self}`, action: 'dataset:unpublish', subject: id, outcome: 'ok' })
     },
-    ids: async () => store.ids(),
+    async served() {
+      return [...new Set([...(await store.ids()), ...aliases.keys()])]
+    },
+    stale: async () => [...staleIds],
     async holdings(ids) {
-      const wanted = new Set(ids)
+      const wanted = new Set(ids.flatMap((id) => [id, ...(aliases.get(id) ?? [])]))
       const found: Holding[] = []
-      for (const id of await store.ids()) {
-        const body = await bodyOf(id)
-        if (body === undefined || !(wanted.has(id) || body.aliases.some((a) => wanted.has(a)))) continue
+      for (const id of wanted) {
         const publication = await look(id)
-        if (publication === undefined) continue
+        const body = publication === undefined ? undefined : await bodyOf(id)
+        if (publication === undefined || body === undefined) continue
         found.push({ id, publisher: init.self, name: body.name, version: publication.version, state: publication.state, aliases: body.aliases })
       }
       return found

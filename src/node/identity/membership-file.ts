@@ -4,7 +4,7 @@ import { ArchipelError } from '../../protocols/model/errors.ts'
 import { archipelagoId, islandId } from '../../protocols/model/ids.ts'
 import { pathIn, readSecret, writeSecret } from './data-dir.ts'
 
-const base64 = z.string().transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
+const base64 = z.string().transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64')))
 
 const schema = z.object({
   version: z.literal(1),

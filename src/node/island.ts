@@ -1,0 +1,392 @@
+/** The composition root: builds the parts in order, hands each its ports, starts them, and stops them in reverse. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import { joinSpec } from '../protocols/join/messages.ts'
+import { ArchipelError } from '../protocols/model/errors.ts'
+import type { Card, EngineInfo } from '../protocols/model/island.ts'
+import { verify } from '../protocols/record/keys.ts'
+import { MEMBER_KIND } from '../protocols/record/member-facts.ts'
+import { resolveSpec } from '../protocols/resolve/messages.ts'
+import { call } from '../protocols/wire/client.ts'
+import { serve } from '../protocols/wire/server.ts'
+import type { IslandPort } from '../web/ports.ts'
+import { webServer } from '../web/server/web-server.ts'
+import { type Named, ensureKey } from './archipelago.ts'
+import { browse, oneIsland } from './browse/browse.ts'
+import type { Config } from './config/schema.ts'
+import { datasets } from './datasets/datasets.ts'
+import { levelPublications } from './datasets/level-publications.ts'
+import { engineOf } from './engines/choose.ts'
+import { duckdbInspector } from './engines/inspect.ts'
+import { islandEvents } from './events.ts'
+import { ensureDataDir, pathIn, readSecret, writeSecret } from './identity/data-dir.ts'
+import { admissionChain, joinDesk } from './identity/join-desk.ts'
+import { readKeyFile } from './identity/keys.ts'
+import { readMembership } from './identity/membership-file.ts'
+import { ticketBook } from './identity/tickets.ts'
+import { islandPort, viewOfIsland } from './island-port.ts'
+import { journal } from './journal/journal.ts'
+import { openLogs, seedFacts } from './logs.ts'
+import { ownCard } from './members/own-card.ts'
+import { roster } from './members/roster.ts'
+import { dialTargets } from './members/targets.ts'
+import { network } from './network/network.ts'
+import { peerIdOf } from './network/peer-id.ts'
+import { memberPolicy } from './policy/policy.ts'
+import { presence } from './presence/presence.ts'
+import { reach } from './presence/reach.ts'
+import { publisher } from './publish/publisher.ts'
+import { announcer } from './resolve/announcer.ts'
+import type { AskHoldings, IslandLookup } from './resolve/port.ts'
+import { resolver } from './resolve/resolver.ts'
+import { searchIndex } from './search/search-index.ts'
+import { serveCatalog, syncRemote } from './spread/catalog-protocol.ts'
+import { syncer } from './spread/syncer.ts'
+import { provider } from './tasks/provider.ts'
+import { requester } from './tasks/requester.ts'
+import { SOFTWARE } from './version.ts'
+
+export interface StartedIsland {
+  port: IslandPort
+  name: string
+  id: string
+  archipelago: Named
+  /** Of the web service; undefined when `web.enabled` is false. */
+  url: string | undefined
+  peerId: string
+  /** Multiaddrs it listens on. */
+  addresses: string[]
+  /** Settles when the island has stopped, by `stop` or by itself (after `leave`). */
+  stopped: Promise<void>
+  stop(): Promise<void>
+}
+
+/** Members to be connected to; more connections may come in. */
+const WANTED_PEERS = 64
+const WATCH_SOURCES_MS = 60_000
+const PRESENT_AGAIN_MS = 5_000
+const MAX_RELAY_RESERVATIONS = 256
+
+/** The whole daemon, with web service and `daemon.json`. @throws NO_ARCHIPELAGO, DATA_DIR_LOCKED, ADDRESS_IN_USE, CONFIG_INVALID */
+export async function startIsland(init: { config: Config; signal: AbortSignal; logger: Logger }): Promise<StartedIsland> {
+  const undo: (() => unknown)[] = []
+  const unwind = async () => {
+    for (const stop of undo.splice(0).reverse()) {
+      try {
+        await stop()
+      } catch (error) {
+        init.logger.error({ err: error }, 'a part did not stop cleanly')
+      }
+    }
+  }
+  try {
+    return await compose(init, undo, unwind)
+  } catch (error) {
+    await unwind()
+    throw error
+  }
+}
+
+async function compose(init: { config: Config; signal: AbortSignal; logger: Logger }, undo: (() => unknown)[], unwind: () => Promise<void>): Promise<StartedIsland> {
+  const { config, logger, signal } = init
+  const log = (component: string) => logger.child({ component })
+  const startedAt = Date.now()
+  const stopping = new AbortController()
+  undo.push(() => stopping.abort())
+
+  // Who this island is.
+  const membership = await readMembership(config.dataDir)
+  if (membership === undefined) throw new ArchipelError('NO_ARCHIPELAGO', 'this island belongs to no archipelago yet')
+  await ensureDataDir(config.dataDir)
+  const key = await ensureKey(config.dataDir)
+  const self = membership.island.id
+  const archipelago = { id: membership.archipelago.id, name: membership.archipelago.name }
+
+  // What it remembers. Opening the store locks the data directory.
+  const logs = await openLogs({ dataDir: config.dataDir, membership, key, config, logger: log('catalog') })
+  undo.push(() => logs.close())
+  const { store, catalog } = logs
+  await catalog.start({ signal })
+  await seedFacts(catalog, membership)
+  const journalBucket = store.bucket('journal')
+  const diary = journal({
+    store: {
+      put: (k, v) => journalBucket.put(k, v),
+      async last(limit) {
+        const lines: string[] = []
+        for await (const [, value] of journalBucket.entries({ reverse: true, limit })) lines.push(value)
+        return lines
+      },
+      async trim(keep) {
+        let seen = 0
+        for await (const [k] of journalBucket.entries({ reverse: true })) if (++seen > keep) await journalBucket.delete(k)
+      },
+    },
+    onError: (error) => logger.error({ err: error }, 'the journal could not be written'),
+  })
+  const policy = memberPolicy({ self, sql: config.policy.forwarded.sql, allow: config.policy.forwarded.allow })
+
+  // Who the others are.
+  const who = roster({ catalog, peerIdOf })
+  await who.refresh()
+  const island = (text: string) => oneIsland(text, who.named(text))
+
+  // What can run here.
+  const engine = engineOf(config.engine, { scratchDir: pathIn(config.dataDir, 'scratch'), logger: log('engine') })
+  undo.push(() => engine.stop())
+  await engine.start({ signal })
+
+  // What is in the catalog, for people.
+  const search = searchIndex({ path: pathIn(config.dataDir, 'search') })({ logger: log('search') })
+  undo.push(() => search.close())
+  const shelf = browse({ catalog, search, nameOf: who.nameOf, islandNamed: island, isMember: who.isMember, logger: log('browse') })
+  await shelf.start()
+  undo.push(() => shelf.stop())
+
+  // The network.
+  const net = await network(
+    {
+      archipelagoId: archipelago.id,
+      seed: key.seed,
+      publicKey: key.publicKey,
+      listen: config.network.listen,
+      announce: config.network.announce,
+      bootstrap: config.network.bootstrap,
+      mdns: config.network.mdns,
+      dht: config.network.dhtEnabled,
+      gossip: config.network.gossipEnabled,
+      relay: { serve: config.network.relay.serve, use: usesRelay(config), maxReservations: MAX_RELAY_RESERVATIONS },
+      maxConnections: config.network.maxConnections,
+      wantedPeers: WANTED_PEERS,
+    },
+    { admission: who.admission, logger: log('network') },
+  )
+  undo.push(() => net.stop())
+
+  // What this island publishes.
+  const publishing = publisher({ stateDir: pathIn(config.dataDir, 'publish') })({
+    inspectorFor: (files) => duckdbInspector({ files, sandbox: config.engine.sandbox, scratchDir: pathIn(config.dataDir, 'scratch') }),
+    logger: log('publish'),
+  })
+  undo.push(() => publishing.stop())
+  await publishing.start()
+  let onServedChange = () => {}
+  const held = datasets(
+    { self, watchMs: WATCH_SOURCES_MS },
+    {
+      publisher: publishing,
+      store: levelPublications(store),
+      own: async (kind, id) => (await catalog.get(kind, id, self))?.body,
+      append: async (records) => {
+        await catalog.appendMany(records)
+      },
+      policy,
+      journal: diary,
+      onChange: () => onServedChange(),
+      logger: log('datasets'),
+    },
+  )
+  undo.push(() => held.stop())
+
+  // Presence: who is there.
+  const present = presence(
+    { heartbeatMs: config.catalog.heartbeatMs },
+    {
+      network: net,
+      position: () => catalog.status().own ?? { epoch: 0, seq: 0 },
+      work: () => ({ running: engine.status().running, waiting: engine.status().waiting }),
+      members: () => who.all().length,
+      islandOf: who.admission.islandOf,
+      onChange: (id) => events.islandChanged(id),
+      onAhead: (id, position, peerId) => {
+        const known = catalog.heads().find((h) => h.origin === id)
+        if (known === undefined || known.epoch < position.epoch || (known.epoch === position.epoch && known.seq < position.seq)) sync.nudge(peerId)
+      },
+      logger: log('presence'),
+    },
+  )
+  const reachable = reach({ network: net, cardAddresses: (id) => who.card(id)?.addresses ?? [] })
+  const events = islandEvents({ catalog, browse: shelf, roster: who, viewOf: (id) => viewOfIsland(id, { self, roster: who, presence: present, network: net, browse: shelf, catalog }) })
+  undo.push(() => events.stop())
+
+  // Catalog rounds.
+  const sync = syncer(
+    { intervalMs: config.catalog.syncIntervalMs },
+    { catalog, network: net, islandOf: who.admission.islandOf, peerOf: who.peerOf, remote: (peerId, id) => syncRemote(net, peerId, id), logger: log('sync') },
+  )
+
+  // Finding data.
+  const lookup: IslandLookup = {
+    self,
+    nameOf: who.nameOf,
+    peerOf: who.peerOf,
+    islandOf: who.admission.islandOf,
+    isMember: who.isMember,
+    liveness: (id) => (id === self ? 'live' : present.of(id).liveness),
+    rttMs: (id) => (id === self ? 0 : present.of(id).rttMs),
+    addressesOf: (id) => who.card(id)?.addresses ?? [],
+  }
+  const connect = async (id: string, options: { signal: AbortSignal; addresses?: string[] }): Promise<string> => {
+    const peerId = who.peerOf(id)
+    if (peerId === undefined || !who.isMember(id)) throw new ArchipelError('NOT_A_MEMBER', `${id} is no member`)
+    if (net.connections().some((c) => c.peerId === peerId)) return peerId
+    const addresses = [...(options.addresses ?? []), ...lookup.addressesOf(id), ...relayWays(net.connections(), peerId)]
+    return await net.connect({ peerId, addresses }, { signal: options.signal })
+  }
+  const ask: AskHoldings = async (id, ids, options) => {
+    if (id === self) return await held.holdings(ids)
+    const timed = options.signal ?? AbortSignal.timeout(10_000)
+    const peerId = await connect(id, { signal: timed, ...(options.addresses === undefined ? {} : { addresses: options.addresses }) })
+    return (await call(net, peerId, resolveSpec, { ids }, { signal: timed })).holdings
+  }
+  const resolving = resolver({ catalog: shelf, islands: lookup, network: net, ask, logger: log('resolve') })
+  const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
+  onServedChange = dht.changed
+
+  // Work.
+  const serving = provider({ network: net, engine, data: held, policy, journal: diary, logger: log('tasks') })
+  const asking = requester({
+    analyser: engine,
+    locate: async (table, s) => resolving.one(table, await resolving.locate(table, { via: 'both', confirm: true, ...(s === undefined ? {} : { signal: s }) })),
+    islands: lookup,
+    islandNamed: island,
+    connect: (id, s) => connect(id, { signal: s }),
+    network: net,
+    provider: serving,
+    journal: diary,
+    logger: log('tasks'),
+  })
+
+  // Joining.
+  const ticketsBucket = store.bucket('tickets')
+  const tickets = ticketBook({
+    store: {
+      get: (id) => ticketsBucket.get(id),
+      put: (id, value) => ticketsBucket.put(id, value),
+      delete: (id) => ticketsBucket.delete(id),
+      async ids() {
+        const ids: string[] = []
+        for await (const [id] of ticketsBucket.entries()) ids.push(id)
+        return ids
+      },
+    },
+  })
+  const desk = joinDesk(
+    { self, archipelagoId: archipelago.id, genesis: membership.archipelago.genesis },
+    {
+      tickets,
+      membership: () => catalog.membership(),
+      facts: () => catalog.membershipFacts(),
+      append: (fact) => catalog.append(MEMBER_KIND, fact.id, fact.body),
+      learn: (facts) => catalog.addFacts(facts),
+      peerIdOf,
+      verify,
+      journal: diary,
+    },
+  )
+
+  // From here on others can hear us.
+  const card = ownCard({ catalog, self, describe: () => describe(), logger: log('card') })
+  undo.push(() => card.stop())
+  const webUrl = () => (web === undefined ? undefined : web.url)
+  const describe = (): Card => ({
+    name: config.name,
+    ...(config.site === undefined ? {} : { site: config.site }),
+    ...(config.place === undefined ? {} : { place: config.place }),
+    peerId: net.peerId,
+    addresses: net.addresses().announced.slice(0, 16),
+    engines: engines(engine.info()),
+    services: [],
+    software: SOFTWARE,
+  })
+
+  await serve(net, joinSpec, (request, { remote }) => desk(request, remote), { stopping: stopping.signal })
+  await serve(net, resolveSpec, async ({ ids }) => ({ holdings: await held.holdings(ids) }), { stopping: stopping.signal })
+  if (config.catalog.enabled) await serveCatalog(net, catalog, { stopping: stopping.signal })
+  await present.start()
+  undo.push(() => present.stop())
+  await reachable.start()
+  undo.push(() => reachable.stop())
+  await serving.start()
+  undo.push(() => serving.stop())
+
+  const contacts = membership.contacts.map((c) => ({ peerId: c.peerId, addresses: c.addresses }))
+  const retarget = () => net.setTargets(dialTargets(who, self, contacts))
+  who.onChange(() => {
+    net.membershipChanged()
+    retarget()
+  })
+  net.on('addresses:changed', () => card.changed())
+  net.on('peer:ready', (peerId) => void showStanding(peerId))
+  catalog.on('self:revoked', () => logger.error('this island was revoked: nobody speaks with it any more'))
+
+  /** Where a peer may not know us yet, we show how we became a member. */
+  async function showStanding(peerId: string): Promise<void> {
+    try {
+      const facts = admissionChain(catalog.membership(), self)
+      const reply = await call(net, peerId, joinSpec, { type: 'present', facts }, { signal: stopping.signal })
+      if (reply.type === 'standing' && reply.standing === 'revoked') await catalog.addFacts([])
+    } catch (error) {
+      if (stopping.signal.aborted) return
+      logger.debug({ peer: peerId, error: (error as Error).message }, 'standing not shown')
+      setTimeout(() => !stopping.signal.aborted && net.connections().some((c) => c.peerId === peerId) && void showStanding(peerId), PRESENT_AGAIN_MS).unref()
+    }
+  }
+
+  if (config.catalog.enabled) sync.start()
+  undo.push(() => sync.stop())
+  await net.start({ signal })
+  retarget()
+  await card.write()
+  await held.start()
+  dht.start()
+  undo.push(() => dht.stop())
+
+  const settled = Promise.withResolvers<void>()
+  let stopOnce: Promise<void> | undefined
+  const stop = (): Promise<void> => {
+    stopOnce ??= unwind().then(() => settled.resolve())
+    return stopOnce
+  }
+  const port = islandPort({
+    config, self, archipelago, startedAt, logger: log('island'), signal: stopping.signal,
+    catalog, roster: who, presence: present, reach: reachable, network: net, browse: shelf, resolver: resolving, requester: asking, datasets: held,
+    engine, policy, journal: diary, tickets, sync, events, webUrl, islandNamed: island, key,
+    adminKey: await readKeyFile(pathIn(config.dataDir, 'adminKey')),
+    stop,
+  })
+
+  // The web service, last: what answers there works.
+  const token = await ownerToken(config.dataDir)
+  const web = config.web.enabled ? webServer({ host: config.web.host, port: config.web.port, token, version: SOFTWARE })({ island: port, logger: log('web') }) : undefined
+  if (web !== undefined) {
+    await web.start({ signal })
+    undo.push(() => web.stop())
+  }
+  await writeSecret(pathIn(config.dataDir, 'daemon'), `${JSON.stringify({ pid: process.pid, url: web?.url ?? null })}\n`)
+  undo.push(() => rm(pathIn(config.dataDir, 'daemon'), { force: true }))
+  logger.info({ island: self, peer: net.peerId, archipelago: archipelago.name }, 'the island is up')
+  return { port, name: config.name, id: self, archipelago, url: web?.url, peerId: net.peerId, addresses: net.addresses().listening, stopped: settled.promise, stop }
+}
+
+const engines = (info: EngineInfo): EngineInfo[] => (info.kind === 'disabled' ? [] : [info])
+
+function usesRelay(config: Config): boolean {
+  const { use } = config.network.relay
+  return use === 'always' || (use === 'auto' && config.network.listen.length === 0)
+}
+
+/** Ways to a peer through members that we are connected to. */
+function relayWays(connections: { peerId: string; relayed: boolean; address: string }[], target: string): string[] {
+  return connections.filter((c) => !c.relayed && c.peerId !== target).slice(0, 4).map((c) => `/p2p/${c.peerId}/p2p-circuit/p2p/${target}`)
+}
+
+/** The bearer token of this island's owner, made at the first start. */
+async function ownerToken(dataDir: string): Promise<string> {
+  const known = (await readSecret(pathIn(dataDir, 'token')))?.trim()
+  if (known !== undefined && known.length >= 32) return known
+  const token = randomBytes(32).toString('base64url')
+  await writeSecret(pathIn(dataDir, 'token'), `${token}\n`)
+  return token
+}
