@@ -1,0 +1,57 @@
+/** All commands, in the order of the help. Each module is loaded when its command is called. */
+import type { CommandModule } from './context.ts'
+
+export interface CommandEntry {
+  name: string
+  summary: string
+  load(): Promise<CommandModule>
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'create',
+    summary: 'make an archipelago, with this island as its first',
+    load: () => import('./commands/create.ts'),
+  },
+  { name: 'join', summary: 'join an archipelago with a ticket, and stay up', load: () => import('./commands/join.ts') },
+  { name: 'up', summary: 'run the island of this data directory', load: () => import('./commands/up.ts') },
+  {
+    name: 'status',
+    summary: 'say how the island is, what is wrong, and what to do',
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'islands',
+    summary: 'list all islands, with state and what they offer',
+    load: () => import('./commands/islands.ts'),
+  },
+  {
+    name: 'invite',
+    summary: 'make a ticket with which another island may join',
+    load: () => import('./commands/invite.ts'),
+  },
+  { name: 'revoke', summary: 'revoke a member or a ticket', load: () => import('./commands/revoke.ts') },
+  { name: 'leave', summary: 'withdraw this island from its archipelago', load: () => import('./commands/leave.ts') },
+  { name: 'publish', summary: 'publish a file or folder, by reference', load: () => import('./commands/publish.ts') },
+  { name: 'unpublish', summary: 'withdraw a dataset', load: () => import('./commands/unpublish.ts') },
+  { name: 'datasets', summary: 'search the datasets of all islands', load: () => import('./commands/datasets.ts') },
+  { name: 'show', summary: 'show a dataset', load: () => import('./commands/show.ts') },
+  { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },
+  { name: 'sql', summary: 'run a SELECT where its datasets are', load: () => import('./commands/sql.ts') },
+  {
+    name: 'journal',
+    summary: 'show who did what, when, with what result',
+    load: () => import('./commands/journal.ts'),
+  },
+  { name: 'dev', summary: 'run a temporary archipelago on this machine', load: () => import('./commands/dev.ts') },
+  {
+    name: 'config',
+    summary: 'show the settings in effect and where they come from',
+    load: () => import('./commands/config.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    load: () => import('./commands/completion.ts'),
+  },
+]

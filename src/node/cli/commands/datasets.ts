@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+import type { DatasetFilter, DatasetView } from '../../../protocols/model/views.ts'
+import type { IslandClient } from '../../../web/client/index.ts'
+import { clean } from '../clean.ts'
+import type { Cli } from '../context.ts'
+import { matcher, parseFilter } from '../dataset-filter.ts'
+import { bytes, count, plural } from '../format.ts'
+import type { Io } from '../io.ts'
+import { table } from '../table.ts'
+
+const PAGE = 500
+const COLUMNS = [
+  { header: 'NAME', min: 10 },
+  { header: 'TITLE', min: 12 },
+  { header: 'FORMAT' },
+  { header: 'ROWS', align: 'right' as const, min: 7 },
+  { header: 'SIZE', align: 'right' as const, min: 7 },
+  { header: 'PUBLISHER', min: 8 },
+  { header: 'COPIES', align: 'right' as const },
+  { header: 'ID', min: 12 },
+]
+
+function row({ id, body, publisher, holders }: DatasetView): string[] {
+  const rows = body.rows === undefined ? '-' : count(body.rows)
+  return [body.name, body.title, body.format, rows, bytes(body.size), publisher.name, String(holders.length), id]
+}
+
+async function list(client: IslandClient, filter: DatasetFilter, limit: number, signal: AbortSignal) {
+  const items: DatasetView[] = []
+  let cursor: string | undefined
+  let total = 0
+  do {
+    const page = await client.datasets({ ...filter, limit: Math.min(PAGE, limit - items.length), cursor }, { signal })
+    items.push(...page.items)
+    total = page.total
+    cursor = page.items.length > 0 ? page.next : undefined
+  } while (cursor !== undefined && items.length < limit)
+  return { items, total }
+}
+
+async function follow(io: Io, client: IslandClient, filter: DatasetFilter, signal: AbortSignal): Promise<void> {
+  const matches = matcher(filter)
+  for await (const event of client.events({ signal })) {
+    if ('lost' in event) {
+      if (io.json) io.printJson(event)
+      else io.note(`${count(event.lost)} or more changes were missed`)
+      continue
+    }
+    if (event.type !== 'dataset:changed' && event.type !== 'dataset:withdrawn') continue
+    // Of a withdrawn dataset only the id is left, so every withdrawal is told.
+    if (event.type === 'dataset:changed' && !matches(event.dataset)) continue
+    if (io.json) {
+      io.printJson(event)
+      continue
+    }
+    const text = event.type === 'dataset:changed' ? `${event.dataset.body.name}  ${event.dataset.body.title}` : ''
+    const verb = event.type === 'dataset:changed' ? 'published' : 'withdrawn'
+    io.print(clean(`${event.time}  ${verb}  ${event.publisher.name}  ${event.id}  ${text}`).trimEnd())
+  }
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('[words...]', 'words to look for in titles, descriptions, keywords, creators, columns and ids')
+    .option(
+      '--filter <condition>',
+      'keyword=, island=, format=, size>=1MB, size<=, cone=ra,dec,radius (repeatable)',
+      (value: string, before: string[] = []) => [...before, value],
+    )
+    .option('--limit <n>', 'datasets to show', '50')
+    .option('--follow', 'print changes as they arrive')
+    .addHelpText('after', '\nExample:\n  $ archipel datasets nebulae --filter format=csv --filter "cone=83.8,-5.4,2"')
+    .action(async (words: string[], options: { filter?: string[]; limit: string; follow?: boolean }) => {
+      const { io, signal } = cli
+      if (!/^[1-9]\d{0,5}$/.test(options.limit))
+        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1')
+      const filter = parseFilter(words, options.filter ?? [])
+      const client = await cli.client()
+      if (options.follow) return follow(io, client, filter, signal)
+      const { items, total } = await list(client, filter, Number(options.limit), signal)
+      if (io.json) return io.printJson({ items, total })
+      if (items.length > 0)
+        io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
+      io.note(
+        items.length < total
+          ? `${count(items.length)} of ${plural(total, 'dataset')}; --limit shows more`
+          : plural(total, 'dataset'),
+      )
+    })
+}

@@ -1,0 +1,39 @@
+import type { Command } from 'commander'
+import type { IslandView } from '../../../protocols/model/views.ts'
+import type { Cli } from '../context.ts'
+import { milliseconds, shortId } from '../format.ts'
+import { table } from '../table.ts'
+
+function state(view: IslandView): string {
+  if (view.self) return 'this one'
+  if (view.quarantined) return 'quarantined'
+  return view.connected === 'relayed' ? `${view.liveness}, relayed` : view.liveness
+}
+
+function row(view: IslandView): string[] {
+  const engines = view.card?.engines.map((e) => `${e.kind} (${e.languages.join(', ')})`).join('; ')
+  const { place, site } = view.card ?? {}
+  const where = [site, place?.name, place?.country].filter(Boolean).join(', ')
+  const rtt = view.rttMs === undefined ? '-' : milliseconds(view.rttMs)
+  return [view.name, state(view), rtt, engines || '-', String(view.datasets), where || '-', shortId(view.id)]
+}
+
+const COLUMNS = [
+  { header: 'NAME', min: 8 },
+  { header: 'STATE' },
+  { header: 'RTT', align: 'right' as const },
+  { header: 'ENGINES' },
+  { header: 'DATASETS', align: 'right' as const, min: 8 },
+  { header: 'PLACE' },
+  { header: 'ID', min: 12 },
+]
+
+export function define(command: Command, cli: Cli): void {
+  command.addHelpText('after', '\nExample:\n  $ archipel islands').action(async () => {
+    const { io, signal } = cli
+    const client = await cli.client()
+    const islands = await client.islands({ signal })
+    if (io.json) return io.printJson(islands)
+    io.print(table(COLUMNS, islands.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
+  })
+}

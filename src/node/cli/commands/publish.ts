@@ -1,0 +1,84 @@
+import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+import type { PublishProgress, PublishRequest } from '../../../protocols/model/views.ts'
+import type { Cli } from '../context.ts'
+import { describeDataset } from '../describe-dataset.ts'
+import { withProgress } from '../progress.ts'
+
+const collect = (value: string, before: string[] = []) => [...before, value]
+
+/** `Name <orcid> (affiliation)`, the last two optional. */
+export function parseCreator(text: string): NonNullable<PublishRequest['creators']>[number] {
+  const [, name, orcid, affiliation] =
+    /^\s*([^<>()]+?)\s*(?:<\s*(?:https?:\/\/orcid\.org\/)?([^<>]*?)\s*>)?\s*(?:\((.*)\))?\s*$/.exec(text) ?? []
+  if (name === undefined || (orcid !== undefined && !/^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$/.test(orcid))) {
+    throw new ArchipelError('BAD_INPUT', `--creator: ${JSON.stringify(text.slice(0, 100))} is not a creator`, {
+      hint: 'Write "Name", "Name <0000-0002-1825-0097>" or "Name <0000-0002-1825-0097> (Affiliation)".',
+    })
+  }
+  return { name, ...(orcid === undefined ? {} : { orcid }), ...(affiliation ? { affiliation } : {}) }
+}
+
+const PHASES = {
+  scan: 'looking for files',
+  hash: 'hashing',
+  inspect: 'reading the schema',
+  record: 'publishing',
+} as const
+
+function shown({ phase, bytes }: PublishProgress): [string, number?, number?] {
+  return phase === 'hash' ? [PHASES.hash, bytes.done, bytes.total] : [PHASES[phase]]
+}
+
+interface Options extends Omit<PublishRequest, 'path' | 'keywords' | 'creators' | 'aliases'> {
+  keyword?: string[]
+  creator?: string[]
+  alias?: string[]
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .argument('<path>', 'a file or folder on the machine of the island')
+    .option('--id <id>', 'a persistent id: doi:, ivo:, urn: or https: (default: archipel:<island>/<name>)')
+    .option('--name <name>', 'short name, which SQL may use (default: from the file name)')
+    .option('--title <text>', 'title')
+    .option('--description <text>', 'description')
+    .option('--keyword <word>', 'keyword (repeatable)', collect)
+    .option('--licence <spdx>', 'licence: SPDX id or URL')
+    .option('--creator <name>', '"Name <orcid> (affiliation)" (repeatable)', collect)
+    .option('--alias <id>', 'another id of the same dataset (repeatable)', collect)
+    .addOption(
+      new Option('--as <format>', 'read it as this, whatever it looks like').choices([
+        'csv',
+        'parquet',
+        'jsonl',
+        'fits',
+        'files',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ archipel publish bright_stars.csv --title "Yale Bright Star Catalog" --keyword stars --licence MIT',
+    )
+    .action(async (path: string, { keyword, creator, alias, ...rest }: Options) => {
+      const { io, signal } = cli
+      if (path === '') throw new ArchipelError('BAD_INPUT', 'the path is empty')
+      const request: PublishRequest = {
+        path: resolve(path),
+        ...rest,
+        keywords: keyword,
+        creators: creator?.map(parseCreator),
+        aliases: alias,
+      }
+      const client = await cli.client()
+      const view = await withProgress(io, 'publishing', (progress) =>
+        client.publish(request, { signal, onProgress: (news) => progress.update(...shown(news)) }),
+      )
+      if (io.json) return io.printJson(view)
+      io.print(describeDataset(view, io, { brief: true }))
+      io.note(
+        `Next: archipel sql "SELECT count(*) FROM ${/^[A-Za-z_]\w*$/.test(view.body.name) ? view.body.name : `\\"${view.body.name}\\"`}"`,
+      )
+    })
+}

@@ -1,0 +1,288 @@
+/** Each command as a process, against a real web server. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import { suite } from '../kit/index.ts'
+import { datasetView, SELF, taskResult } from '../web/fake-island.ts'
+import { TOKEN } from '../web/harness.ts'
+import { cli, daemonDir, shareCompiled } from './harness.ts'
+
+const test = suite('cli: commands')
+test.before(shareCompiled)
+
+test('status says in words how the island is, and fails when something needs its operator', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const well = await run(['status'])
+  assert.is(well.code, 0, well.stderr)
+  assert.match(well.stdout, /island +garching/)
+  assert.match(well.stdout, 'All is well.')
+  const status = await island.status()
+  const finding = {
+    code: 'DISK_NEARLY_FULL',
+    severity: 'warning' as const,
+    message: 'the disk is 95 % full',
+    remedy: 'free some space',
+  }
+  island.script({ status: async () => ({ ...status, findings: [finding] }) })
+  const warned = await run(['status'])
+  assert.is(warned.code, 0)
+  assert.match(warned.stdout, 'warning: the disk is 95 % full [DISK_NEARLY_FULL]\n  what to do: free some space')
+  island.script({ status: async () => ({ ...status, findings: [{ ...finding, severity: 'error' }] }) })
+  assert.is((await run(['status'])).code, 1)
+  const asJson = await run(['status', '--json'])
+  assert.is(asJson.code, 1)
+  assert.is(JSON.parse(asJson.stdout).findings[0].code, 'DISK_NEARLY_FULL')
+  assert.is(asJson.stderr, '')
+})
+
+test('islands are a table, or JSON', async (t) => {
+  const { run } = await daemonDir(t)
+  const { stdout, code } = await run(['islands'])
+  assert.is(code, 0)
+  const [header, self, other] = stdout.split('\n')
+  assert.match(header!, /^NAME +STATE +RTT +ENGINES +DATASETS +PLACE +ID$/)
+  assert.match(self!, /^garching +this one +- +embedded \(sql\) +2 +MPE, Garching, DE/)
+  assert.match(other!, /^grenoble +suspect +12 ms/)
+  const list = JSON.parse((await run(['--json', 'islands'])).stdout)
+  assert.equal(
+    list.map((i: { name: string }) => i.name),
+    ['garching', 'grenoble'],
+  )
+})
+
+test('datasets passes words and filters on, and pages to the limit', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const filters = [
+    'keyword=a',
+    'keyword=b',
+    'island=garching',
+    'format=csv',
+    'size>=1MB',
+    'size<=2GiB',
+    'cone=83.8,-5.4,1',
+  ]
+  const args = filters.flatMap((filter) => ['--filter', filter])
+  assert.is((await run(['datasets', 'bright', 'stars', ...args])).code, 0)
+  assert.equal(island.calls.find((c) => c.name === 'datasets')?.argument, {
+    text: 'bright stars',
+    keyword: ['a', 'b'],
+    island: 'garching',
+    format: 'csv',
+    minSize: 1e6,
+    maxSize: 2 ** 31,
+    cone: { ra: 83.8, dec: -5.4, radius: 1 },
+    limit: 50,
+  })
+  island.script({
+    datasets: async ({ limit = 50, cursor = '0' }) => {
+      const from = Number(cursor)
+      const items = Array.from({ length: Math.min(limit, 1200 - from) }, (_, n) => datasetView(`d${from + n}`))
+      return { items, total: 1200, next: from + limit < 1200 ? String(from + limit) : undefined }
+    },
+  })
+  const all = await run(['datasets', '--limit', '1100', '--json'])
+  assert.is(JSON.parse(all.stdout).items.length, 1100)
+  const some = await run(['datasets', '--limit', '3'])
+  assert.is(some.stdout.trim().split('\n').length, 4)
+  assert.match(some.stderr, '3 of 1,200 datasets')
+})
+
+test('show prints a description, JSON, or a metadata format', async (t) => {
+  const { run } = await daemonDir(t)
+  const { stdout } = await run(['show', 'stars'])
+  for (const word of [
+    'The stars catalogue',
+    'Cecilia Payne <0000-0002-1825-0097>',
+    '9,110 rows',
+    'RA 80 to 90',
+    'held by',
+    'pos.eq.ra;meta.main',
+  ]) {
+    assert.match(stdout, word)
+  }
+  assert.is(JSON.parse((await run(['show', 'stars', '--json'])).stdout).body.name, 'stars')
+  assert.is(JSON.parse((await run(['show', 'stars', '--format', 'json'])).stdout).body.name, 'stars')
+})
+
+test('publish sends an absolute path and all that was said of the dataset', async (t) => {
+  const { run, island, dir } = await daemonDir(t)
+  const args = [
+    '--id',
+    'doi:10.5072/x',
+    '--name',
+    'x',
+    '--title',
+    'T',
+    '--description',
+    'D',
+    '--keyword',
+    'k1',
+    '--keyword',
+    'k2',
+    '--licence',
+    'MIT',
+  ]
+  const creators = ['--creator', 'Hubble, Edwin <0000-0002-1825-0097> (Mount Wilson)', '--creator', 'Anna']
+  const answer = await run(['publish', 'data/x.csv', ...args, ...creators, '--alias', 'ivo://a/b', '--as', 'csv'], {
+    cwd: dir,
+  })
+  assert.is(answer.code, 0, answer.stderr)
+  assert.equal(island.calls.find((c) => c.name === 'publish')?.argument, {
+    path: join(dir, 'data/x.csv'),
+    id: 'doi:10.5072/x',
+    name: 'x',
+    title: 'T',
+    description: 'D',
+    keywords: ['k1', 'k2'],
+    licence: 'MIT',
+    creators: [{ name: 'Hubble, Edwin', orcid: '0000-0002-1825-0097', affiliation: 'Mount Wilson' }, { name: 'Anna' }],
+    aliases: ['ivo://a/b'],
+    as: 'csv',
+  })
+  assert.match(answer.stdout, 'archipel:')
+  const asJson = await run(['publish', '/x', '--json'])
+  assert.is(JSON.parse(asJson.stdout).body.name, 'published')
+  assert.is(asJson.stderr, '')
+})
+
+test('unpublish, resolve, invite, revoke and journal print their answers', async (t) => {
+  const { run, island } = await daemonDir(t)
+  assert.is((await run(['unpublish', 'stars'])).stdout, `withdrawn archipel:${SELF.id}/stars\n`)
+  const resolved = await run(['resolve', 'stars', '--via', 'dht', '--no-confirm'])
+  assert.match(resolved.stdout, /garching +catalog, dht +available/)
+  assert.equal(island.calls.find((c) => c.name === 'resolve')?.argument, { ref: 'stars', via: 'dht', confirm: false })
+  const invited = await run(['invite', '--expires', '2h', '--may-invite'])
+  assert.is(invited.stdout, 'archipel1ticket\n')
+  assert.equal(island.calls.find((c) => c.name === 'invite')?.argument, { expiresMs: 7_200_000, mayInvite: true })
+  assert.is((await run(['revoke', 'grenoble', '--recovery-key', '-'], { stdin: 'the-key\n' })).code, 0)
+  assert.equal(island.calls.find((c) => c.name === 'revoke')?.argument, { member: 'grenoble', recoveryKey: 'the-key' })
+  assert.is((await run(['revoke', '--ticket', 'tkt1'])).stdout, 'revoked tkt1\n')
+  assert.match((await run(['journal', '--limit', '5'])).stdout, /owner@garching +publish +stars +ok/)
+  assert.match((await run(['leave'])).stdout, 'left; 3 records withdrawn, 1 island told')
+})
+
+test('sql prints a table, CSV or JSON, and says on stderr where it ran and why', async (t) => {
+  const { run, island, dir } = await daemonDir(t)
+  const plain = await run(['sql', 'SELECT * FROM stars'])
+  assert.is(plain.stdout, 'name     vmag\nVega     0.03\nSirius  -1.46\n')
+  assert.is(plain.stderr, '2 rows in 13 ms at grenoble: holds all of it\n')
+  const explained = await run([
+    'sql',
+    'SELECT 1',
+    '--explain',
+    '--on',
+    'grenoble',
+    '--timeout',
+    '30s',
+    '--max-rows',
+    '7',
+  ])
+  assert.match(explained.stderr, /garching +no +no +0 +holds none of it/)
+  assert.equal(island.calls.at(-1)?.argument, { sql: 'SELECT 1', on: 'grenoble', timeoutMs: 30_000, maxRows: 7 })
+  assert.is((await run(['sql', 'SELECT 1', '--csv', '--quiet'])).stdout, 'name,vmag\nVega,0.03\nSirius,-1.46\n')
+  assert.is((await run(['sql', '-', '--quiet'], { stdin: 'SELECT 2' })).stderr, '')
+  assert.equal(island.calls.at(-1)?.argument, { sql: 'SELECT 2' })
+  await writeFile(join(dir, 'q.sql'), 'SELECT 3\n')
+  await run(['sql', '-f', join(dir, 'q.sql')])
+  assert.equal(island.calls.at(-1)?.argument, { sql: 'SELECT 3\n' })
+  const odd = [
+    [null, 'a "quoted", cell'],
+    [{ a: [1, 'x'] }, ' spaces '],
+    ['line\nbreak', true],
+  ]
+  island.script({ sql: async ({ sql }) => taskResult(sql, odd as never) })
+  const csv = await run(['sql', 'SELECT 1', '--csv'])
+  assert.is(csv.stdout, 'name,vmag\n,"a ""quoted"", cell"\n"{""a"":[1,""x""]}"," spaces "\n"line\nbreak",true\n')
+  assert.equal(JSON.parse((await run(['sql', 'SELECT 1', '--json'])).stdout).result.rows, odd)
+})
+
+test('text from elsewhere cannot drive the terminal', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const evil = 'a\u001b]0;owned\u0007b\u001b[31mc\u009b2Jd\u202ee\rf\ng\u2066h\u200b\u{e0041}'
+  island.views.push(datasetView('evil', { title: evil, description: evil, keywords: [evil] }))
+  island.script({
+    sql: async ({ sql }) => taskResult(sql, [[evil, 1]]),
+    status: async () => {
+      throw new ArchipelError('FORBIDDEN', evil, { hint: evil })
+    },
+  })
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+  const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200b]/
+  for (const args of [
+    ['datasets'],
+    ['show', 'evil'],
+    ['sql', 'SELECT 1'],
+    ['status'],
+    ['datasets', '--json'],
+    ['sql', '--json', 'SELECT 1'],
+    ['status', '--json'],
+  ]) {
+    const { stdout, stderr } = await run(args)
+    assert.not.match(`${stdout}${stderr}`, controls, args.join(' '))
+  }
+  const shown = JSON.parse((await run(['sql', '--json', 'SELECT 1'])).stdout)
+  assert.is(shown.result.rows[0][0], evil)
+  assert.match((await run(['sql', 'SELECT 1'])).stdout, 'abcde f gh')
+})
+
+test('exit codes say what kind of failure it was', async (t) => {
+  const { run, island } = await daemonDir(t)
+  for (const [code, exit] of [
+    ['FORBIDDEN', 3],
+    ['DATASET_NOT_FOUND', 4],
+    ['UNREACHABLE', 5],
+    ['TOO_MANY', 5],
+    ['INTERNAL', 1],
+    ['AMBIGUOUS', 2],
+  ] as const) {
+    const details = { candidates: ['doi:10.1/a', 'doi:10.1/b'] }
+    island.script({ status: () => Promise.reject(new ArchipelError(code, 'because', { details })) })
+    const plain = await run(['status'])
+    assert.is(plain.code, exit, code)
+    assert.match(plain.stderr, 'error: because\n')
+    assert.equal(JSON.parse((await run(['status', '--json'])).stderr).error.details, details)
+  }
+})
+
+test('an ambiguous name lists its candidates', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const details = { candidates: ['doi:10.1/a', 'doi:10.1/b'] }
+  island.script({ dataset: () => Promise.reject(new ArchipelError('AMBIGUOUS', 'two have this name', { details })) })
+  assert.match((await run(['show', 'x'])).stderr, /doi:10\.1\/a[\s\S]*doi:10\.1\/b/)
+})
+
+test('the island is found by data directory, variable or flag, and the token is not given away', async (t) => {
+  const { dir, url, run } = await daemonDir(t)
+  const other = await t.tmpdir()
+  assert.is((await cli(t, ['status'], { env: { ARCHIPEL_DATA_DIR: dir } })).code, 0)
+  assert.is((await cli(t, ['status', '--data-dir', other, '--island', url, '--token', TOKEN])).code, 0)
+  assert.is(
+    (await cli(t, ['status', '--data-dir', other], { env: { ARCHIPEL_ISLAND: url, ARCHIPEL_TOKEN: TOKEN } })).code,
+    0,
+  )
+  await writeFile(join(other, 'token'), `${TOKEN}\n`)
+  assert.is(
+    (await cli(t, ['status', '--data-dir', other, '--island', url, '--token', `@${join(other, 'token')}`])).code,
+    0,
+  )
+  assert.is((await cli(t, ['status', '--data-dir', other, '--island', url])).code, 3)
+  assert.is((await cli(t, ['status', '--data-dir', other, '--island', url, '--token', 'wrong'])).code, 3)
+  assert.is((await cli(t, ['status', '--data-dir', other])).code, 5)
+  assert.is((await run(['status', '--island', 'http://127.0.0.1:1'])).code, 5)
+  // A dead daemon's port may be another program's by now.
+  await writeFile(join(dir, 'daemon.json'), JSON.stringify({ pid: 2 ** 22 + 1, url }))
+  const stale = await run(['status'])
+  assert.is(stale.code, 5)
+  assert.match(stale.stderr, 'no island runs')
+  await writeFile(join(dir, 'daemon.json'), JSON.stringify({ pid: process.pid, url: null }))
+  assert.match((await run(['status'])).stderr, 'web.enabled')
+  await writeFile(join(dir, 'daemon.json'), '{')
+  assert.is((await run(['status'])).code, 5)
+})
+
+test('--version prints the version', async (t) => {
+  assert.match((await cli(t, ['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+test.run()

@@ -1,0 +1,85 @@
+/** The command line over a scripted daemon: what `main.ts` is over the real one. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DaemonPort } from '../../src/node/cli/daemon-port.ts'
+import { runCli } from '../../src/node/cli/run.ts'
+import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import { webServer } from '../../src/web/server/web-server.ts'
+import { fakeIsland, SELF } from '../web/fake-island.ts'
+
+const ARCHIPELAGO = { id: `arc${'c'.repeat(32)}`, name: 'testers' }
+const TOKEN = 'token-of-the-fake'
+
+const daemon: DaemonPort = {
+  async createArchipelago({ config, name }) {
+    if (name === 'taken') throw new ArchipelError('ALREADY_MEMBER', 'this island belongs to an archipelago already')
+    return {
+      archipelago: { ...ARCHIPELAGO, name },
+      island: { ...SELF, name: config.name },
+      recoveryKey: 'recovery-key-once',
+    }
+  },
+  async joinArchipelago({ config, ticket, signal }) {
+    if (ticket === 'slow') {
+      process.stderr.write('joining\n')
+      await new Promise((_, reject) => {
+        const alive = setInterval(() => {}, 1000)
+        signal.addEventListener('abort', () => {
+          clearInterval(alive)
+          reject(new DOMException('aborted', 'AbortError'))
+        })
+      })
+    }
+    if (ticket !== 'good-ticket') throw new ArchipelError('TICKET_INVALID', `not a ticket: ${ticket}`)
+    return { archipelago: ARCHIPELAGO, island: { ...SELF, name: config.name }, issuer: SELF }
+  },
+  async startIsland({ config, logger }) {
+    const island = fakeIsland()
+    const stopped = Promise.withResolvers<void>()
+    const server = webServer({ ...config.web, token: TOKEN })({ island, logger })
+    await server.start()
+    await mkdir(config.dataDir, { recursive: true })
+    await writeFile(join(config.dataDir, 'owner.token'), `${TOKEN}\n`, { mode: 0o600 })
+    await writeFile(join(config.dataDir, 'daemon.json'), JSON.stringify({ pid: process.pid, url: server.url }))
+    logger.info({ component: 'web', url: server.url }, 'listening')
+    const stop = async () => {
+      if (config.site === 'stuck') await new Promise((resolve) => setTimeout(resolve, 60_000))
+      await server.stop()
+      stopped.resolve()
+    }
+    island.script({
+      leave: async () => {
+        setImmediate(() => void stop())
+        return { withdrawn: 3, toldPeers: 1 }
+      },
+    })
+    return {
+      port: island,
+      id: SELF.id,
+      name: config.name,
+      archipelago: ARCHIPELAGO,
+      url: server.url,
+      peerId: '12D3KooWFake',
+      addresses: config.network.listen,
+      stopped: stopped.promise,
+      stop,
+    }
+  },
+  async startDev({ islands, baseDir }) {
+    const list = Array.from({ length: islands }, (_, n) => ({
+      name: `island-${n + 1}`,
+      id: SELF.id,
+      url: `http://127.0.0.1:${9000 + n}`,
+      token: 't',
+      dataDir: join(baseDir ?? '/temporary', String(n + 1)),
+    }))
+    const alive = setInterval(() => {}, 1000)
+    const stop = async () => {
+      clearInterval(alive)
+      process.stderr.write('all stopped\n')
+    }
+    return { archipelago: ARCHIPELAGO, islands: list, stop }
+  },
+}
+
+process.exitCode = await runCli(process.argv.slice(2), { daemon: async () => daemon })
