@@ -1,4 +1,5 @@
 /** The functions of an island for its web service, built from the parts. */
+import { createHash } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { encodeTicket } from '../protocols/join/ticket.ts'
@@ -155,7 +156,7 @@ export function islandPort(parts: IslandParts): IslandPort {
         reachable: parts.reach.last(),
         web: parts.webUrl() ?? '',
         peers: { connected: connections.length, relayed: connections.filter((c) => c.relayed).length, members: members.length },
-        catalog: { records: catalogStatus.records, origins: catalogStatus.origins, datasets: browse.count(), epoch: own.epoch, seq: own.seq, quarantined },
+        catalog: { records: catalogStatus.records, origins: catalogStatus.origins, datasets: browse.count(), epoch: own.epoch, seq: own.seq, digest: digestOf(catalog), quarantined },
         engines: info.kind === 'disabled' ? [] : [{ kind: info.kind, state: engine.state, sandbox: engine.sandbox, languages: info.languages, version: info.version }],
         disk: { freeBytes, totalBytes },
         memoryBytes: process.memoryUsage().rss,
@@ -263,6 +264,12 @@ export function islandPort(parts: IslandParts): IslandPort {
     journal: ({ limit }) => journal.read(limit),
     events: (options) => parts.events.subscribe(options?.signal),
   }
+}
+
+/** Over the heads of all logs that count: each commits to its set of records. */
+function digestOf(catalog: CatalogPort): string {
+  const lines = catalog.heads().map((h) => `${h.origin} ${h.audience} ${h.epoch} ${h.seq} ${Buffer.from(h.liveHash).toString('hex')}`)
+  return createHash('sha256').update(lines.sort().join('\n')).digest('hex')
 }
 
 function isLoopback(address: string): boolean {

@@ -53,7 +53,7 @@ const STATUS: V.IslandStatus = {
   reachable: 'unknown',
   web: 'http://127.0.0.1:9411',
   peers: { connected: 1, relayed: 0, members: 2 },
-  catalog: { records: 5, origins: 2, datasets: 2, epoch: 1, seq: 3, quarantined: [] },
+  catalog: { records: 5, origins: 2, datasets: 2, epoch: 1, seq: 3, digest: '', quarantined: [] },
   engines: [{ kind: 'embedded', state: 'ready', sandbox: true, languages: ['sql'], version: '1.5.6' }],
   disk: { freeBytes: 5e10, totalBytes: 1e11 },
   memoryBytes: 1e8,

@@ -10,6 +10,5 @@ enableCompileCache(join(isAbsolute(xdg) ? xdg : join(homedir(), '.cache'), 'arch
 
 const { runCli } = await import('./run.ts')
 process.exitCode = await runCli(process.argv.slice(2), {
-  // @ts-expect-error: the composition root is the next thing to be built
   daemon: (): Promise<DaemonPort> => import('../daemon.ts'),
 })

@@ -26,7 +26,8 @@ export interface IslandStatus {
   reachable: boolean | 'unknown'
   web: string
   peers: { connected: number; relayed: number; members: number }
-  catalog: { records: number; origins: number; datasets: number; epoch: number; seq: number; quarantined: string[] }
+  /** `digest` is equal at two islands exactly when they hold the same records. */
+  catalog: { records: number; origins: number; datasets: number; epoch: number; seq: number; digest: string; quarantined: string[] }
   engines: { kind: string; state: 'ready' | 'down'; sandbox: boolean; languages: string[]; version: string }[]
   disk: { freeBytes: number; totalBytes: number }
   memoryBytes: number

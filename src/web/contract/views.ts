@@ -48,6 +48,7 @@ export const islandStatus = wire<V.IslandStatus>()(
       datasets: count,
       epoch: count,
       seq: count,
+      digest: z.string(),
       quarantined: z.array(z.string()),
     }),
     engines: z.array(
