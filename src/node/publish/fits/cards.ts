@@ -66,9 +66,9 @@ function continued(header: Header, open: string | undefined, card: string): stri
 function parseValue(text: string): CardValue | undefined {
   const start = text.trimStart()
   if (start.startsWith("'")) {
-    const m = /^'((?:[^']|'')*)'/.exec(start)
+    const m = /^'((?:[^']|'')*)'(?!')/.exec(start)
     // A string that is not closed runs to the end of its card.
-    const raw = m === null ? start.slice(1) : m[1]!
+    const raw = m?.[1] ?? start.slice(1)
     return raw
       .replaceAll("''", "'")
       .trimEnd()

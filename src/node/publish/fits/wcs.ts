@@ -68,7 +68,8 @@ export function imageWcs(header: Header): ImageWcs | undefined {
   if (toIcrs === undefined || lon === undefined || lat === undefined || Math.abs(lat) > 90 || matrix === undefined)
     return undefined
   const cylindrical = CYLINDRICAL[code]
-  const deproject = ZENITHAL[code] ?? (lat === 0 ? cylindrical : undefined)
+  const plain = lat === 0 && (number(header, 'LONPOLE') ?? 0) === 0
+  const deproject = ZENITHAL[code] ?? (plain ? cylindrical : undefined)
   if (deproject === undefined) return undefined
   const width = natural(header, `${z}NAXIS${lonAxis}`)
   const height = natural(header, `${z}NAXIS${latAxis}`)

@@ -24,7 +24,7 @@ export async function inspectParquet(files: SourceFile[], names: string[], query
   const counted = await query(`SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata(${list})`)
   const metadata = records(
     await query(
-      `SELECT key, value FROM parquet_kv_metadata(${literal(names[0]!)}) WHERE octet_length(value) < 4000000`,
+      `SELECT try(decode(key)) AS key, try(decode(value)) AS value FROM parquet_kv_metadata(${literal(names[0]!)}) WHERE octet_length(value) < 4000000`,
     ),
   )
   const known = unitsFromMetadata(metadata.map((m) => [textOf(m.key), textOf(m.value)] as const))
@@ -43,7 +43,6 @@ export async function inspectParquet(files: SourceFile[], names: string[], query
   return { columns, rows: numberOf(counted.rows[0]![0]), from: readParquet(names) }
 }
 
-/** Keys and values are BLOBs in some versions: base64 then. */
 function textOf(cell: unknown): string {
   return typeof cell === 'string' ? cell : ''
 }

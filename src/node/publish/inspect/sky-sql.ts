@@ -29,7 +29,10 @@ export function decSql(column: string, encoding: Encoding): string {
 
 /** One match gives all groups, as a struct of numbers (`g`, the sign, stays text); missing seconds are 0. */
 function parts(c: string, pattern: string, groups: string[]): string {
-  const fields = groups.map((g) => `'${g}': ${g === 'g' ? 'r.g' : g === 's' ? "coalesce(try_cast(r.s AS DOUBLE), 0)" : `try_cast(r.${g} AS DOUBLE)`}`)
+  const fields = groups.map(
+    (g) =>
+      `'${g}': ${g === 'g' ? 'r.g' : g === 's' ? 'coalesce(try_cast(r.s AS DOUBLE), 0)' : `try_cast(r.${g} AS DOUBLE)`}`,
+  )
   return `list_transform([regexp_extract(${c}, ${literal(pattern)}, [${groups.map(literal).join(', ')}])], lambda r : {${fields.join(', ')}})[1]`
 }
 

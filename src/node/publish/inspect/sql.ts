@@ -34,7 +34,12 @@ export function readJsonLines(
   columns: Pick<Column, 'name' | 'type'>[],
   compression: Dialect['compression'],
 ): string {
-  return `read_json(${list(files)}, format='newline_delimited', compression=${literal(compression)}, columns=${struct(columns)})`
+  return `read_json(${list(files)}, format='newline_delimited', compression=${jsonCompression(compression)}, columns=${struct(columns)})`
+}
+
+/** `read_json` has another word for none than `read_csv`. */
+export function jsonCompression(compression: Dialect['compression']): string {
+  return literal(compression === 'none' ? 'uncompressed' : compression)
 }
 
 export function readParquet(files: string[]): string {

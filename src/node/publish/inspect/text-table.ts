@@ -2,7 +2,7 @@ import type { Column, Dialect } from '../../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { SourceFile } from '../port.ts'
 import { notText, readHead } from './kinds.ts'
-import { literal, name, numberOf, readCsv, readJsonLines, records } from './sql.ts'
+import { jsonCompression, literal, name, numberOf, readCsv, readJsonLines, records } from './sql.ts'
 import { differentSchema, type Query, type Table, unreadable } from './table.ts'
 
 const MAX_NAME_LENGTH = 256
@@ -85,7 +85,7 @@ export async function inspectJsonLines(files: SourceFile[], names: string[], que
   // Keys may appear late, so that every file takes part.
   const found = records(
     await query(
-      `DESCRIBE SELECT * FROM read_json([${names.map(literal).join(', ')}], format='newline_delimited', compression=${literal(compression)}, union_by_name=true)`,
+      `DESCRIBE SELECT * FROM read_json([${names.map(literal).join(', ')}], format='newline_delimited', compression=${jsonCompression(compression)}, union_by_name=true)`,
     ),
   )
   const columns = checkedColumns(
@@ -123,32 +123,49 @@ async function countAll(columns: Column[], read: Reader, query: Query): Promise<
   return numberOf(table.rows[0]![0])
 }
 
+/** What the text of a value has to look like to be the same after reading; other types are tried. One plain match per
+ * column: DuckDB needs seconds to plan more over a thousand columns. */
+const LOOKS: Record<string, string> = {
+  BIGINT: '\\s*[+-]?(0|[1-9]\\d{0,18})\\s*',
+  DATE: '\\s*\\d{1,4}-\\d{1,2}-\\d{1,2}\\s*',
+  BOOLEAN: '\\s*(?i:true|false)\\s*',
+}
+
 /**
- * Types that every value fits. DuckDB would read 1.7 as the integer 2 and 007 as 7 without a word, so integers are
+ * Types that every value fits. DuckDB would read 1.7 as the integer 2 and 007 as 7 without a word, so values are
  * looked at as text.
  */
 async function settleTypes(columns: Column[], read: Reader, query: Query): Promise<Column[]> {
-  const checked = columns
-    .map((column, i) => ({ column, i }))
-    .filter(({ column }) => /^(BIGINT|DOUBLE|DATE|BOOLEAN|TIMESTAMP.*)$/.test(column.type))
+  const checked = columns.filter((c) => /^(BIGINT|DOUBLE|DATE|BOOLEAN|TIMESTAMP.*)$/.test(c.type))
   if (checked.length === 0) return columns
-  const asText = columns.map((c) => (checked.some(({ column }) => column === c) ? { ...c, type: 'VARCHAR' } : c))
-  const tests = checked.flatMap(({ column, i }) => {
-    const c = name(column.name)
-    const zeros = `regexp_matches(${c}, '^\\s*[+-]?0\\d')`
-    const misfits =
-      column.type === 'BIGINT'
-        ? `(try_cast(${c} AS BIGINT) IS NULL OR regexp_matches(${c}, '[.eE_]') OR ${zeros})`
-        : `try_cast(${c} AS ${column.type}) IS NULL`
-    const double =
-      column.type === 'BIGINT' ? `count_if(${c} IS NOT NULL AND (try_cast(${c} AS DOUBLE) IS NULL OR ${zeros}))` : '0'
-    return [`count_if(${c} IS NOT NULL AND ${misfits}) AS m${i}`, `${double} AS d${i}`]
+  const from = read(columns.map((c) => (checked.includes(c) ? { ...c, type: 'VARCHAR' } : c)))
+  const misfits = await counted(checked, from, query, (c, type) =>
+    LOOKS[type] === undefined
+      ? `${c} IS NOT NULL AND try_cast(${c} AS ${type}) IS NULL`
+      : `NOT regexp_full_match(${c}, ${literal(LOOKS[type])})`,
+  )
+  const integers = misfits.filter((c) => c.type === 'BIGINT')
+  // A number that begins with 0 and goes on with digits is a name.
+  const names = await counted(integers, from, query, (c) => {
+    return `${c} IS NOT NULL AND (try_cast(${c} AS DOUBLE) IS NULL OR regexp_matches(${c}, '^\\s*[+-]?0\\d'))`
   })
-  const [row] = records(await query(`SELECT ${tests.join(', ')} FROM ${read(asText)}`))
-  return columns.map((column, i) => {
-    if (!row || numberOf(row[`m${i}`]) === 0) return column
-    return { ...column, type: column.type === 'BIGINT' && numberOf(row[`d${i}`]) === 0 ? 'DOUBLE' : 'VARCHAR' }
+  return columns.map((c) => {
+    if (!misfits.includes(c)) return c
+    return { ...c, type: c.type === 'BIGINT' && !names.includes(c) ? 'DOUBLE' : 'VARCHAR' }
   })
+}
+
+/** The columns with a value that meets the condition. */
+async function counted(
+  columns: Column[],
+  from: string,
+  query: Query,
+  condition: (quoted: string, type: string) => string,
+): Promise<Column[]> {
+  if (columns.length === 0) return []
+  const tests = columns.map((c) => `count_if(${condition(name(c.name), c.type)})`)
+  const [row] = (await query(`SELECT ${tests.join(', ')} FROM ${from}`)).rows
+  return columns.filter((_, i) => numberOf(row![i]) > 0)
 }
 
 function isJson(type: string): boolean {
