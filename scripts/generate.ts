@@ -6,8 +6,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { referenceOfCli } from '../src/node/cli/reference.ts'
-import { softwareVersion } from '../src/node/cli/version.ts'
 import { configJsonSchema, configReference, EXAMPLE_CONFIG } from '../src/node/config/reference.ts'
+import { SOFTWARE } from '../src/node/version.ts'
 import { ERRORS, type ErrorCode, exitCode } from '../src/protocols/model/errors.ts'
 import { openApi } from '../src/web/contract/openapi.ts'
 
@@ -40,7 +40,7 @@ const FILES: Record<string, () => string | Promise<string>> = {
   'config/archipel.schema.json': () => json(configJsonSchema()),
   'config/archipel.example.json': () => json(EXAMPLE_CONFIG),
   'config/errors.md': errorReference,
-  'config/openapi.json': () => json(openApi(softwareVersion())),
+  'config/openapi.json': () => json(openApi(SOFTWARE)),
   'config/cli.md': referenceOfCli,
 }
 

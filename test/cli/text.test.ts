@@ -45,6 +45,18 @@ test('the widest column is cut first, with an ellipsis', () => {
   assert.is(text, 'A       B  C\nshort  12  a long text that d…')
 })
 
+test('optional columns are left out before that, the last one first', () => {
+  const columns = [
+    { header: 'NAME' },
+    { header: 'FIRST', optional: true },
+    { header: 'LAST' },
+    { header: 'SECOND', optional: true },
+  ]
+  const rows = [['a-long-name', 'first-text', 'last-text', 'second-text']]
+  assert.equal(table(columns, rows, { width: 24 }).split('\n')[0]!.split(/ +/), ['NAME', 'FIRST', 'LAST'])
+  assert.is(table(columns, rows, { width: 20 }).split('\n')[1], 'a-long-n…  last-text')
+})
+
 test('a row that cannot fit becomes a block', () => {
   const columns = Array.from({ length: 10 }, (_, n) => ({ header: `column${n}` }))
   const text = table(columns, [columns.map((c) => `value of ${c.header}`)], { width: 40 })

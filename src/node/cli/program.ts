@@ -1,8 +1,8 @@
 /** The command tree: global options here, the rest in the modules of `commands/`. */
 import { Command, Option } from 'commander'
+import { SOFTWARE } from '../version.ts'
 import { COMMANDS } from './commands.ts'
 import type { Cli } from './context.ts'
-import { softwareVersion } from './version.ts'
 
 /** Of every command. */
 const GLOBAL_OPTIONS = [
@@ -31,7 +31,7 @@ export function commandName(argv: string[]): string | undefined {
 export function buildProgram(): Command {
   const program = new Command('archipel')
     .description('Islands of science sites: share catalogues, find data, send the question to where the data are.')
-    .version(softwareVersion(), '-V, --version', 'print the version')
+    .version(SOFTWARE, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .configureHelp({ showGlobalOptions: true, helpWidth: process.stdout.columns ?? 100 })

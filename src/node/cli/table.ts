@@ -6,6 +6,8 @@ export interface TableColumn {
   align?: 'left' | 'right'
   /** Is not made narrower than this many cells; 6 by default. */
   min?: number
+  /** Is left out where space is short, the last such column first. */
+  optional?: boolean
 }
 
 export interface TableOptions {
@@ -19,8 +21,8 @@ const GAP = '  '
 const MIN_WIDTH = 6
 
 /**
- * Lines of a table that fits: the widest columns are cut first, with an ellipsis. Where even that is not enough, each
- * row becomes a block of `name  value` lines. Cells are cleaned here.
+ * Lines of a table that fits: the widest columns are cut first, with an ellipsis. Where even that is not enough,
+ * optional columns are left out, then each row becomes a block of `name  value` lines. Cells are cleaned here.
  */
 export function table(columns: TableColumn[], rows: string[][], options: TableOptions): string {
   const cells = rows.map((row) => row.map(clean))
@@ -30,7 +32,12 @@ export function table(columns: TableColumn[], rows: string[][], options: TableOp
   )
   const least = natural.map((width, i) => Math.min(width, columns[i]!.min ?? MIN_WIDTH))
   const space = options.width - GAP.length * (columns.length - 1)
-  if (sum(least) > space) return blocks(headers, cells, options)
+  if (sum(least) > space) {
+    const spare = columns.findLastIndex((column) => column.optional)
+    if (spare < 0) return blocks(headers, cells, options)
+    const others = <T>(items: T[]) => items.filter((_, i) => i !== spare)
+    return table(others(columns), rows.map(others), options)
+  }
   const widths = shrink(natural, least, space)
   const line = (row: string[]) =>
     row

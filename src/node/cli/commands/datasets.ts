@@ -15,10 +15,10 @@ const COLUMNS = [
   { header: 'TITLE', min: 12 },
   { header: 'FORMAT' },
   { header: 'ROWS', align: 'right' as const, min: 7 },
-  { header: 'SIZE', align: 'right' as const, min: 7 },
-  { header: 'PUBLISHER', min: 8 },
-  { header: 'COPIES', align: 'right' as const },
-  { header: 'ID', min: 12 },
+  { header: 'SIZE', align: 'right' as const, min: 7, optional: true },
+  { header: 'PUBLISHER', min: 8, optional: true },
+  { header: 'COPIES', align: 'right' as const, optional: true },
+  { header: 'ID', min: 12, optional: true },
 ]
 
 function row({ id, body, publisher, holders }: DatasetView): string[] {

@@ -22,9 +22,9 @@ const COLUMNS = [
   { header: 'NAME', min: 8 },
   { header: 'STATE' },
   { header: 'RTT', align: 'right' as const },
-  { header: 'ENGINES' },
+  { header: 'ENGINES', optional: true },
   { header: 'DATASETS', align: 'right' as const, min: 8 },
-  { header: 'PLACE' },
+  { header: 'PLACE', optional: true },
   { header: 'ID', min: 12 },
 ]
 

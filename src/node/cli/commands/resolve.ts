@@ -13,7 +13,7 @@ const COLUMNS = [
   { header: 'VERSION', min: 12 },
   { header: 'AGE', align: 'right' as const },
   { header: 'CONFIRMED' },
-  { header: 'PUBLISHER' },
+  { header: 'PUBLISHER', optional: true },
 ]
 
 function row(holder: Resolution['holders'][number]): string[] {
