@@ -1,7 +1,6 @@
 /** The store and the catalog on it: what `create`, `leave` and the daemon have in common. */
 import type { Logger } from 'pino'
 import { decodeRecord } from '../protocols/record/envelope.ts'
-import { decodeGenesis } from '../protocols/record/genesis.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { catalog } from './catalog/catalog.ts'
 import type { CatalogPort } from './catalog/port.ts'
@@ -21,17 +20,25 @@ export interface Logs {
 const DAY_MS = 86_400_000
 
 /** Opens the data directory's store, which locks it. The catalog is not started. @throws DATA_DIR_LOCKED, STORE_VERSION, DATA_DIR_BROKEN */
-export async function openLogs(init: { dataDir: string; membership: MembershipFile; key: KeyPair; config: Config; logger: Logger }): Promise<Logs> {
+export async function openLogs(init: {
+  dataDir: string
+  membership: MembershipFile
+  key: KeyPair
+  config: Config
+  logger: Logger
+}): Promise<Logs> {
   const { membership, config } = init
   const store = await openStore({ directory: pathIn(init.dataDir, 'store') })
-  const port = catalog({
-    archipelagoId: membership.archipelago.id,
-    genesis: decodeGenesis(membership.archipelago.genesis),
-    self: membership.island.id,
-    signer: signerFromSeed(init.key.seed),
-    tombstoneMs: config.catalog.tombstoneDays * DAY_MS,
-    maxClockSkewMs: config.catalog.maxClockSkewMs,
-  })({ store: store.logs, logger: init.logger })
+  const port = catalog(
+    {
+      archipelagoId: membership.archipelago.id,
+      genesis: membership.archipelago.genesis,
+      self: membership.island.id,
+      tombstoneMs: config.catalog.tombstoneDays * DAY_MS,
+      maxClockSkewMs: config.catalog.maxClockSkewMs,
+    },
+    { store: store.logs, signer: signerFromSeed(init.key.seed), logger: init.logger },
+  )
   return {
     store,
     catalog: port,
