@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { Level } from 'level'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { BUCKETS, type BucketName, STORE_VERSION } from './buckets.ts'
@@ -24,17 +24,15 @@ function sublevelOf(db: Database, number: string) {
  * @throws DATA_DIR_LOCKED when another process has it open; STORE_VERSION; DATA_DIR_BROKEN
  */
 export async function openDatabase(directory: string): Promise<{ db: Database; parts: Sublevels }> {
-  const db: Database = new Level(directory, {
-    ...BYTES,
-    cacheSize: CACHE_BYTES,
-    writeBufferSize: WRITE_BUFFER_BYTES,
-  })
+  const path = await claim(directory)
+  const db: Database = new Level(path, { ...BYTES, cacheSize: CACHE_BYTES, writeBufferSize: WRITE_BUFFER_BYTES })
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
     await db.open()
   } catch (error) {
+    open.delete(path)
     throw openFailure(error)
   }
+  db.once('closed', () => open.delete(path))
   const parts = Object.fromEntries(Object.entries(BUCKETS).map(([name, n]) => [name, sublevelOf(db, n)])) as Sublevels
   try {
     await checkVersion(db, parts.meta)
@@ -43,6 +41,25 @@ export async function openDatabase(directory: string): Promise<{ db: Database; p
     throw error
   }
   return { db, parts }
+}
+
+/**
+ * Directories open in this process. LevelDB's lock is one of POSIX, which a process loses as soon as it closes any
+ * descriptor of the lock file: a second attempt to open, refused as it is, would let other processes in.
+ */
+const open = new Set<string>()
+
+async function claim(directory: string): Promise<string> {
+  let path: string
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    path = await realpath(directory)
+  } catch (error) {
+    throw storeFailure(error)
+  }
+  if (open.has(path)) throw new ArchipelError('DATA_DIR_LOCKED', 'the database is open in this process already')
+  open.add(path)
+  return path
 }
 
 async function checkVersion(db: Database, meta: Sublevel): Promise<void> {

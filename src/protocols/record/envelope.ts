@@ -51,7 +51,23 @@ export type NewRecord = Omit<RecordPayload, 'v' | 'audience'> & { audience?: str
 
 /** @throws RECORD_INVALID when a field is out of its bounds or the whole is larger than `MAX_RECORD_BYTES` */
 export function signRecord(context: SignContext, fields: NewRecord): SignedRecord {
-  const payload = encodeCanonical({ v: 1, audience: MEMBERS, ...fields })
+  return signPayload(context, encodePayload(fields))
+}
+
+/** What will be signed, checked. @throws RECORD_INVALID */
+export function encodePayload(fields: NewRecord): Uint8Array {
+  const all: RecordPayload = { v: 1, audience: MEMBERS, ...fields }
+  const problem = recordProblem(all)
+  if (problem !== undefined) throw new ArchipelError('RECORD_INVALID', `not a record: ${problem}`)
+  const payload = encodeCanonical(all)
+  const size = payload.length + lengthHead(payload.length).length + 2 + SIGNATURE_BYTES
+  if (size > MAX_RECORD_BYTES) {
+    throw new ArchipelError('RECORD_INVALID', `a record of ${size} bytes; at most ${MAX_RECORD_BYTES} are allowed`)
+  }
+  return payload
+}
+
+export function signPayload(context: SignContext, payload: Uint8Array): SignedRecord {
   const signature = context.signer.sign(signedMessage(RECORD_PREFIX, context.archipelagoId, payload))
   return decodeRecord(encodeEnvelope(payload, signature))
 }
