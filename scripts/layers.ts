@@ -48,7 +48,10 @@ const RULES: Rule[] = [
   },
   function webOnlyInComposition({ file, target }) {
     if (layerOf(file) !== 'node' || target === undefined || layerOf(target) !== 'web' || isComposer(file)) return
-    return { rule: 'composition', message: `only src/node/island.ts and src/node/cli/ may import web/: ${target}` }
+    return {
+      rule: 'composition',
+      message: `only src/node/island.ts, island-port.ts and cli/ may import web/: ${target}`,
+    }
   },
   function capabilities({ file, target, typeOnly }) {
     if (layerOf(file) !== 'node' || target === undefined || layerOf(target) !== 'node' || typeOnly) return
@@ -148,7 +151,7 @@ function capabilityOf(file: string): string | undefined {
 }
 
 function isComposer(file: string): boolean {
-  return file === 'src/node/island.ts' || file.startsWith('src/node/cli/')
+  return file === 'src/node/island.ts' || file === 'src/node/island-port.ts' || file.startsWith('src/node/cli/')
 }
 
 if (import.meta.main) {

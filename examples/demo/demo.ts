@@ -25,8 +25,40 @@ const data = join(root, 'examples', 'data')
 const QUESTION = `SELECT name, constellation, vmag FROM bright_stars
 WHERE name IS NOT NULL AND dec < -30 ORDER BY vmag LIMIT 5`
 const CATALOGUES = [
-  { at: 0, file: 'bright_stars.csv', args: ['--title', 'Yale Bright Star Catalogue, 5th edition', '--keyword', 'stars', '--keyword', 'photometry', '--licence', 'MIT', '--creator', 'Dorrit Hoffleit', '--creator', 'Wayne H. Warren Jr.'] },
-  { at: 1, file: 'openngc.csv', args: ['--title', 'OpenNGC: NGC and IC objects', '--keyword', 'galaxies', '--keyword', 'nebulae', '--licence', 'CC-BY-SA-4.0', '--creator', 'Mattia Verga'] },
+  {
+    at: 0,
+    file: 'bright_stars.csv',
+    args: [
+      '--title',
+      'Yale Bright Star Catalogue, 5th edition',
+      '--keyword',
+      'stars',
+      '--keyword',
+      'photometry',
+      '--licence',
+      'MIT',
+      '--creator',
+      'Dorrit Hoffleit',
+      '--creator',
+      'Wayne H. Warren Jr.',
+    ],
+  },
+  {
+    at: 1,
+    file: 'openngc.csv',
+    args: [
+      '--title',
+      'OpenNGC: NGC and IC objects',
+      '--keyword',
+      'galaxies',
+      '--keyword',
+      'nebulae',
+      '--licence',
+      'CC-BY-SA-4.0',
+      '--creator',
+      'Mattia Verga',
+    ],
+  },
 ]
 const NAMES = ['observatory', 'institute', 'university']
 const SECOND_MS = 1000
@@ -54,13 +86,18 @@ function environment(): NodeJS.ProcessEnv {
 
 /** Runs one command of the command line to its end. */
 async function archipel(args: string[]): Promise<string> {
-  const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: environment(), signal: stopping.signal })
+  const child = spawn(process.execPath, [cli, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment(),
+    signal: stopping.signal,
+  })
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk) => (out += chunk))
   child.stderr.on('data', (chunk) => (err += chunk))
   const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
-  if (code !== 0) throw Object.assign(new Error(`archipel ${args[0]} ended with ${code}:\n${err}`), { name: 'DemoError' })
+  if (code !== 0)
+    throw Object.assign(new Error(`archipel ${args[0]} ended with ${code}:\n${err}`), { name: 'DemoError' })
   return out
 }
 
@@ -68,13 +105,17 @@ const NETWORK = ['--listen', '/ip4/127.0.0.1/tcp/0', '--web-port', '0', '--log-l
 
 /** A command that becomes a running island (`up`, `join`), as a process of its own; waits until its web service answers. */
 async function start(name: string, dataDir: string, args: string[]): Promise<Running> {
-  const child = spawn(process.execPath, [cli, ...args, '--data-dir', dataDir, ...NETWORK], { stdio: ['ignore', 'ignore', 'pipe'], env: environment() })
+  const child = spawn(process.execPath, [cli, ...args, '--data-dir', dataDir, ...NETWORK], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: environment(),
+  })
   let err = ''
   child.stderr.on('data', (chunk) => (err += chunk))
   const end = Date.now() + PATIENCE_MS
   for (;;) {
     stopping.signal.throwIfAborted()
-    if (child.exitCode !== null) throw Object.assign(new Error(`${name} ended with ${child.exitCode}:\n${err}`), { name: 'DemoError' })
+    if (child.exitCode !== null)
+      throw Object.assign(new Error(`${name} ended with ${child.exitCode}:\n${err}`), { name: 'DemoError' })
     const daemon = await readFile(join(dataDir, 'daemon.json'), 'utf8').catch(() => undefined)
     if (daemon !== undefined) {
       const { url } = JSON.parse(daemon) as { url: string }
@@ -92,13 +133,17 @@ async function waitFor<T>(what: string, look: () => Promise<T | undefined>): Pro
     stopping.signal.throwIfAborted()
     const found = await look()
     if (found !== undefined) return found
-    if (Date.now() > end) throw Object.assign(new Error(`${what}: not after ${PATIENCE_MS / SECOND_MS} s`), { name: 'DemoError' })
+    if (Date.now() > end)
+      throw Object.assign(new Error(`${what}: not after ${PATIENCE_MS / SECOND_MS} s`), { name: 'DemoError' })
     await sleep(100)
   }
 }
 
 function table(task: TaskResult): string {
-  const rows = [task.result.columns.map((c) => c.name), ...task.result.rows.map((row) => row.map((cell) => String(cell ?? '')))]
+  const rows = [
+    task.result.columns.map((c) => c.name),
+    ...task.result.rows.map((row) => row.map((cell) => String(cell ?? ''))),
+  ]
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
   return rows.map((row) => `    ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`).join('\n')
 }
@@ -119,7 +164,9 @@ async function main(base: string, islands: Running[]): Promise<void> {
   await archipel(['create', 'demo', '--data-dir', dirs[0]!, '--name', NAMES[0]!, '--json'])
   islands.push(await start(NAMES[0]!, dirs[0]!, ['up', '--name', NAMES[0]!]))
   for (const i of [1, 2]) {
-    const { ticket } = JSON.parse(await archipel(['invite', '--local', '--data-dir', dirs[0]!, '--json'])) as { ticket: string }
+    const { ticket } = JSON.parse(await archipel(['invite', '--local', '--data-dir', dirs[0]!, '--json'])) as {
+      ticket: string
+    }
     islands.push(await start(NAMES[i]!, dirs[i]!, ['join', ticket, '--name', NAMES[i]!]))
   }
   for (const island of islands) say(`  ${island.name.padEnd(12)} ${island.url}`)
@@ -133,13 +180,16 @@ async function main(base: string, islands: Running[]): Promise<void> {
     const { items } = await asker.client.datasets({})
     return items.length === CATALOGUES.length && items.every((d) => d.holders.length > 0) ? items : undefined
   })
-  for (const d of datasets) say(`  ${asker.name} knows ${d.body.name}: ${d.body.rows} rows at ${d.holders.map((h) => h.name).join(', ')}`)
+  for (const d of datasets)
+    say(`  ${asker.name} knows ${d.body.name}: ${d.body.rows} rows at ${d.holders.map((h) => h.name).join(', ')}`)
 
   say(`\n${asker.name} asks:\n\n    ${QUESTION.replace('\n', '\n    ')}\n`)
   const task = await asker.client.sql({ sql: QUESTION })
   if (json) process.stdout.write(`${JSON.stringify(await report(islands, datasets, task))}\n`)
   say(`${table(task)}\n`)
-  say(`Asked at ${task.askedAt.name}, answered at ${task.ranAt?.name} in ${Math.round(task.elapsedMs)} ms, because it ${task.explain.find((e) => e.chosen)?.reason}.`)
+  say(
+    `Asked at ${task.askedAt.name}, answered at ${task.ranAt?.name} in ${Math.round(task.elapsedMs)} ms, because it ${task.explain.find((e) => e.chosen)?.reason}.`,
+  )
   if (once) return
   say(`
 The islands stay up until Ctrl-C. What to try next, in another terminal:

@@ -6,7 +6,14 @@ import { joinSpec } from '../protocols/join/messages.ts'
 import { decodeTicket } from '../protocols/join/ticket.ts'
 import { ArchipelError, toArchipelError } from '../protocols/model/errors.ts'
 import { decodeRecord } from '../protocols/record/envelope.ts'
-import { archipelagoIdOf, buildFirstCard, buildGenesis, decodeFirstCard, decodeGenesis, islandIdOf } from '../protocols/record/genesis.ts'
+import {
+  archipelagoIdOf,
+  buildFirstCard,
+  buildGenesis,
+  decodeFirstCard,
+  decodeGenesis,
+  islandIdOf,
+} from '../protocols/record/genesis.ts'
 import { signerFromSeed, verify } from '../protocols/record/keys.ts'
 import { acceptCard, buildAdmission, MEMBER_KIND } from '../protocols/record/member-facts.ts'
 import { deriveMembership } from '../protocols/record/membership.ts'
@@ -40,11 +47,15 @@ export async function ensureKey(dataDir: string): Promise<KeyPair> {
 
 async function refuseMembers(dataDir: string): Promise<void> {
   const membership = await readMembership(dataDir)
-  if (membership !== undefined) throw new ArchipelError('ALREADY_MEMBER', `this island belongs to ${membership.archipelago.name} already`)
+  if (membership !== undefined)
+    throw new ArchipelError('ALREADY_MEMBER', `this island belongs to ${membership.archipelago.name} already`)
 }
 
 /** Makes keys and genesis in the data directory; starts nothing. @throws ALREADY_MEMBER, DATA_DIR_LOCKED, DATA_DIR_BROKEN */
-export async function createArchipelago(init: { config: Config; name: string }): Promise<{ archipelago: Named; island: Named; recoveryKey: string }> {
+export async function createArchipelago(init: {
+  config: Config
+  name: string
+}): Promise<{ archipelago: Named; island: Named; recoveryKey: string }> {
   const { config, name } = init
   await refuseMembers(config.dataDir)
   const key = await ensureKey(config.dataDir)
@@ -55,10 +66,22 @@ export async function createArchipelago(init: { config: Config; name: string }):
   const genesis = buildGenesis({ name, admins: [admin.publicKey, recovery.publicKey], created: now })
   const archipelagoId = archipelagoIdOf(genesis)
   const signer = signerFromSeed(key.seed)
-  const card = buildFirstCard({ name: config.name, ...(config.site === undefined ? {} : { site: config.site }), key: key.publicKey, created: now })
+  const card = buildFirstCard({
+    name: config.name,
+    ...(config.site === undefined ? {} : { site: config.site }),
+    key: key.publicKey,
+    created: now,
+  })
   const self = islandIdOf(card)
   const acceptance = acceptCard({ archipelagoId, inviter: self, card, signer })
-  const fact = buildAdmission({ archipelagoId, card, inviter: self, acceptance, mayInvite: true, admin: signerFromSeed(admin.seed) })
+  const fact = buildAdmission({
+    archipelagoId,
+    card,
+    inviter: self,
+    acceptance,
+    mayInvite: true,
+    admin: signerFromSeed(admin.seed),
+  })
   const membership: MembershipFile = {
     version: 1,
     archipelago: { id: archipelagoId, name, genesis },
@@ -76,11 +99,20 @@ export async function createArchipelago(init: { config: Config; name: string }):
     await logs.close()
   }
   await writeMembership(config.dataDir, membership)
-  return { archipelago: { id: archipelagoId, name }, island: { id: self, name: config.name }, recoveryKey: formatRecoveryKey(recovery.seed) }
+  return {
+    archipelago: { id: archipelagoId, name },
+    island: { id: self, name: config.name },
+    recoveryKey: formatRecoveryKey(recovery.seed),
+  }
 }
 
 /** Starts the network for as long as it takes to redeem the ticket. @throws TICKET_*, UNREACHABLE, ALREADY_MEMBER */
-export async function joinArchipelago(init: { config: Config; ticket: string; signal: AbortSignal; logger?: Logger }): Promise<{ archipelago: Named; island: Named; issuer: Named }> {
+export async function joinArchipelago(init: {
+  config: Config
+  ticket: string
+  signal: AbortSignal
+  logger?: Logger
+}): Promise<{ archipelago: Named; island: Named; issuer: Named }> {
   const { config } = init
   const logger = init.logger ?? pino({ level: 'silent' })
   const ticket = decodeTicket(init.ticket)
@@ -116,13 +148,21 @@ export async function joinArchipelago(init: { config: Config; ticket: string; si
     } catch (error) {
       throw unreachable(ticket.expires, error)
     }
-    const reply = await call(net, issuerPeer, joinSpec, { type: 'redeem', ticket: ticket.id, secret: ticket.secret, card, acceptance }, { signal })
+    const reply = await call(
+      net,
+      issuerPeer,
+      joinSpec,
+      { type: 'redeem', ticket: ticket.id, secret: ticket.secret, card, acceptance },
+      { signal },
+    )
     if (reply.type !== 'redeemed') throw new ArchipelError('PROTOCOL', 'the issuer answered something else')
     const genesis = decodeGenesis(reply.genesis)
-    if (archipelagoIdOf(reply.genesis) !== ticket.archipelago) throw new ArchipelError('ARCHIPELAGO_MISMATCH', 'the issuer speaks for another archipelago than the ticket')
+    if (archipelagoIdOf(reply.genesis) !== ticket.archipelago)
+      throw new ArchipelError('ARCHIPELAGO_MISMATCH', 'the issuer speaks for another archipelago than the ticket')
     const facts = reply.facts.map((bytes) => decodeRecord(bytes))
     const known = deriveMembership({ archipelagoId: ticket.archipelago, genesis, facts, verify })
-    if (known.members.get(self)?.state !== 'member') throw new ArchipelError('PROTOCOL', 'the issuer’s answer does not make this island a member')
+    if (known.members.get(self)?.state !== 'member')
+      throw new ArchipelError('PROTOCOL', 'the issuer’s answer does not make this island a member')
     const issuer = known.members.get(ticket.issuer)
     await writeMembership(config.dataDir, {
       version: 1,
@@ -131,7 +171,11 @@ export async function joinArchipelago(init: { config: Config; ticket: string; si
       facts: facts.map((f) => f.bytes),
       contacts: [{ peerId: issuerPeer, addresses: ticket.addresses }],
     })
-    return { archipelago: { id: ticket.archipelago, name: genesis.name }, island: { id: self, name: decodeFirstCard(card).name }, issuer: { id: ticket.issuer, name: issuer?.name ?? ticket.issuer } }
+    return {
+      archipelago: { id: ticket.archipelago, name: genesis.name },
+      island: { id: self, name: decodeFirstCard(card).name },
+      issuer: { id: ticket.issuer, name: issuer?.name ?? ticket.issuer },
+    }
   } catch (error) {
     if (init.signal.aborted) throw toArchipelError(init.signal.reason)
     throw error
@@ -141,11 +185,16 @@ export async function joinArchipelago(init: { config: Config; ticket: string; si
 }
 
 function unreachable(expires: number, cause: unknown): ArchipelError {
-  if (expires < Date.now()) return new ArchipelError('TICKET_EXPIRED', `the ticket expired at ${new Date(expires).toISOString()}`, { cause })
-  return new ArchipelError('UNREACHABLE', 'the island that issued the ticket cannot be reached at the addresses in it', {
-    cause,
-    hint: 'Check that the issuer runs and that this machine may connect to it, then try again: the ticket is still good.',
-  })
+  if (expires < Date.now())
+    return new ArchipelError('TICKET_EXPIRED', `the ticket expired at ${new Date(expires).toISOString()}`, { cause })
+  return new ArchipelError(
+    'UNREACHABLE',
+    'the island that issued the ticket cannot be reached at the addresses in it',
+    {
+      cause,
+      hint: 'Check that the issuer runs and that this machine may connect to it, then try again: the ticket is still good.',
+    },
+  )
 }
 
 /** The first card of a join under way: kept, so that a second try after a lost answer is by the same island. */
@@ -156,7 +205,12 @@ async function pendingCard(config: Config, key: KeyPair): Promise<Uint8Array> {
     const card = new Uint8Array(Buffer.from(known, 'base64'))
     if (Buffer.compare(decodeFirstCard(card).key, key.publicKey) === 0) return card
   }
-  const card = buildFirstCard({ name: config.name, ...(config.site === undefined ? {} : { site: config.site }), key: key.publicKey, created: Date.now() })
+  const card = buildFirstCard({
+    name: config.name,
+    ...(config.site === undefined ? {} : { site: config.site }),
+    key: key.publicKey,
+    created: Date.now(),
+  })
   await writeSecret(path, Buffer.from(card).toString('base64'))
   return card
 }
@@ -165,7 +219,15 @@ async function pendingCard(config: Config, key: KeyPair): Promise<Uint8Array> {
 export async function retire(dataDir: string): Promise<string> {
   const target = retiredDir(dataDir, Date.now())
   await mkdir(target, { mode: 0o700 })
-  for (const name of [FILES.membership, FILES.key, FILES.adminKey, FILES.store, FILES.search, FILES.publish, 'joining.card']) {
+  for (const name of [
+    FILES.membership,
+    FILES.key,
+    FILES.adminKey,
+    FILES.store,
+    FILES.search,
+    FILES.publish,
+    'joining.card',
+  ]) {
     const path = join(dataDir, name)
     if (await exists(path)) await rename(path, join(target, name))
   }

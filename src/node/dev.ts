@@ -32,7 +32,28 @@ export interface DevInit {
   logger: Logger
 }
 
-const NAMES = ['azores', 'bonaire', 'corsica', 'delos', 'elba', 'faroe', 'gotland', 'hvar', 'iona', 'java', 'kos', 'lesbos', 'malta', 'naxos', 'oahu', 'paros', 'quemoy', 'rhodes', 'samoa', 'tonga']
+const NAMES = [
+  'azores',
+  'bonaire',
+  'corsica',
+  'delos',
+  'elba',
+  'faroe',
+  'gotland',
+  'hvar',
+  'iona',
+  'java',
+  'kos',
+  'lesbos',
+  'malta',
+  'naxos',
+  'oahu',
+  'paros',
+  'quemoy',
+  'rhodes',
+  'samoa',
+  'tonga',
+]
 const MAX_ISLANDS = 50
 const TICKET_MS = 3_600_000
 
@@ -61,7 +82,13 @@ export async function startDev(init: DevInit): Promise<Dev> {
       }
       const island = await startIsland({ config, signal: init.signal, logger })
       running.push(island)
-      islands.push({ name: island.name, id: island.id, url: island.url ?? '', token: (await readFile(pathIn(config.dataDir, 'token'), 'utf8')).trim(), dataDir: config.dataDir })
+      islands.push({
+        name: island.name,
+        id: island.id,
+        url: island.url ?? '',
+        token: (await readFile(pathIn(config.dataDir, 'token'), 'utf8')).trim(),
+        dataDir: config.dataDir,
+      })
     }
     return { archipelago: running[0]!.archipelago, islands, stop }
   } catch (error) {

@@ -14,7 +14,12 @@ export interface EventsPort {
 }
 
 /** Turns what happens inside into the events that people and programs follow. */
-export function islandEvents(components: { catalog: CatalogPort; browse: BrowsePort; roster: Roster; viewOf: (island: string) => IslandView | undefined }): EventsPort {
+export function islandEvents(components: {
+  catalog: CatalogPort
+  browse: BrowsePort
+  roster: Roster
+  viewOf: (island: string) => IslandView | undefined
+}): EventsPort {
   const { catalog, browse, roster } = components
   const readers = new Set<Channel<IslandEvent>>()
   const now = () => new Date().toISOString()
@@ -35,9 +40,15 @@ export function islandEvents(components: { catalog: CatalogPort; browse: BrowseP
     for (const change of changes) {
       if (change.type === 'put' && change.record.kind === 'dataset') {
         const dataset = browse.viewOf(change.record)
-        if (dataset !== undefined) tell({ type: 'dataset:changed', time: now(), id: dataset.id, publisher: dataset.publisher, dataset })
+        if (dataset !== undefined)
+          tell({ type: 'dataset:changed', time: now(), id: dataset.id, publisher: dataset.publisher, dataset })
       } else if (change.type === 'withdrawn' && change.kind === 'dataset') {
-        tell({ type: 'dataset:withdrawn', time: now(), id: change.id, publisher: { id: change.origin, name: roster.nameOf(change.origin) } })
+        tell({
+          type: 'dataset:withdrawn',
+          time: now(),
+          id: change.id,
+          publisher: { id: change.origin, name: roster.nameOf(change.origin) },
+        })
       } else if (change.type === 'put' && change.record.kind === 'island') islandChanged(change.record.origin)
     }
   }
@@ -45,11 +56,18 @@ export function islandEvents(components: { catalog: CatalogPort; browse: BrowseP
   catalog.on('change', onChange)
   catalog.on('log:forked', ({ origin }) => tell({ type: 'log:forked', time: now(), id: origin }))
   catalog.on('membership', (membership) => {
-    const next = new Map([...membership.members.values()].filter((m) => m.state === 'member').map((m) => [m.id, m.name]))
+    const next = new Map(
+      [...membership.members.values()].filter((m) => m.state === 'member').map((m) => [m.id, m.name]),
+    )
     for (const [id, name] of next) if (!members.has(id)) tell({ type: 'member:joined', time: now(), id, name })
     for (const [id, name] of members) {
       if (next.has(id)) continue
-      tell({ type: membership.members.get(id)?.state === 'left' ? 'member:left' : 'member:revoked', time: now(), id, name })
+      tell({
+        type: membership.members.get(id)?.state === 'left' ? 'member:left' : 'member:revoked',
+        time: now(),
+        id,
+        name,
+      })
     }
     members = next
   })

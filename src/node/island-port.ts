@@ -18,8 +18,8 @@ import type { EventsPort } from './events.ts'
 import { type KeyPair, parseRecoveryKey } from './identity/keys.ts'
 import type { TicketBook } from './identity/tickets.ts'
 import type { JournalPort } from './journal/journal.ts'
-import type { Roster } from './members/roster.ts'
 import { revoker } from './members/revoke.ts'
+import type { Roster } from './members/roster.ts'
 import type { NetworkPort } from './network/port.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
@@ -83,9 +83,18 @@ export function viewOfIsland(
     connected: id === self ? 'direct' : connection === undefined ? 'no' : connection.relayed ? 'relayed' : 'direct',
     rttMs: id === self ? 0 : connection === undefined ? undefined : seen.rttMs,
     load: seen.load,
-    lastSeen: id === self ? new Date().toISOString() : seen.lastSeen === undefined ? undefined : new Date(seen.lastSeen).toISOString(),
+    lastSeen:
+      id === self
+        ? new Date().toISOString()
+        : seen.lastSeen === undefined
+          ? undefined
+          : new Date(seen.lastSeen).toISOString(),
     datasets: parts.browse.heldBy(id),
-    member: { since: new Date(member.since).toISOString(), invitedBy: member.admittedBy === id ? undefined : member.admittedBy, mayInvite: member.mayInvite },
+    member: {
+      since: new Date(member.since).toISOString(),
+      invitedBy: member.admittedBy === id ? undefined : member.admittedBy,
+      mayInvite: member.mayInvite,
+    },
     quarantined: parts.catalog.membership().quarantined.has(id),
   }
 }
@@ -114,17 +123,20 @@ export function islandPort(parts: IslandParts): IslandPort {
       return announced.slice(0, MAX_ADDRESSES)
     }
     const outside = announced.filter((a) => !isLoopback(a))
-    if (outside.length === 0) throw unreachableForInvite('this island announces only addresses that lead to this machine itself')
+    if (outside.length === 0)
+      throw unreachableForInvite('this island announces only addresses that lead to this machine itself')
     const relayed = outside.filter((a) => a.includes('/p2p-circuit'))
     const direct = outside.filter((a) => !a.includes('/p2p-circuit'))
     const checked = direct.length === 0 ? false : await parts.reach.check({ signal })
-    if (checked === false && direct.length > 0) throw unreachableForInvite('peers tried the announced addresses and could not connect')
+    if (checked === false && direct.length > 0)
+      throw unreachableForInvite('peers tried the announced addresses and could not connect')
     if (checked === 'unknown') {
       // Nobody there to ask yet: at least this machine has to get an answer at the address.
       const answers = await Promise.all(direct.map(async (a) => greets(a, signal)))
       if (!answers.includes(true)) throw unreachableForInvite('nothing answers at the announced addresses')
     }
-    if (direct.length === 0 && relayed.length > 0) throw unreachableForInvite('this island is reached through relays only, which serve no strangers')
+    if (direct.length === 0 && relayed.length > 0)
+      throw unreachableForInvite('this island is reached through relays only, which serve no strangers')
     return direct.slice(0, MAX_ADDRESSES)
   }
 
@@ -155,9 +167,32 @@ export function islandPort(parts: IslandParts): IslandPort {
         announced,
         reachable: parts.reach.last(),
         web: parts.webUrl() ?? '',
-        peers: { connected: connections.length, relayed: connections.filter((c) => c.relayed).length, members: members.length },
-        catalog: { records: catalogStatus.records, origins: catalogStatus.origins, datasets: browse.count(), epoch: own.epoch, seq: own.seq, digest: digestOf(catalog), quarantined },
-        engines: info.kind === 'disabled' ? [] : [{ kind: info.kind, state: engine.state, sandbox: engine.sandbox, languages: info.languages, version: info.version }],
+        peers: {
+          connected: connections.length,
+          relayed: connections.filter((c) => c.relayed).length,
+          members: members.length,
+        },
+        catalog: {
+          records: catalogStatus.records,
+          origins: catalogStatus.origins,
+          datasets: browse.count(),
+          epoch: own.epoch,
+          seq: own.seq,
+          digest: digestOf(catalog),
+          quarantined,
+        },
+        engines:
+          info.kind === 'disabled'
+            ? []
+            : [
+                {
+                  kind: info.kind,
+                  state: engine.state,
+                  sandbox: engine.sandbox,
+                  languages: info.languages,
+                  version: info.version,
+                },
+              ],
         disk: { freeBytes, totalBytes },
         memoryBytes: process.memoryUsage().rss,
         roles: { admin: parts.adminKey !== undefined, mayInvite: mayInvite() },
@@ -171,7 +206,12 @@ export function islandPort(parts: IslandParts): IslandPort {
           relayReservations: relays,
           skewMs: parts.presence.skewMs() ?? catalogStatus.clockSkewMs,
           maxClockSkewMs: config.catalog.maxClockSkewMs,
-          engine: { kind: info.kind, state: engine.state, sandbox: engine.sandbox, ...(engine.reason === undefined ? {} : { reason: engine.reason }) },
+          engine: {
+            kind: info.kind,
+            state: engine.state,
+            sandbox: engine.sandbox,
+            ...(engine.reason === undefined ? {} : { reason: engine.reason }),
+          },
           disk: { freeBytes, totalBytes },
           quarantined: quarantined.filter((o) => o !== self),
           selfQuarantined: membership.quarantined.has(self),
@@ -198,7 +238,9 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
 
     async unpublish(ref) {
-      const located = (await resolver.locate(ref, { via: 'catalog', confirm: false })).filter((l) => l.publisher === self)
+      const located = (await resolver.locate(ref, { via: 'catalog', confirm: false })).filter(
+        (l) => l.publisher === self,
+      )
       if (located.length === 0) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${ref}`)
       const claim = resolver.one(ref, located)
       await datasets.unpublish(claim.id)
@@ -210,23 +252,43 @@ export function islandPort(parts: IslandParts): IslandPort {
 
     async invite(request, options = {}) {
       policy.check({ island: self, user: 'owner', action: 'member:invite' })
-      if (!mayInvite()) throw new ArchipelError('FORBIDDEN', 'this island may not invite others', { hint: 'Ask a member that may; `archipel islands --json` shows who.' })
+      if (!mayInvite())
+        throw new ArchipelError('FORBIDDEN', 'this island may not invite others', {
+          hint: 'Ask a member that may; `archipel islands --json` shows who.',
+        })
       const expiresMs = request.expiresMs ?? TICKET_MS
-      if (expiresMs < 1000 || expiresMs > MAX_TICKET_MS) throw new ArchipelError('BAD_INPUT', 'a ticket is good for at least a second and at most 90 days')
+      if (expiresMs < 1000 || expiresMs > MAX_TICKET_MS)
+        throw new ArchipelError('BAD_INPUT', 'a ticket is good for at least a second and at most 90 days')
       const signal = AbortSignal.any([parts.signal, ...(options.signal ? [options.signal] : [])])
       const addresses = await ticketAddresses(request.local === true, signal)
       const issued = await tickets.issue({ expiresMs, mayInvite: request.mayInvite === true })
       const ticket = encodeTicket(
-        { v: 1, archipelago: parts.archipelago.id, name: parts.archipelago.name, issuer: self, key: signer.publicKey, addresses, id: issued.id, secret: issued.secret, expires: issued.expires },
+        {
+          v: 1,
+          archipelago: parts.archipelago.id,
+          name: parts.archipelago.name,
+          issuer: self,
+          key: signer.publicKey,
+          addresses,
+          id: issued.id,
+          secret: issued.secret,
+          expires: issued.expires,
+        },
         signer,
       )
       journal.write({ actor: `owner@${self}`, action: 'member:invite', subject: issued.id, outcome: 'ok' })
-      return { ticket, id: issued.id, expires: new Date(issued.expires).toISOString(), mayInvite: request.mayInvite === true }
+      return {
+        ticket,
+        id: issued.id,
+        expires: new Date(issued.expires).toISOString(),
+        mayInvite: request.mayInvite === true,
+      }
     },
 
     async revoke(request) {
       policy.check({ island: self, user: 'owner', action: 'member:revoke' })
-      const admin = request.recoveryKey === undefined ? admins() : signerFromSeed(parseRecoveryKey(request.recoveryKey).seed)
+      const admin =
+        request.recoveryKey === undefined ? admins() : signerFromSeed(parseRecoveryKey(request.recoveryKey).seed)
       const subject = request.member ?? request.ticket ?? ''
       try {
         const revoked =
@@ -236,7 +298,13 @@ export function islandPort(parts: IslandParts): IslandPort {
         journal.write({ actor: `owner@${self}`, action: 'member:revoke', subject, outcome: 'ok' })
         return { revoked }
       } catch (error) {
-        journal.write({ actor: `owner@${self}`, action: 'member:revoke', subject, outcome: 'failed', ...(error instanceof ArchipelError ? { code: error.code } : {}) })
+        journal.write({
+          actor: `owner@${self}`,
+          action: 'member:revoke',
+          subject,
+          outcome: 'failed',
+          ...(error instanceof ArchipelError ? { code: error.code } : {}),
+        })
         throw error
       }
     },
@@ -250,13 +318,20 @@ export function islandPort(parts: IslandParts): IslandPort {
       }
       const left = buildLeft(self)
       await catalog.appendMany([...withdrawals, { kind: MEMBER_KIND, id: left.id, body: left.body }])
-      journal.write({ actor: `owner@${self}`, action: 'archipelago:leave', subject: parts.archipelago.id, outcome: 'ok' })
+      journal.write({
+        actor: `owner@${self}`,
+        action: 'archipelago:leave',
+        subject: parts.archipelago.id,
+        outcome: 'ok',
+      })
       const toldPeers = await parts.sync.flush()
       setTimeout(() => {
         void parts
           .stop()
           .then(() => retire(config.dataDir))
-          .catch((error: unknown) => parts.logger.error({ err: error }, 'the island left, but its files could not be put aside'))
+          .catch((error: unknown) =>
+            parts.logger.error({ err: error }, 'the island left, but its files could not be put aside'),
+          )
       }, LEAVE_DELAY_MS)
       return { withdrawn: withdrawals.length, toldPeers }
     },
@@ -268,7 +343,9 @@ export function islandPort(parts: IslandParts): IslandPort {
 
 /** Over the heads of all logs that count: each commits to its set of records. */
 function digestOf(catalog: CatalogPort): string {
-  const lines = catalog.heads().map((h) => `${h.origin} ${h.audience} ${h.epoch} ${h.seq} ${Buffer.from(h.liveHash).toString('hex')}`)
+  const lines = catalog
+    .heads()
+    .map((h) => `${h.origin} ${h.audience} ${h.epoch} ${h.seq} ${Buffer.from(h.liveHash).toString('hex')}`)
   return createHash('sha256').update(lines.sort().join('\n')).digest('hex')
 }
 
@@ -281,4 +358,3 @@ function unreachableForInvite(why: string): ArchipelError {
     hint: 'Set network.listen (e.g. /ip4/0.0.0.0/tcp/9410) and network.announce to an address that others can dial, open the port, restart; for a newcomer on this same machine use --local.',
   })
 }
-

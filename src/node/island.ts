@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { joinSpec } from '../protocols/join/messages.ts'
 import { ArchipelError } from '../protocols/model/errors.ts'
 import type { Card, EngineInfo } from '../protocols/model/island.ts'
+import { decodeRecord } from '../protocols/record/envelope.ts'
 import { verify } from '../protocols/record/keys.ts'
 import { MEMBER_KIND } from '../protocols/record/member-facts.ts'
 import { resolveSpec } from '../protocols/resolve/messages.ts'
@@ -12,7 +13,7 @@ import { call } from '../protocols/wire/client.ts'
 import { serve } from '../protocols/wire/server.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
-import { type Named, ensureKey } from './archipelago.ts'
+import { ensureKey, type Named } from './archipelago.ts'
 import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
 import { datasets } from './datasets/datasets.ts'
@@ -69,7 +70,11 @@ const PRESENT_AGAIN_MS = 5_000
 const MAX_RELAY_RESERVATIONS = 256
 
 /** The whole daemon, with web service and `daemon.json`. @throws NO_ARCHIPELAGO, DATA_DIR_LOCKED, ADDRESS_IN_USE, CONFIG_INVALID */
-export async function startIsland(init: { config: Config; signal: AbortSignal; logger: Logger }): Promise<StartedIsland> {
+export async function startIsland(init: {
+  config: Config
+  signal: AbortSignal
+  logger: Logger
+}): Promise<StartedIsland> {
   const undo: (() => unknown)[] = []
   const unwind = async () => {
     for (const stop of undo.splice(0).reverse()) {
@@ -88,7 +93,11 @@ export async function startIsland(init: { config: Config; signal: AbortSignal; l
   }
 }
 
-async function compose(init: { config: Config; signal: AbortSignal; logger: Logger }, undo: (() => unknown)[], unwind: () => Promise<void>): Promise<StartedIsland> {
+async function compose(
+  init: { config: Config; signal: AbortSignal; logger: Logger },
+  undo: (() => unknown)[],
+  unwind: () => Promise<void>,
+): Promise<StartedIsland> {
   const { config, logger, signal } = init
   const log = (component: string) => logger.child({ component })
   const startedAt = Date.now()
@@ -120,7 +129,8 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
       },
       async trim(keep) {
         let seen = 0
-        for await (const [k] of journalBucket.entries({ reverse: true })) if (++seen > keep) await journalBucket.delete(k)
+        for await (const [k] of journalBucket.entries({ reverse: true }))
+          if (++seen > keep) await journalBucket.delete(k)
       },
     },
     onError: (error) => logger.error({ err: error }, 'the journal could not be written'),
@@ -140,7 +150,14 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
   // What is in the catalog, for people.
   const search = searchIndex({ path: pathIn(config.dataDir, 'search') })({ logger: log('search') })
   undo.push(() => search.close())
-  const shelf = browse({ catalog, search, nameOf: who.nameOf, islandNamed: island, isMember: who.isMember, logger: log('browse') })
+  const shelf = browse({
+    catalog,
+    search,
+    nameOf: who.nameOf,
+    islandNamed: island,
+    isMember: who.isMember,
+    logger: log('browse'),
+  })
   await shelf.start()
   undo.push(() => shelf.stop())
 
@@ -166,7 +183,8 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
 
   // What this island publishes.
   const publishing = publisher({ stateDir: pathIn(config.dataDir, 'publish') })({
-    inspectorFor: (files) => duckdbInspector({ files, sandbox: config.engine.sandbox, scratchDir: pathIn(config.dataDir, 'scratch') }),
+    inspectorFor: (files) =>
+      duckdbInspector({ files, sandbox: config.engine.sandbox, scratchDir: pathIn(config.dataDir, 'scratch') }),
     logger: log('publish'),
   })
   undo.push(() => publishing.stop())
@@ -201,19 +219,36 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
       onChange: (id) => events.islandChanged(id),
       onAhead: (id, position, peerId) => {
         const known = catalog.heads().find((h) => h.origin === id)
-        if (known === undefined || known.epoch < position.epoch || (known.epoch === position.epoch && known.seq < position.seq)) sync.nudge(peerId)
+        if (
+          known === undefined ||
+          known.epoch < position.epoch ||
+          (known.epoch === position.epoch && known.seq < position.seq)
+        )
+          sync.nudge(peerId)
       },
       logger: log('presence'),
     },
   )
   const reachable = reach({ network: net, cardAddresses: (id) => who.card(id)?.addresses ?? [] })
-  const events = islandEvents({ catalog, browse: shelf, roster: who, viewOf: (id) => viewOfIsland(id, { self, roster: who, presence: present, network: net, browse: shelf, catalog }) })
+  const events = islandEvents({
+    catalog,
+    browse: shelf,
+    roster: who,
+    viewOf: (id) => viewOfIsland(id, { self, roster: who, presence: present, network: net, browse: shelf, catalog }),
+  })
   undo.push(() => events.stop())
 
   // Catalog rounds.
   const sync = syncer(
     { intervalMs: config.catalog.syncIntervalMs },
-    { catalog, network: net, islandOf: who.admission.islandOf, peerOf: who.peerOf, remote: (peerId, id) => syncRemote(net, peerId, id), logger: log('sync') },
+    {
+      catalog,
+      network: net,
+      islandOf: who.admission.islandOf,
+      peerOf: who.peerOf,
+      remote: (peerId, id) => syncRemote(net, peerId, id),
+      logger: log('sync'),
+    },
   )
 
   // Finding data.
@@ -237,7 +272,10 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
   const ask: AskHoldings = async (id, ids, options) => {
     if (id === self) return await held.holdings(ids)
     const timed = options.signal ?? AbortSignal.timeout(10_000)
-    const peerId = await connect(id, { signal: timed, ...(options.addresses === undefined ? {} : { addresses: options.addresses }) })
+    const peerId = await connect(id, {
+      signal: timed,
+      ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
+    })
     return (await call(net, peerId, resolveSpec, { ids }, { signal: timed })).holdings
   }
   const resolving = resolver({ catalog: shelf, islands: lookup, network: net, ask, logger: log('resolve') })
@@ -248,7 +286,11 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
   const serving = provider({ network: net, engine, data: held, policy, journal: diary, logger: log('tasks') })
   const asking = requester({
     analyser: engine,
-    locate: async (table, s) => resolving.one(table, await resolving.locate(table, { via: 'both', confirm: true, ...(s === undefined ? {} : { signal: s }) })),
+    locate: async (table, s) =>
+      resolving.one(
+        table,
+        await resolving.locate(table, { via: 'both', confirm: true, ...(s === undefined ? {} : { signal: s }) }),
+      ),
     islands: lookup,
     islandNamed: island,
     connect: (id, s) => connect(id, { signal: s }),
@@ -302,7 +344,9 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
   })
 
   await serve(net, joinSpec, (request, { remote }) => desk(request, remote), { stopping: stopping.signal })
-  await serve(net, resolveSpec, async ({ ids }) => ({ holdings: await held.holdings(ids) }), { stopping: stopping.signal })
+  await serve(net, resolveSpec, async ({ ids }) => ({ holdings: await held.holdings(ids) }), {
+    stopping: stopping.signal,
+  })
   if (config.catalog.enabled) await serveCatalog(net, catalog, { stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
@@ -326,11 +370,16 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
     try {
       const facts = admissionChain(catalog.membership(), self)
       const reply = await call(net, peerId, joinSpec, { type: 'present', facts }, { signal: stopping.signal })
-      if (reply.type === 'standing' && reply.standing === 'revoked') await catalog.addFacts([])
+      if (reply.type === 'standing' && reply.standing === 'revoked')
+        await catalog.addFacts(reply.facts.map((bytes) => decodeRecord(bytes)))
     } catch (error) {
       if (stopping.signal.aborted) return
       logger.debug({ peer: peerId, error: (error as Error).message }, 'standing not shown')
-      setTimeout(() => !stopping.signal.aborted && net.connections().some((c) => c.peerId === peerId) && void showStanding(peerId), PRESENT_AGAIN_MS).unref()
+      setTimeout(
+        () =>
+          !stopping.signal.aborted && net.connections().some((c) => c.peerId === peerId) && void showStanding(peerId),
+        PRESENT_AGAIN_MS,
+      ).unref()
     }
   }
 
@@ -350,24 +399,63 @@ async function compose(init: { config: Config; signal: AbortSignal; logger: Logg
     return stopOnce
   }
   const port = islandPort({
-    config, self, archipelago, startedAt, logger: log('island'), signal: stopping.signal,
-    catalog, roster: who, presence: present, reach: reachable, network: net, browse: shelf, resolver: resolving, requester: asking, datasets: held,
-    engine, policy, journal: diary, tickets, sync, events, webUrl, islandNamed: island, key,
+    config,
+    self,
+    archipelago,
+    startedAt,
+    logger: log('island'),
+    signal: stopping.signal,
+    catalog,
+    roster: who,
+    presence: present,
+    reach: reachable,
+    network: net,
+    browse: shelf,
+    resolver: resolving,
+    requester: asking,
+    datasets: held,
+    engine,
+    policy,
+    journal: diary,
+    tickets,
+    sync,
+    events,
+    webUrl,
+    islandNamed: island,
+    key,
     adminKey: await readKeyFile(pathIn(config.dataDir, 'adminKey')),
     stop,
   })
 
   // The web service, last: what answers there works.
   const token = await ownerToken(config.dataDir)
-  const web = config.web.enabled ? webServer({ host: config.web.host, port: config.web.port, token, version: SOFTWARE })({ island: port, logger: log('web') }) : undefined
+  const web = config.web.enabled
+    ? webServer({ host: config.web.host, port: config.web.port, token, version: SOFTWARE })({
+        island: port,
+        logger: log('web'),
+      })
+    : undefined
   if (web !== undefined) {
     await web.start({ signal })
     undo.push(() => web.stop())
   }
-  await writeSecret(pathIn(config.dataDir, 'daemon'), `${JSON.stringify({ pid: process.pid, url: web?.url ?? null })}\n`)
+  await writeSecret(
+    pathIn(config.dataDir, 'daemon'),
+    `${JSON.stringify({ pid: process.pid, url: web?.url ?? null })}\n`,
+  )
   undo.push(() => rm(pathIn(config.dataDir, 'daemon'), { force: true }))
   logger.info({ island: self, peer: net.peerId, archipelago: archipelago.name }, 'the island is up')
-  return { port, name: config.name, id: self, archipelago, url: web?.url, peerId: net.peerId, addresses: net.addresses().listening, stopped: settled.promise, stop }
+  return {
+    port,
+    name: config.name,
+    id: self,
+    archipelago,
+    url: web?.url,
+    peerId: net.peerId,
+    addresses: net.addresses().listening,
+    stopped: settled.promise,
+    stop,
+  }
 }
 
 const engines = (info: EngineInfo): EngineInfo[] => (info.kind === 'disabled' ? [] : [info])
@@ -379,7 +467,10 @@ function usesRelay(config: Config): boolean {
 
 /** Ways to a peer through members that we are connected to. */
 function relayWays(connections: { peerId: string; relayed: boolean; address: string }[], target: string): string[] {
-  return connections.filter((c) => !c.relayed && c.peerId !== target).slice(0, 4).map((c) => `/p2p/${c.peerId}/p2p-circuit/p2p/${target}`)
+  return connections
+    .filter((c) => !c.relayed && c.peerId !== target)
+    .slice(0, 4)
+    .map((c) => `/p2p/${c.peerId}/p2p-circuit/p2p/${target}`)
 }
 
 /** The bearer token of this island's owner, made at the first start. */

@@ -61,13 +61,29 @@ export class Fleet {
 
   /** One command at an island's data directory. @returns stdout; rejects with `{code, stderr}` when it fails */
   async run(island: FleetIsland, args: string[], options: { json?: boolean } = {}): Promise<string> {
-    const command = this.command(island, [...args, '--data-dir', island.dataDir, ...(options.json === false ? [] : ['--json'])])
+    const command = this.command(island, [
+      ...args,
+      '--data-dir',
+      island.dataDir,
+      ...(options.json === false ? [] : ['--json']),
+    ])
     return await new Promise((resolve, reject) => {
-      execFile(command[0]!, command.slice(1), { env: environment(), signal: this.context.signal, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-        // `status` ends with 1 when something is wrong, and says what.
-        if (error === null || (args[0] === 'status' && stdout.startsWith('{'))) resolve(stdout)
-        else reject(Object.assign(new Error(`archipel ${args.join(' ').slice(0, 80)}: ${stderr || error.message}`), { exit: error.code, stderr }))
-      })
+      execFile(
+        command[0]!,
+        command.slice(1),
+        { env: environment(), signal: this.context.signal, maxBuffer: 64 * 1024 * 1024 },
+        (error, stdout, stderr) => {
+          // `status` ends with 1 when something is wrong, and says what.
+          if (error === null || (args[0] === 'status' && stdout.startsWith('{'))) resolve(stdout)
+          else
+            reject(
+              Object.assign(new Error(`archipel ${args.join(' ').slice(0, 80)}: ${stderr || error.message}`), {
+                exit: error.code,
+                stderr,
+              }),
+            )
+        },
+      )
     })
   }
 
@@ -84,8 +100,14 @@ export class Fleet {
     const { set = [], listen, announce } = island.options
     const all = [...QUICK, ...set].flatMap((s) => ['--set', s])
     return [
-      '--name', island.name, '--web-port', '0', '--log-level', process.env.ARCHIPEL_TEST_LOG ?? 'warn',
-      '--listen', listen ?? `/ip4/127.0.0.1/tcp/${island.port}`,
+      '--name',
+      island.name,
+      '--web-port',
+      '0',
+      '--log-level',
+      process.env.ARCHIPEL_TEST_LOG ?? 'warn',
+      '--listen',
+      listen ?? `/ip4/127.0.0.1/tcp/${island.port}`,
       ...(announce === undefined ? [] : ['--announce', announce]),
       ...all,
     ]
@@ -128,7 +150,12 @@ export class Fleet {
   }
 
   /** Joins by a ticket of `at`, and starts. */
-  async join(name: string, at: FleetIsland, options: IslandOptions = {}, ticketArgs: string[] = []): Promise<FleetIsland> {
+  async join(
+    name: string,
+    at: FleetIsland,
+    options: IslandOptions = {},
+    ticketArgs: string[] = [],
+  ): Promise<FleetIsland> {
     const island = await this.add(name, options)
     const ticket = await this.invite(at, ticketArgs)
     await this.run(island, ['join', ticket, '--no-up', '--name', name])
@@ -140,7 +167,11 @@ export class Fleet {
     await mkdir(island.dataDir, { recursive: true })
     await rm(join(island.dataDir, 'daemon.json'), { force: true })
     const command = this.command(island, ['up', '--data-dir', island.dataDir, ...this.settings(island)])
-    const child = spawn(command[0]!, command.slice(1), { env: environment(), stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+    const child = spawn(command[0]!, command.slice(1), {
+      env: environment(),
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+    })
     let log = ''
     child.stderr.on('data', (chunk) => {
       log = (log + chunk).slice(-200_000)
@@ -199,7 +230,10 @@ export class Fleet {
       async () => {
         const all = await Promise.all(islands.map(async (i) => (await this.status(i)).catalog))
         const digests = new Set(all.map((c) => c.digest))
-        if (digests.size !== 1) throw new Error(`not converged: ${islands.map((i, n) => `${i.name} ${all[n]!.records} records ${all[n]!.digest.slice(0, 8)}`).join(', ')}`)
+        if (digests.size !== 1)
+          throw new Error(
+            `not converged: ${islands.map((i, n) => `${i.name} ${all[n]!.records} records ${all[n]!.digest.slice(0, 8)}`).join(', ')}`,
+          )
         if (all[0]!.records < (options.records ?? 1)) throw new Error(`only ${all[0]!.records} records`)
         digest = all[0]!.digest
       },
@@ -210,7 +244,9 @@ export class Fleet {
 }
 
 function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ARCHIPEL_') || name === 'ARCHIPEL_TEST_LOG'))
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('ARCHIPEL_') || name === 'ARCHIPEL_TEST_LOG'),
+  )
 }
 
 function readFileNow(path: string): string {

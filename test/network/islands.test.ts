@@ -25,162 +25,233 @@ async function publishSmall(fleet: Fleet, island: FleetIsland, name: string): Pr
   await fleet.run(island, ['publish', path, '--name', name])
 }
 
-test('five islands know each other’s data, answer questions, and survive kills, restarts, a lost store and the loss of the one all joined through', async (t) => {
-  const fleet = await Fleet.create(t)
-  const islands = await five(fleet)
-  const [one, two, three, four, last] = islands as [FleetIsland, FleetIsland, FleetIsland, FleetIsland, FleetIsland]
-  await fleet.run(two, ['publish', STARS, '--title', 'Bright stars', '--keyword', 'stars'])
-  await fleet.run(three, ['publish', NGC, '--name', 'openngc', '--title', 'NGC', '--id', 'doi:10.1234/NGC'])
-  await fleet.converged(islands, { records: 14 })
-  const answer = await last.client().sql({ sql: 'SELECT count(*) AS n FROM bright_stars' })
-  assert.equal(Number(answer.result.rows[0]![0]), 9096)
-  assert.is(answer.ranAt?.name, 'two')
+test(
+  'five islands know each other’s data, answer questions, and survive kills, restarts, a lost store and the loss of the one all joined through',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const islands = await five(fleet)
+    const [one, two, three, four, last] = islands as [FleetIsland, FleetIsland, FleetIsland, FleetIsland, FleetIsland]
+    await fleet.run(two, ['publish', STARS, '--title', 'Bright stars', '--keyword', 'stars'])
+    await fleet.run(three, ['publish', NGC, '--name', 'openngc', '--title', 'NGC', '--id', 'doi:10.1234/NGC'])
+    await fleet.converged(islands, { records: 14 })
+    const answer = await last.client().sql({ sql: 'SELECT count(*) AS n FROM bright_stars' })
+    assert.equal(Number(answer.result.rows[0]![0]), 9096)
+    assert.is(answer.ranAt?.name, 'two')
 
-  // Killed while it publishes and brought back: nothing acknowledged is lost.
-  await publishSmall(fleet, four, 'kept')
-  await fleet.stop(four, 'SIGKILL')
-  await publishSmall(fleet, two, 'while_away')
-  await fleet.up(four)
-  await fleet.converged(islands)
-  const kept = await four.client().datasets({ text: 'kept' })
-  assert.is(kept.total, 1)
-  assert.is((await four.client().datasets({ text: 'while_away' })).total, 1)
+    // Killed while it publishes and brought back: nothing acknowledged is lost.
+    await publishSmall(fleet, four, 'kept')
+    await fleet.stop(four, 'SIGKILL')
+    await publishSmall(fleet, two, 'while_away')
+    await fleet.up(four)
+    await fleet.converged(islands)
+    const kept = await four.client().datasets({ text: 'kept' })
+    assert.is(kept.total, 1)
+    assert.is((await four.client().datasets({ text: 'while_away' })).total, 1)
 
-  // A wiped store, the same key: it takes its own records back from the others.
-  await fleet.stop(four)
-  await rm(join(four.dataDir, 'store'), { recursive: true })
-  await rm(join(four.dataDir, 'search.db'), { force: true })
-  await fleet.up(four)
-  await fleet.converged(islands)
-  const after = await one.client().datasets({ text: 'kept' })
-  assert.is(after.total, 1, 'the record of the island whose store was lost is still there')
-  assert.ok((await fleet.status(four)).catalog.epoch > 1, 'a new epoch was opened')
-  assert.equal((await fleet.status(one)).catalog.quarantined, [])
+    // A wiped store, the same key: it takes its own records back from the others.
+    await fleet.stop(four)
+    await rm(join(four.dataDir, 'store'), { recursive: true })
+    await rm(join(four.dataDir, 'search.db'), { force: true })
+    await fleet.up(four)
+    await fleet.converged(islands)
+    const after = await one.client().datasets({ text: 'kept' })
+    assert.is(after.total, 1, 'the record of the island whose store was lost is still there')
+    assert.ok((await fleet.status(four)).catalog.epoch > 1, 'a new epoch was opened')
+    assert.equal((await fleet.status(one)).catalog.quarantined, [])
 
-  // The island that all joined through goes; the others go on, also after a restart.
-  await fleet.stop(one)
-  await fleet.stop(last)
-  await publishSmall(fleet, three, 'without_one')
-  await fleet.up(last)
-  const rest = [two, three, four, last]
-  await fleet.converged(rest)
-  assert.is((await last.client().datasets({ text: 'without_one' })).total, 1)
-  const again = await last.client().sql({ sql: 'SELECT max("Dec") AS m FROM "https://doi.org/10.1234/ngc"' })
-  assert.is(again.ranAt?.name, 'three')
-  await fleet.up(one)
-  await fleet.converged(islands)
-}, LONG)
+    // The island that all joined through goes; the others go on, also after a restart.
+    await fleet.stop(one)
+    await fleet.stop(last)
+    await publishSmall(fleet, three, 'without_one')
+    await fleet.up(last)
+    const rest = [two, three, four, last]
+    await fleet.converged(rest)
+    assert.is((await last.client().datasets({ text: 'without_one' })).total, 1)
+    const again = await last.client().sql({ sql: 'SELECT max("Dec") AS m FROM "https://doi.org/10.1234/ngc"' })
+    assert.is(again.ranAt?.name, 'three')
+    await fleet.up(one)
+    await fleet.converged(islands)
+  },
+  LONG,
+)
 
-test('without gossip everything still arrives, by rounds', async (t) => {
-  const fleet = await Fleet.create(t)
-  const islands = await five(fleet, ['network.gossipEnabled=false'])
-  await publishSmall(fleet, islands[1]!, 'quiet')
-  await fleet.converged(islands, { records: 12 })
-  for (const island of islands) assert.is((await island.client().datasets({ text: 'quiet' })).total, 1, island.name)
-}, LONG)
+test(
+  'without gossip everything still arrives, by rounds',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const islands = await five(fleet, ['network.gossipEnabled=false'])
+    await publishSmall(fleet, islands[1]!, 'quiet')
+    await fleet.converged(islands, { records: 12 })
+    for (const island of islands) assert.is((await island.client().datasets({ text: 'quiet' })).total, 1, island.name)
+  },
+  LONG,
+)
 
-test('a frozen island is noticed, and catches up when it wakes', async (t) => {
-  const fleet = await Fleet.create(t)
-  const one = await fleet.found('one')
-  const two = await fleet.join('two', one)
-  await fleet.converged([one, two])
-  process.kill(-two.process!.pid!, 'SIGSTOP')
-  await publishSmall(fleet, one, 'meanwhile')
-  await eventually(async () => (await fleet.views(one)).find((v) => v.name === 'two')?.connected === 'no', { timeoutMs: 60_000, signal: t.signal })
-  process.kill(-two.process!.pid!, 'SIGCONT')
-  await fleet.converged([one, two], { timeoutMs: 60_000 })
-}, LONG)
+test(
+  'a frozen island is noticed, and catches up when it wakes',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const one = await fleet.found('one')
+    const two = await fleet.join('two', one)
+    await fleet.converged([one, two])
+    process.kill(-two.process!.pid!, 'SIGSTOP')
+    await publishSmall(fleet, one, 'meanwhile')
+    await eventually(async () => (await fleet.views(one)).find((v) => v.name === 'two')?.connected === 'no', {
+      timeoutMs: 60_000,
+      signal: t.signal,
+    })
+    process.kill(-two.process!.pid!, 'SIGCONT')
+    await fleet.converged([one, two], { timeoutMs: 60_000 })
+  },
+  LONG,
+)
 
-test('islands that only dial out reach each other through a member, and are asked through it', async (t) => {
-  const fleet = await Fleet.create(t)
-  const hub = await fleet.found('hub')
-  const left = await fleet.join('left', hub, { listen: 'none' })
-  const right = await fleet.join('right', hub, { listen: 'none' })
-  await fleet.run(left, ['publish', STARS])
-  await fleet.converged([hub, left, right], { records: 8 })
-  const answer = await eventually(async () => right.client().sql({ sql: 'SELECT count(*) AS n FROM bright_stars' }), { timeoutMs: 30_000, signal: t.signal })
-  assert.is(answer.ranAt?.name, 'left')
-  const seen = (await fleet.views(right)).find((v) => v.name === 'left')
-  assert.is(seen?.connected, 'relayed')
-}, LONG)
+test(
+  'islands that only dial out reach each other through a member, and are asked through it',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const hub = await fleet.found('hub')
+    const left = await fleet.join('left', hub, { listen: 'none' })
+    const right = await fleet.join('right', hub, { listen: 'none' })
+    await fleet.run(left, ['publish', STARS])
+    await fleet.converged([hub, left, right], { records: 8 })
+    const answer = await eventually(async () => right.client().sql({ sql: 'SELECT count(*) AS n FROM bright_stars' }), {
+      timeoutMs: 30_000,
+      signal: t.signal,
+    })
+    assert.is(answer.ranAt?.name, 'left')
+    const seen = (await fleet.views(right)).find((v) => v.name === 'left')
+    assert.is(seen?.connected, 'relayed')
+  },
+  LONG,
+)
 
-test('a revoked island hears nothing more, at any island', async (t) => {
-  const fleet = await Fleet.create(t)
-  const one = await fleet.found('one')
-  const two = await fleet.join('two', one)
-  const bad = await fleet.join('bad', one)
-  await publishSmall(fleet, bad, 'soon_gone')
-  await fleet.converged([one, two, bad], { records: 8 })
-  await fleet.run(one, ['revoke', 'bad'])
-  await eventually(async () => (await two.client().islands()).every((v) => v.name !== 'bad'), { timeoutMs: 20_000, signal: t.signal })
-  await fleet.converged([one, two])
-  await eventually(async () => (await two.client().datasets({ text: 'soon_gone' })).total === 0, { timeoutMs: 10_000, signal: t.signal })
-  await publishSmall(fleet, one, 'secret')
-  await fleet.converged([one, two])
-  await eventually(async () => (await bad.client().status()).peers.connected === 0, { timeoutMs: 20_000, signal: t.signal })
-  assert.is((await bad.client().datasets({ text: 'secret' })).total, 0)
-  await eventually(async () => (await bad.client().status()).findings.some((f) => f.code === 'MEMBER_REVOKED' || f.code === 'NO_PEERS'), { timeoutMs: 30_000, signal: t.signal })
-}, LONG)
+test(
+  'a revoked island hears nothing more, at any island',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const one = await fleet.found('one')
+    const two = await fleet.join('two', one)
+    const bad = await fleet.join('bad', one)
+    await publishSmall(fleet, bad, 'soon_gone')
+    await fleet.converged([one, two, bad], { records: 8 })
+    await fleet.run(one, ['revoke', 'bad'])
+    await eventually(async () => (await two.client().islands()).every((v) => v.name !== 'bad'), {
+      timeoutMs: 20_000,
+      signal: t.signal,
+    })
+    await fleet.converged([one, two])
+    await eventually(async () => (await two.client().datasets({ text: 'soon_gone' })).total === 0, {
+      timeoutMs: 10_000,
+      signal: t.signal,
+    })
+    await publishSmall(fleet, one, 'secret')
+    await fleet.converged([one, two])
+    await eventually(async () => (await bad.client().status()).peers.connected === 0, {
+      timeoutMs: 20_000,
+      signal: t.signal,
+    })
+    assert.is((await bad.client().datasets({ text: 'secret' })).total, 0)
+    await eventually(
+      async () =>
+        (await bad.client().status()).findings.some((f) => f.code === 'MEMBER_REVOKED' || f.code === 'NO_PEERS'),
+      { timeoutMs: 30_000, signal: t.signal },
+    )
+  },
+  LONG,
+)
 
-test('an island that leaves takes its records with it, and those it invited stay', async (t) => {
-  const fleet = await Fleet.create(t)
-  const one = await fleet.found('one')
-  const two = await fleet.join('two', one, {}, ['--may-invite'])
-  const three = await fleet.join('three', two)
-  await publishSmall(fleet, two, 'mine')
-  await fleet.converged([one, two, three], { records: 8 })
-  await fleet.run(two, ['leave', '--yes'])
-  await eventually(async () => {
-    for (const island of [one, three]) {
-      const names = (await island.client().islands()).map((v) => v.name).sort()
-      assert.equal(names, ['one', 'three'], island.name)
-      assert.is((await island.client().datasets({ text: 'mine' })).total, 0)
+test(
+  'an island that leaves takes its records with it, and those it invited stay',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const one = await fleet.found('one')
+    const two = await fleet.join('two', one, {}, ['--may-invite'])
+    const three = await fleet.join('three', two)
+    await publishSmall(fleet, two, 'mine')
+    await fleet.converged([one, two, three], { records: 8 })
+    await fleet.run(two, ['leave', '--yes'])
+    await eventually(
+      async () => {
+        for (const island of [one, three]) {
+          const names = (await island.client().islands()).map((v) => v.name).sort()
+          assert.equal(names, ['one', 'three'], island.name)
+          assert.is((await island.client().datasets({ text: 'mine' })).total, 0)
+        }
+      },
+      { timeoutMs: 20_000, signal: t.signal },
+    )
+    await publishSmall(fleet, three, 'still')
+    await fleet.converged([one, three])
+    assert.is((await one.client().datasets({ text: 'still' })).total, 1)
+  },
+  LONG,
+)
+
+test(
+  'tickets say what is wrong with them',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const one = await fleet.found('one')
+    const code = async (ticket: string, name: string): Promise<string> => {
+      const dataDir = join(await t.tmpdir(), name)
+      const error = await fleet
+        .run({ name, dataDir, options: {}, port: 0, process: undefined, log: () => '', client: one.client }, [
+          'join',
+          ticket,
+          '--no-up',
+          '--name',
+          name,
+        ])
+        .then(
+          () => undefined,
+          (e: { stderr: string; exit: number }) => e,
+        )
+      if (error === undefined) return 'joined'
+      assert.ok(error.exit !== 0, 'a failure has an exit code')
+      return (
+        (JSON.parse(error.stderr.trim().split('\n').at(-1)!) as { error?: { code: string }; code?: string }).error
+          ?.code ?? (JSON.parse(error.stderr.trim().split('\n').at(-1)!) as { code: string }).code
+      )
     }
-  }, { timeoutMs: 20_000, signal: t.signal })
-  await publishSmall(fleet, three, 'still')
-  await fleet.converged([one, three])
-  assert.is((await one.client().datasets({ text: 'still' })).total, 1)
-}, LONG)
+    const ticket = await fleet.invite(one)
+    assert.is(
+      await code(`${ticket.slice(0, 60)}${ticket[60] === 'A' ? 'B' : 'A'}${ticket.slice(61)}`, 'altered'),
+      'TICKET_INVALID',
+    )
+    assert.is(await code(ticket.slice(0, -20), 'cut'), 'TICKET_INVALID')
+    const both = await Promise.all([code(ticket, 'first'), code(ticket, 'second')])
+    assert.equal(both.sort(), ['TICKET_USED', 'joined'], 'of two at the same moment one wins')
+    assert.is(await code(ticket, 'third'), 'TICKET_USED')
+    const short = await one.client().invite({ local: true, expiresMs: 1000 })
+    await eventually(() => Date.parse(short.expires) < Date.now(), { timeoutMs: 5_000, signal: t.signal })
+    assert.is(await code(short.ticket, 'late'), 'TICKET_EXPIRED')
+    const withdrawn = await one.client().invite({ local: true })
+    await one.client().revoke({ ticket: withdrawn.id })
+    assert.is(await code(withdrawn.ticket, 'withdrawn'), 'TICKET_REVOKED')
+    await rejects(one.client().invite({}), 'NOT_REACHABLE')
+    await fleet.stop(one)
+    assert.is(await code(await Promise.resolve(short.ticket), 'nobody'), 'TICKET_EXPIRED')
+  },
+  LONG,
+)
 
-test('tickets say what is wrong with them', async (t) => {
-  const fleet = await Fleet.create(t)
-  const one = await fleet.found('one')
-  const code = async (ticket: string, name: string): Promise<string> => {
-    const dataDir = join(await t.tmpdir(), name)
-    const error = await fleet.run({ name, dataDir, options: {}, port: 0, process: undefined, log: () => '', client: one.client }, ['join', ticket, '--no-up', '--name', name]).then(
+test(
+  'a data directory serves one process, and a copy of it is found out',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const one = await fleet.found('one')
+    const error = await fleet.run(one, ['up', '--listen', 'none', '--web-port', '0']).then(
       () => undefined,
       (e: { stderr: string; exit: number }) => e,
     )
-    if (error === undefined) return 'joined'
-    assert.ok(error.exit !== 0, 'a failure has an exit code')
-    return (JSON.parse(error.stderr.trim().split('\n').at(-1)!) as { error?: { code: string }; code?: string }).error?.code ?? (JSON.parse(error.stderr.trim().split('\n').at(-1)!) as { code: string }).code
-  }
-  const ticket = await fleet.invite(one)
-  assert.is(await code(`${ticket.slice(0, 60)}${ticket[60] === 'A' ? 'B' : 'A'}${ticket.slice(61)}`, 'altered'), 'TICKET_INVALID')
-  assert.is(await code(ticket.slice(0, -20), 'cut'), 'TICKET_INVALID')
-  const both = await Promise.all([code(ticket, 'first'), code(ticket, 'second')])
-  assert.equal(both.sort(), ['TICKET_USED', 'joined'], 'of two at the same moment one wins')
-  assert.is(await code(ticket, 'third'), 'TICKET_USED')
-  const short = await one.client().invite({ local: true, expiresMs: 1000 })
-  await eventually(() => Date.parse(short.expires) < Date.now(), { timeoutMs: 5_000, signal: t.signal })
-  assert.is(await code(short.ticket, 'late'), 'TICKET_EXPIRED')
-  const withdrawn = await one.client().invite({ local: true })
-  await one.client().revoke({ ticket: withdrawn.id })
-  assert.is(await code(withdrawn.ticket, 'withdrawn'), 'TICKET_REVOKED')
-  await rejects(one.client().invite({}), 'NOT_REACHABLE')
-  await fleet.stop(one)
-  assert.is(await code((await Promise.resolve(short.ticket)), 'nobody'), 'TICKET_EXPIRED')
-}, LONG)
-
-test('a data directory serves one process, and a copy of it is found out', async (t) => {
-  const fleet = await Fleet.create(t)
-  const one = await fleet.found('one')
-  const error = await fleet.run(one, ['up', '--listen', 'none', '--web-port', '0']).then(() => undefined, (e: { stderr: string; exit: number }) => e)
-  assert.match(error?.stderr ?? '', /DATA_DIR_LOCKED/)
-  assert.is((await fleet.status(one)).name, 'one')
-  assert.is(await fleet.stop(one, 'SIGINT'), 0, 'a clean stop')
-  await cp(one.dataDir, `${one.dataDir}-copy`, { recursive: true })
-  await fleet.up(one)
-}, LONG)
+    assert.match(error?.stderr ?? '', /DATA_DIR_LOCKED/)
+    assert.is((await fleet.status(one)).name, 'one')
+    assert.is(await fleet.stop(one, 'SIGINT'), 0, 'a clean stop')
+    await cp(one.dataDir, `${one.dataDir}-copy`, { recursive: true })
+    await fleet.up(one)
+  },
+  LONG,
+)
 
 test.run()

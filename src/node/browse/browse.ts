@@ -41,16 +41,27 @@ export function browse(components: BrowseComponents): BrowsePort {
 
   function entryOf(record: SignedRecord) {
     const body = datasetBody.safeParse(record.body)
-    return body.success ? { publisher: record.origin, id: record.id, body: body.data, recordedAt: record.time, holders: holderIds(record.origin, record.id) } : undefined
+    return body.success
+      ? {
+          publisher: record.origin,
+          id: record.id,
+          body: body.data,
+          recordedAt: record.time,
+          holders: holderIds(record.origin, record.id),
+        }
+      : undefined
   }
 
   function apply(changes: CatalogChange[]): void {
     try {
       const touched = replicas.apply(changes)
-      const entries = changes.flatMap((c) => (c.type === 'put' && c.record.kind === 'dataset' ? (entryOf(c.record) ?? []) : []))
+      const entries = changes.flatMap((c) =>
+        c.type === 'put' && c.record.kind === 'dataset' ? (entryOf(c.record) ?? []) : [],
+      )
       for (const change of changes) {
         if (change.type === 'dropped') search.removePublisher(change.origin)
-        else if (change.type === 'withdrawn' && change.kind === 'dataset') search.remove({ publisher: change.origin, id: change.id })
+        else if (change.type === 'withdrawn' && change.kind === 'dataset')
+          search.remove({ publisher: change.origin, id: change.id })
       }
       if (entries.length > 0) search.putMany(entries)
       for (const { publisher, id } of touched) search.setHolders({ publisher, id }, holderIds(publisher, id))
@@ -67,7 +78,9 @@ export function browse(components: BrowseComponents): BrowsePort {
       id: record.id,
       publisher: { id: record.origin, name: components.nameOf(record.origin) },
       body: body.data,
-      holders: replicas.holders(record.origin, record.id).map((h) => ({ island: h.island, name: components.nameOf(h.island), state: h.state, version: h.version })),
+      holders: replicas
+        .holders(record.origin, record.id)
+        .map((h) => ({ island: h.island, name: components.nameOf(h.island), state: h.state, version: h.version })),
       recordedAt: new Date(record.time).toISOString(),
     }
   }
@@ -77,7 +90,17 @@ export function browse(components: BrowseComponents): BrowsePort {
     return record === undefined ? undefined : viewOf(record)
   }
 
-  const claimOf = (entry: { publisher: string; id: string; body: DatasetBody }): Claim => ({ id: entry.id, publisher: entry.publisher, name: entry.body.name, version: entry.body.version, aliases: entry.body.aliases })
+  const claimOf = (entry: {
+    publisher: string
+    id: string
+    body: Pick<DatasetBody, 'name' | 'version' | 'aliases'>
+  }): Claim => ({
+    id: entry.id,
+    publisher: entry.publisher,
+    name: entry.body.name,
+    version: entry.body.version,
+    aliases: entry.body.aliases,
+  })
 
   return {
     async start() {
@@ -108,7 +131,10 @@ export function browse(components: BrowseComponents): BrowsePort {
       off?.()
     },
     async datasets(filter) {
-      const found = search.search({ ...filter, ...(filter.island === undefined ? {} : { island: components.islandNamed(filter.island) }) })
+      const found = search.search({
+        ...filter,
+        ...(filter.island === undefined ? {} : { island: components.islandNamed(filter.island) }),
+      })
       const items = await Promise.all(found.items.map(async ({ publisher, id }) => view(publisher, id)))
       const page: DatasetPage = { items: items.filter((i) => i !== undefined), total: found.total }
       if (found.next !== undefined) page.next = found.next
@@ -127,6 +153,12 @@ export function browse(components: BrowseComponents): BrowsePort {
 /** @throws NOT_FOUND, AMBIGUOUS */
 export function oneIsland(text: string, found: string[]): string {
   if (found.length === 1) return found[0]!
-  if (found.length === 0) throw new ArchipelError('NOT_FOUND', `no member is called ${JSON.stringify(text.slice(0, 100))}`, { hint: '`archipel islands` lists the names and ids.' })
-  throw new ArchipelError('AMBIGUOUS', `several islands are called ${JSON.stringify(text.slice(0, 100))}`, { details: { candidates: found }, hint: 'Use the id: `archipel islands --json` shows it.' })
+  if (found.length === 0)
+    throw new ArchipelError('NOT_FOUND', `no member is called ${JSON.stringify(text.slice(0, 100))}`, {
+      hint: '`archipel islands` lists the names and ids.',
+    })
+  throw new ArchipelError('AMBIGUOUS', `several islands are called ${JSON.stringify(text.slice(0, 100))}`, {
+    details: { candidates: found },
+    hint: 'Use the id: `archipel islands --json` shows it.',
+  })
 }

@@ -57,7 +57,8 @@ export function replicaTable(): ReplicaTable {
     async load(catalog) {
       for await (const record of catalog.list('replica')) {
         const body = replicaBody.safeParse(record.body)
-        if (body.success && replicaRecordId(body.data.publisher, body.data.dataset) === record.id) put(record.origin, body.data, record.time)
+        if (body.success && replicaRecordId(body.data.publisher, body.data.dataset) === record.id)
+          put(record.origin, body.data, record.time)
       }
     },
   }

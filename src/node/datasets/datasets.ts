@@ -42,7 +42,10 @@ export interface DatasetsPort {
   start(): Promise<void>
   stop(): void
   /** @returns the normalised id */
-  publish(request: PublishRequest, options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void }): Promise<string>
+  publish(
+    request: PublishRequest,
+    options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
+  ): Promise<string>
   unpublish(id: string): Promise<void>
   /** Ids under which this island can be asked: those it publishes, with their aliases. */
   served(): Promise<string[]>
@@ -77,7 +80,13 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
   }
 
   async function writeReplica(publication: Publication, bytes: number): Promise<void> {
-    const body: ReplicaBody = { dataset: publication.id, publisher: init.self, version: publication.version, state: publication.state, bytes }
+    const body: ReplicaBody = {
+      dataset: publication.id,
+      publisher: init.self,
+      version: publication.version,
+      state: publication.state,
+      bytes,
+    }
     await components.append([{ kind: 'replica', id: replicaRecordId(init.self, publication.id), body }])
   }
 
@@ -85,17 +94,29 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
   async function look(id: string): Promise<Publication | undefined> {
     const publication = await store.get(id)
     if (publication === undefined) return undefined
-    const result = await publisher.check(publication.source, await store.manifest(id), publication.version, { signal: stopping.signal })
+    const result = await publisher.check(publication.source, await store.manifest(id), publication.version, {
+      signal: stopping.signal,
+    })
     const state = result.state === 'same' ? 'available' : 'stale'
     if (state === 'stale') staleIds.add(id)
     else staleIds.delete(id)
     const refreshed = result.state === 'same' && result.source !== publication.source
     if (state === publication.state && !refreshed) return publication
-    const next: Publication = { ...publication, state, source: result.state === 'same' ? result.source : publication.source }
+    const next: Publication = {
+      ...publication,
+      state,
+      source: result.state === 'same' ? result.source : publication.source,
+    }
     await store.put(next)
     if (state !== publication.state) {
-      logger.warn({ dataset: id, state }, state === 'stale' ? 'a source file changed after publishing' : 'the source files are the published ones again')
-      await writeReplica(next, next.source.reduce((sum, f) => sum + f.size, 0))
+      logger.warn(
+        { dataset: id, state },
+        state === 'stale' ? 'a source file changed after publishing' : 'the source files are the published ones again',
+      )
+      await writeReplica(
+        next,
+        next.source.reduce((sum, f) => sum + f.size, 0),
+      )
     }
     return next
   }
@@ -103,12 +124,20 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
   async function watch(): Promise<void> {
     for (const id of await store.ids()) {
       if (stopping.signal.aborted) return
-      await look(id).catch((error: Error) => logger.error({ dataset: id, err: error }, 'a source could not be looked at'))
+      await look(id).catch((error: Error) =>
+        logger.error({ dataset: id, err: error }, 'a source could not be looked at'),
+      )
     }
   }
 
   function again(): void {
-    timer = setTimeout(() => void watch().catch((error: Error) => logger.error({ err: error }, 'watching the sources failed')).finally(() => !stopping.signal.aborted && again()), init.watchMs)
+    timer = setTimeout(
+      () =>
+        void watch()
+          .catch((error: Error) => logger.error({ err: error }, 'watching the sources failed'))
+          .finally(() => !stopping.signal.aborted && again()),
+      init.watchMs,
+    )
   }
 
   async function once<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -121,17 +150,35 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     }
   }
 
-  async function publish(request: PublishRequest, options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void }): Promise<string> {
+  async function publish(
+    request: PublishRequest,
+    options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
+  ): Promise<string> {
     components.policy.check({ island: init.self, user: 'owner', action: 'dataset:publish' })
     const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])])
-    const prepared = await publisher.prepare(request, { defaultId: (name) => defaultDatasetId(init.self, name), signal, onProgress: options.onProgress })
+    const prepared = await publisher.prepare(request, {
+      defaultId: (name) => defaultDatasetId(init.self, name),
+      signal,
+      onProgress: options.onProgress,
+    })
     return await once(prepared.id, async () => {
       const before = await bodyOf(prepared.id)
       const body = before === undefined ? prepared.body : { ...prepared.body, created: before.created }
-      const publication: Publication = { id: prepared.id, version: body.version, source: prepared.source, state: 'available' }
+      const publication: Publication = {
+        id: prepared.id,
+        version: body.version,
+        source: prepared.source,
+        state: 'available',
+      }
       signal.throwIfAborted()
       await store.put(publication, prepared.manifest)
-      const replica: ReplicaBody = { dataset: prepared.id, publisher: init.self, version: body.version, state: 'available', bytes: body.size }
+      const replica: ReplicaBody = {
+        dataset: prepared.id,
+        publisher: init.self,
+        version: body.version,
+        state: 'available',
+        bytes: body.size,
+      }
       try {
         await components.append([
           { kind: 'dataset', id: prepared.id, body },
@@ -168,15 +215,24 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         components.journal.write({ ...entry, subject: id, outcome: 'ok' })
         return id
       } catch (cause) {
-        components.journal.write({ ...entry, subject: request.id ?? request.name ?? '', outcome: 'failed', code: toArchipelError(cause).code })
+        components.journal.write({
+          ...entry,
+          subject: request.id ?? request.name ?? '',
+          outcome: 'failed',
+          code: toArchipelError(cause).code,
+        })
         throw cause
       }
     },
     async unpublish(id) {
       components.policy.check({ island: init.self, user: 'owner', action: 'dataset:unpublish', datasets: [id] })
       await once(id, async () => {
-        if ((await bodyOf(id)) === undefined) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${id}`)
-        await components.append([{ kind: 'replica', id: replicaRecordId(init.self, id) }, { kind: 'dataset', id }])
+        if ((await bodyOf(id)) === undefined)
+          throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${id}`)
+        await components.append([
+          { kind: 'replica', id: replicaRecordId(init.self, id) },
+          { kind: 'dataset', id },
+        ])
         await store.delete(id)
         remember(id, undefined)
         components.onChange()
@@ -194,7 +250,14 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         const publication = await look(id)
         const body = publication === undefined ? undefined : await bodyOf(id)
         if (publication === undefined || body === undefined) continue
-        found.push({ id, publisher: init.self, name: body.name, version: publication.version, state: publication.state, aliases: body.aliases })
+        found.push({
+          id,
+          publisher: init.self,
+          name: body.name,
+          version: publication.version,
+          state: publication.state,
+          aliases: body.aliases,
+        })
       }
       return found
     },
@@ -203,25 +266,38 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       for (const wanted of tables) {
         const publication = wanted.publisher === init.self ? await look(wanted.id) : undefined
         const body = publication === undefined ? undefined : await bodyOf(wanted.id)
-        if (publication === undefined || body === undefined) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${wanted.id}`)
-        if (publication.state === 'stale') throw new ArchipelError('STALE', `the source files of ${wanted.id} changed after publishing`)
-        if (publication.version !== wanted.version) throw new ArchipelError('STALE', `this island holds another version of ${wanted.id}`)
+        if (publication === undefined || body === undefined)
+          throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${wanted.id}`)
+        if (publication.state === 'stale')
+          throw new ArchipelError('STALE', `the source files of ${wanted.id} changed after publishing`)
+        if (publication.version !== wanted.version)
+          throw new ArchipelError('STALE', `this island holds another version of ${wanted.id}`)
         if (body.columns === undefined || !['csv', 'parquet', 'jsonl'].includes(body.format)) {
-          throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, { hint: 'SQL reads datasets of format csv, parquet and jsonl.' })
+          throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, {
+            hint: 'SQL reads datasets of format csv, parquet and jsonl.',
+          })
         }
         const same = bound.find((b) => b.id === wanted.id)
         if (same !== undefined) {
           same.names.push(wanted.table)
           continue
         }
-        bound.push({ id: wanted.id, names: [wanted.table], format: body.format, columns: body.columns, ...(body.dialect === undefined ? {} : { dialect: body.dialect }), paths: publication.source.map((f) => f.local) })
+        bound.push({
+          id: wanted.id,
+          names: [wanted.table],
+          format: body.format,
+          columns: body.columns,
+          ...(body.dialect === undefined ? {} : { dialect: body.dialect }),
+          paths: publication.source.map((f) => f.local),
+        })
       }
       return bound
     },
     async recheck(tables) {
       for (const { id, publisher: owner } of tables) {
         if (owner !== init.self) continue
-        if ((await look(id))?.state !== 'available') throw new ArchipelError('STALE', `the source files of ${id} changed while the statement ran`)
+        if ((await look(id))?.state !== 'available')
+          throw new ArchipelError('STALE', `the source files of ${id} changed while the statement ran`)
       }
     },
   }

@@ -2,8 +2,20 @@ import { z } from 'zod'
 import type { Bucket, StorePort } from '../store/port.ts'
 import type { Publication, PublicationStore } from './port.ts'
 
-const sourceFile = z.object({ path: z.string(), local: z.string(), size: z.number(), mtimeNs: z.string(), ctimeNs: z.string(), ino: z.string() })
-const publication = z.object({ id: z.string(), version: z.string(), source: z.array(sourceFile), state: z.enum(['available', 'stale']) })
+const sourceFile = z.object({
+  path: z.string(),
+  local: z.string(),
+  size: z.number(),
+  mtimeNs: z.string(),
+  ctimeNs: z.string(),
+  ino: z.string(),
+})
+const publication = z.object({
+  id: z.string(),
+  version: z.string(),
+  source: z.array(sourceFile),
+  state: z.enum(['available', 'stale']),
+})
 
 /** Publications and the pages of their manifests in the island's store. */
 export function levelPublications(store: StorePort): PublicationStore {

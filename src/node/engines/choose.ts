@@ -19,16 +19,33 @@ export interface EngineSettings {
 }
 
 /** The engine that the configuration names. A disabled one still reads statements, so that its owner can ask elsewhere. */
-export function engineOf(settings: EngineSettings, options: { scratchDir: string; logger: Logger }): EnginePort & SqlAnalyser {
+export function engineOf(
+  settings: EngineSettings,
+  options: { scratchDir: string; logger: Logger },
+): EnginePort & SqlAnalyser {
   const { kind, sessions, queue, sandbox, ...limits } = settings
-  const embedded = embeddedEngine({ limits, maxSessions: sessions, queue, sandbox, scratchDir: options.scratchDir, ...(kind === 'disabled' ? { spares: 0 } : {}) })({ logger: options.logger })
+  const embedded = embeddedEngine({
+    limits,
+    maxSessions: sessions,
+    queue,
+    sandbox,
+    scratchDir: options.scratchDir,
+    ...(kind === 'disabled' ? { spares: 0 } : {}),
+  })({ logger: options.logger })
   if (kind === 'embedded') return embedded
   return {
     start: (o) => embedded.start(o),
     stop: () => embedded.stop(),
     analyse: (sql, o) => embedded.analyse(sql, o),
     info: () => ({ kind: 'disabled', languages: [], version: '' }),
-    status: () => ({ state: 'down', sandbox: false, running: 0, waiting: 0, reason: 'it is switched off (engine.kind)' }),
-    createSession: () => Promise.reject(new ArchipelError('ENGINE_DOWN', 'this island runs nothing: its engine is switched off')),
+    status: () => ({
+      state: 'down',
+      sandbox: false,
+      running: 0,
+      waiting: 0,
+      reason: 'it is switched off (engine.kind)',
+    }),
+    createSession: () =>
+      Promise.reject(new ArchipelError('ENGINE_DOWN', 'this island runs nothing: its engine is switched off')),
   }
 }

@@ -34,10 +34,15 @@ export async function ensureDataDir(dataDir: string): Promise<void> {
 }
 
 /** Writes whole or not at all, durable before it returns. @throws DATA_DIR_BROKEN, DISK_FULL */
-export async function writeSecret(path: string, text: string, options: { replace: boolean } = { replace: true }): Promise<void> {
+export async function writeSecret(
+  path: string,
+  text: string,
+  options: { replace: boolean } = { replace: true },
+): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`
   try {
-    if (!options.replace && (await exists(path))) throw new ArchipelError('DATA_DIR_BROKEN', `${path.split('/').at(-1)} exists already`)
+    if (!options.replace && (await exists(path)))
+      throw new ArchipelError('DATA_DIR_BROKEN', `${path.split('/').at(-1)} exists already`)
     const file = await open(temporary, constants.O_CREAT | constants.O_WRONLY | constants.O_TRUNC, 0o600)
     try {
       await file.writeFile(text)
@@ -79,5 +84,9 @@ export async function exists(path: string): Promise<boolean> {
 
 function broken(what: string, cause: unknown): ArchipelError {
   const code = (cause as { code?: string }).code
-  return new ArchipelError(code === 'ENOSPC' ? 'DISK_FULL' : 'DATA_DIR_BROKEN', `${what}${code === undefined ? '' : ` (${code})`}`, { cause })
+  return new ArchipelError(
+    code === 'ENOSPC' ? 'DISK_FULL' : 'DATA_DIR_BROKEN',
+    `${what}${code === undefined ? '' : ` (${code})`}`,
+    { cause },
+  )
 }

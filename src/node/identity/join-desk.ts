@@ -1,5 +1,5 @@
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import type { JoinReply, JoinRequest } from '../../protocols/join/messages.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { decodeRecord, type SignedRecord } from '../../protocols/record/envelope.ts'
 import { decodeFirstCard, islandIdOf } from '../../protocols/record/genesis.ts'
 import type { Verify } from '../../protocols/record/keys.ts'
@@ -41,16 +41,26 @@ export function joinDesk(init: JoinDeskInit, components: JoinDeskComponents) {
   async function redeem(request: Extract<JoinRequest, { type: 'redeem' }>, remote: Remote): Promise<JoinReply> {
     const { key } = decodeFirstCard(request.card)
     const member = islandIdOf(request.card)
-    if (components.peerIdOf(key) !== remote.peerId) throw new ArchipelError('BAD_INPUT', 'the card is not of the island that shows it')
-    const consent = { archipelagoId: init.archipelagoId, inviter: init.self, card: request.card, acceptance: request.acceptance }
-    if (!verifyAcceptance(consent, key, components.verify)) throw new ArchipelError('BAD_INPUT', 'the acceptance is not signed by the key of the card')
-    if (membership().members.get(member)?.state === 'revoked') throw new ArchipelError('MEMBER_REVOKED', 'this island was revoked')
+    if (components.peerIdOf(key) !== remote.peerId)
+      throw new ArchipelError('BAD_INPUT', 'the card is not of the island that shows it')
+    const consent = {
+      archipelagoId: init.archipelagoId,
+      inviter: init.self,
+      card: request.card,
+      acceptance: request.acceptance,
+    }
+    if (!verifyAcceptance(consent, key, components.verify))
+      throw new ArchipelError('BAD_INPUT', 'the acceptance is not signed by the key of the card')
+    if (membership().members.get(member)?.state === 'revoked')
+      throw new ArchipelError('MEMBER_REVOKED', 'this island was revoked')
     const ticket = await tickets.use(request.ticket, request.secret, member, membership().revokedTickets)
     if (membership().members.get(member)?.state !== 'member') {
       await components.append(buildAdmission({ ...consent, mayInvite: ticket.mayInvite, ticket: ticket.id }))
     }
     if (membership().members.get(member)?.state !== 'member') {
-      throw new ArchipelError('FORBIDDEN', 'this island may not invite any more', { hint: 'Ask another member for a ticket.' })
+      throw new ArchipelError('FORBIDDEN', 'this island may not invite any more', {
+        hint: 'Ask another member for a ticket.',
+      })
     }
     return { type: 'redeemed', genesis: init.genesis, facts: components.facts().map((f) => f.bytes), time: now() }
   }
@@ -59,7 +69,15 @@ export function joinDesk(init: JoinDeskInit, components: JoinDeskComponents) {
     const facts = request.facts.slice(0, MAX_CHAIN).map((bytes) => decodeRecord(bytes))
     await components.learn(facts)
     const known = [...membership().members.values()].find((m) => components.peerIdOf(m.key) === remote.peerId)
-    return { type: 'standing', standing: known?.state ?? 'unknown', time: now() }
+    const standing = known?.state ?? 'unknown'
+    return { type: 'standing', standing, facts: known?.state === 'revoked' ? revocationOf(known.id) : [], time: now() }
+  }
+
+  /** The revocations of an island, each with the chain of admissions of its author: all that this island may still know. */
+  function revocationOf(member: string): Uint8Array[] {
+    const revocations = components.facts().filter((f) => f.id === `revoked/${member}`)
+    const chains = revocations.flatMap((f) => admissionChain(membership(), f.origin))
+    return [...revocations.map((f) => f.bytes), ...chains].slice(0, MAX_CHAIN)
   }
 
   return async (request: JoinRequest, remote: Remote): Promise<JoinReply> => {

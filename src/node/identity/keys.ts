@@ -44,7 +44,10 @@ export function formatRecoveryKey(seed: Uint8Array): string {
 /** @throws BAD_INPUT */
 export function parseRecoveryKey(text: string): KeyPair {
   const hex = text.trim().replace(RECOVERY_PREFIX, '').replace(/[\s-]/g, '')
-  if (!/^[0-9a-f]{64}$/i.test(hex)) throw new ArchipelError('BAD_INPUT', 'this is not a recovery key', { hint: 'It starts with archipel-recovery- and has 64 hexadecimal digits.' })
+  if (!/^[0-9a-f]{64}$/i.test(hex))
+    throw new ArchipelError('BAD_INPUT', 'this is not a recovery key', {
+      hint: 'It starts with archipel-recovery- and has 64 hexadecimal digits.',
+    })
   return keyPairFromSeed(Buffer.from(hex, 'hex'))
 }
 
@@ -52,5 +55,8 @@ function pairOf(key: KeyObject): KeyPair {
   if (key.asymmetricKeyType !== 'ed25519') throw new ArchipelError('DATA_DIR_BROKEN', 'not an Ed25519 key')
   const jwk = key.export({ format: 'jwk' })
   const pub = createPublicKey(key).export({ format: 'jwk' })
-  return { seed: new Uint8Array(Buffer.from(jwk.d ?? '', 'base64url')), publicKey: new Uint8Array(Buffer.from(pub.x ?? '', 'base64url')) }
+  return {
+    seed: new Uint8Array(Buffer.from(jwk.d ?? '', 'base64url')),
+    publicKey: new Uint8Array(Buffer.from(pub.x ?? '', 'base64url')),
+  }
 }

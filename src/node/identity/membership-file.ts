@@ -24,7 +24,10 @@ export async function readMembership(dataDir: string): Promise<MembershipFile | 
   try {
     return schema.parse(JSON.parse(text))
   } catch (error) {
-    throw new ArchipelError('DATA_DIR_BROKEN', 'archipelago.json cannot be read', { cause: error, hint: 'Restore it from a backup, or leave and join again.' })
+    throw new ArchipelError('DATA_DIR_BROKEN', 'archipelago.json cannot be read', {
+      cause: error,
+      hint: 'Restore it from a backup, or leave and join again.',
+    })
   }
 }
 

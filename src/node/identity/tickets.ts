@@ -65,7 +65,8 @@ export function ticketBook(components: { store: TicketStore; now?: () => number 
     get,
     async issue({ expiresMs, mayInvite }) {
       return await alone(async () => {
-        if ((await forgetOld()) >= MAX_OPEN) throw new ArchipelError('TOO_MANY', `more than ${MAX_OPEN} tickets are remembered`)
+        if ((await forgetOld()) >= MAX_OPEN)
+          throw new ArchipelError('TOO_MANY', `more than ${MAX_OPEN} tickets are remembered`)
         const id = randomBytes(9).toString('base64url').replace(/[-_]/g, '0')
         const secret = new Uint8Array(randomBytes(20))
         const expires = now() + expiresMs
@@ -77,14 +78,18 @@ export function ticketBook(components: { store: TicketStore; now?: () => number 
     async use(id, secret, island, revoked) {
       return await alone(async () => {
         const ticket = await get(id)
-        if (ticket === undefined) throw new ArchipelError('TICKET_UNKNOWN', 'this island did not issue that ticket, or forgot it long ago')
-        if (!timingSafeEqual(Buffer.from(ticket.secretHash, 'hex'), Buffer.from(hash(secret), 'hex'))) throw new ArchipelError('TICKET_INVALID', 'the secret of the ticket is wrong')
-        if (ticket.state === 'revoked' || revoked.has(id)) throw new ArchipelError('TICKET_REVOKED', 'the ticket was withdrawn')
+        if (ticket === undefined)
+          throw new ArchipelError('TICKET_UNKNOWN', 'this island did not issue that ticket, or forgot it long ago')
+        if (!timingSafeEqual(Buffer.from(ticket.secretHash, 'hex'), Buffer.from(hash(secret), 'hex')))
+          throw new ArchipelError('TICKET_INVALID', 'the secret of the ticket is wrong')
+        if (ticket.state === 'revoked' || revoked.has(id))
+          throw new ArchipelError('TICKET_REVOKED', 'the ticket was withdrawn')
         if (ticket.state === 'used') {
           if (ticket.usedBy === island) return ticket
           throw new ArchipelError('TICKET_USED', 'the ticket was used by another island')
         }
-        if (ticket.expires < now()) throw new ArchipelError('TICKET_EXPIRED', `the ticket expired at ${new Date(ticket.expires).toISOString()}`)
+        if (ticket.expires < now())
+          throw new ArchipelError('TICKET_EXPIRED', `the ticket expired at ${new Date(ticket.expires).toISOString()}`)
         const used: IssuedTicket = { ...ticket, state: 'used', usedBy: island }
         await store.put(id, JSON.stringify(used))
         return used
@@ -94,7 +99,10 @@ export function ticketBook(components: { store: TicketStore; now?: () => number 
       await alone(async () => {
         const ticket = await get(id)
         if (ticket === undefined) throw new ArchipelError('TICKET_UNKNOWN', 'this island did not issue that ticket')
-        if (ticket.state === 'used') throw new ArchipelError('TICKET_USED', `the ticket was used by ${ticket.usedBy}`, { hint: 'Revoke the island instead: archipel revoke <island>.' })
+        if (ticket.state === 'used')
+          throw new ArchipelError('TICKET_USED', `the ticket was used by ${ticket.usedBy}`, {
+            hint: 'Revoke the island instead: archipel revoke <island>.',
+          })
         await store.put(id, JSON.stringify({ ...ticket, state: 'revoked' }))
       })
     },

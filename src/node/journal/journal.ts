@@ -21,7 +21,11 @@ export interface JournalStore {
 const MAX_ENTRIES = 100_000
 const TRIM_EVERY = 1_000
 
-export function journal(components: { store: JournalStore; now?: () => number; onError?: (error: unknown) => void }): JournalPort {
+export function journal(components: {
+  store: JournalStore
+  now?: () => number
+  onError?: (error: unknown) => void
+}): JournalPort {
   const now = components.now ?? Date.now
   let counter = 0
   let lastTime = 0

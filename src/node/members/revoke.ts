@@ -1,6 +1,13 @@
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { Signer } from '../../protocols/record/keys.ts'
-import { type Admission, buildAdmission, buildRevocation, buildTicketRevocation, MEMBER_KIND, parseMemberBody } from '../../protocols/record/member-facts.ts'
+import {
+  type Admission,
+  buildAdmission,
+  buildRevocation,
+  buildTicketRevocation,
+  MEMBER_KIND,
+  parseMemberBody,
+} from '../../protocols/record/member-facts.ts'
 import type { CatalogPort, Entry } from '../catalog/port.ts'
 
 export interface RevokerComponents {
@@ -20,7 +27,14 @@ export function revoker(init: { archipelagoId: string; self: string }, component
       if (other.admittedBy !== member || other.id === member || other.state !== 'member') continue
       const body = parseMemberBody(other.admission) as Admission | undefined
       if (body?.type !== 'admission') continue
-      const fact = buildAdmission({ archipelagoId, card: body.card, inviter: body.inviter, acceptance: body.acceptance, mayInvite: body.mayInvite, ...(admin === undefined ? {} : { admin }) })
+      const fact = buildAdmission({
+        archipelagoId,
+        card: body.card,
+        inviter: body.inviter,
+        acceptance: body.acceptance,
+        mayInvite: body.mayInvite,
+        ...(admin === undefined ? {} : { admin }),
+      })
       entries.push({ kind: MEMBER_KIND, id: fact.id, body: fact.body })
     }
     return entries
@@ -29,16 +43,26 @@ export function revoker(init: { archipelagoId: string; self: string }, component
   return {
     /** @throws NOT_ADMIN, NOT_FOUND, BAD_INPUT */
     async member(member: string, invitees: 'keep' | 'revoke', admin: Signer | undefined): Promise<string> {
-      if (member === self) throw new ArchipelError('BAD_INPUT', 'an island does not revoke itself', { hint: 'Use `archipel leave`.' })
+      if (member === self)
+        throw new ArchipelError('BAD_INPUT', 'an island does not revoke itself', { hint: 'Use `archipel leave`.' })
       const known = catalog.membership().members.get(member)
       if (known === undefined) throw new ArchipelError('NOT_FOUND', `${member} is no member`)
-      if (admin === undefined && known.admittedBy !== self) throw new ArchipelError('NOT_ADMIN', 'this island neither holds an admin key nor invited that member')
+      if (admin === undefined && known.admittedBy !== self)
+        throw new ArchipelError('NOT_ADMIN', 'this island neither holds an admin key nor invited that member')
       const head = catalog.heads().find((h) => h.origin === member)
-      const fact = buildRevocation({ archipelagoId, member, at: head === undefined ? { epoch: 0, seq: 0 } : { epoch: head.epoch, seq: head.seq }, invitees, ...(admin === undefined ? {} : { admin }) })
+      const fact = buildRevocation({
+        archipelagoId,
+        member,
+        at: head === undefined ? { epoch: 0, seq: 0 } : { epoch: head.epoch, seq: head.seq },
+        invitees,
+        ...(admin === undefined ? {} : { admin }),
+      })
       const kept = invitees === 'keep' ? keepInvitees(member, admin) : []
       await catalog.appendMany([...kept, { kind: MEMBER_KIND, id: fact.id, body: fact.body }])
       if (catalog.membership().members.get(member)?.state !== 'revoked') {
-        throw new ArchipelError('NOT_ADMIN', 'the key is not one of this archipelago’s admin keys', { hint: 'Check the recovery key; the revocation was written but counts for nothing.' })
+        throw new ArchipelError('NOT_ADMIN', 'the key is not one of this archipelago’s admin keys', {
+          hint: 'Check the recovery key; the revocation was written but counts for nothing.',
+        })
       }
       return member
     },
@@ -47,7 +71,11 @@ export function revoker(init: { archipelagoId: string; self: string }, component
     async ticket(ticket: string, admin: Signer | undefined): Promise<string> {
       const mine = await components.tickets.get(ticket)
       if (mine !== undefined) await components.tickets.revoke(ticket)
-      else if (admin === undefined) throw new ArchipelError('NOT_ADMIN', 'that ticket was issued elsewhere: its issuer or an administrator revokes it')
+      else if (admin === undefined)
+        throw new ArchipelError(
+          'NOT_ADMIN',
+          'that ticket was issued elsewhere: its issuer or an administrator revokes it',
+        )
       const fact = buildTicketRevocation({ archipelagoId, ticket, ...(admin === undefined ? {} : { admin }) })
       await catalog.append(MEMBER_KIND, fact.id, fact.body)
       return ticket

@@ -1,7 +1,7 @@
-import type { CatalogPort } from '../catalog/port.ts'
-import type { NetworkAdmission } from '../network/port.ts'
 import { type Card, card } from '../../protocols/model/island.ts'
 import type { Member } from '../../protocols/record/membership.ts'
+import type { CatalogPort } from '../catalog/port.ts'
+import type { NetworkAdmission } from '../network/port.ts'
 
 /** Members by island and by peer, with their cards: what the network, the resolver and the views ask all the time. */
 export interface Roster {
@@ -48,8 +48,10 @@ export function roster(components: { catalog: CatalogPort; peerIdOf: (key: Uint8
     let changed = false
     for (const change of changes) {
       if (change.type === 'dropped') changed = cards.delete(change.origin) || changed
-      else if (change.type === 'put' && change.record.kind === 'island' && change.record.id === change.record.origin) changed = take(change.record.origin, change.record.body) || changed
-      else if (change.type === 'withdrawn' && change.kind === 'island' && change.id === change.origin) changed = cards.delete(change.origin) || changed
+      else if (change.type === 'put' && change.record.kind === 'island' && change.record.id === change.record.origin)
+        changed = take(change.record.origin, change.record.body) || changed
+      else if (change.type === 'withdrawn' && change.kind === 'island' && change.id === change.origin)
+        changed = cards.delete(change.origin) || changed
     }
     if (changed) tell()
   })
@@ -87,7 +89,8 @@ export function roster(components: { catalog: CatalogPort; peerIdOf: (key: Uint8
       listeners.add(listener)
     },
     async refresh() {
-      for await (const record of catalog.list('island')) if (record.id === record.origin) take(record.origin, record.body)
+      for await (const record of catalog.list('island'))
+        if (record.id === record.origin) take(record.origin, record.body)
       rebuild()
     },
   }

@@ -71,7 +71,10 @@ export function dialer(init: DialerInit, components: DialerComponents) {
     } catch (error) {
       entry.failures += 1
       entry.nextAt = Date.now() + backoff(entry.failures)
-      components.logger.debug({ peer: entry.target.peerId, failures: entry.failures, error: (error as Error).message }, 'dial failed')
+      components.logger.debug(
+        { peer: entry.target.peerId, failures: entry.failures, error: (error as Error).message },
+        'dial failed',
+      )
     } finally {
       entry.dialing = false
       dialing -= 1
@@ -96,9 +99,15 @@ export function dialer(init: DialerInit, components: DialerComponents) {
         const entry = entries.get(key)
         if (entry === undefined) {
           const polite = target.peerId !== undefined && init.self > target.peerId && init.dialable()
-          entries.set(key, { target, failures: 0, nextAt: Date.now() + (polite ? POLITE_WAIT_MS * (0.75 + Math.random() / 2) : 0), dialing: false })
+          entries.set(key, {
+            target,
+            failures: 0,
+            nextAt: Date.now() + (polite ? POLITE_WAIT_MS * (0.75 + Math.random() / 2) : 0),
+            dialing: false,
+          })
         } else {
-          if (entry.target.addresses.join() !== target.addresses.join()) entry.nextAt = Math.min(entry.nextAt, Date.now() + FIRST_RETRY_MS)
+          if (entry.target.addresses.join() !== target.addresses.join())
+            entry.nextAt = Math.min(entry.nextAt, Date.now() + FIRST_RETRY_MS)
           entry.target = target
         }
       }

@@ -18,7 +18,8 @@ export function gossipKeeper(node: IslandNode, options: { isMember: (peerId: str
     if (pubsub === undefined || node.status !== 'started') return
     for (const connection of node.getConnections()) {
       const id = connection.remotePeer.toString()
-      if (connection.status !== 'open' || busy.has(id) || !options.isMember(id) || pubsub.streamsOutbound.has(id)) continue
+      if (connection.status !== 'open' || busy.has(id) || !options.isMember(id) || pubsub.streamsOutbound.has(id))
+        continue
       // Young connections get their streams by themselves.
       if (Date.now() - connection.timeline.open < CHECK_MS) continue
       busy.add(id)

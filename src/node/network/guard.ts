@@ -61,7 +61,8 @@ function guardedTopology(topology: Topology, admission: Admission): Topology {
       await topology.onDisconnect?.(peerId)
     },
   }
-  if (topology.notifyOnLimitedConnection !== undefined) guarded.notifyOnLimitedConnection = topology.notifyOnLimitedConnection
+  if (topology.notifyOnLimitedConnection !== undefined)
+    guarded.notifyOnLimitedConnection = topology.notifyOnLimitedConnection
   return guarded
 }
 

@@ -43,7 +43,12 @@ const MAX_GOSSIP_BYTES = 64 * 1024
 export const MAX_STRANGERS = 64
 
 /** The one place that makes a libp2p node. Every service but identify is wrapped so that it knows members only. */
-export async function createNode(init: Libp2pInit, admission: NetworkAdmission, logger: ComponentLogger, strangers: () => number): Promise<IslandNode> {
+export async function createNode(
+  init: Libp2pInit,
+  admission: NetworkAdmission,
+  logger: ComponentLogger,
+  strangers: () => number,
+): Promise<IslandNode> {
   const prefix = `archipel/${init.archipelagoId}`
   const services: Record<string, unknown> = {
     identify: identify({ runOnLimitedConnection: true }),
@@ -59,14 +64,19 @@ export async function createNode(init: Libp2pInit, admission: NetworkAdmission, 
   if (init.gossip) services.pubsub = membersOnly(gossip(prefix) as never, admission)
   if (init.relay.serve) {
     services.relay = membersOnly(
-      circuitRelayServer({ reservations: { maxReservations: init.relay.maxReservations, applyDefaultLimit: false } }) as never,
+      circuitRelayServer({
+        reservations: { maxReservations: init.relay.maxReservations, applyDefaultLimit: false },
+      }) as never,
       admission,
     )
   }
   const options: Libp2pOptions<Services> = {
     privateKey: privateKeyFromRaw(init.privateKey),
     addresses: { listen: init.listen, ...(init.announce.length > 0 ? { announce: init.announce } : {}) },
-    transports: [tcp({ dialOpts: { noDelay: true } }), membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never],
+    transports: [
+      tcp({ dialOpts: { noDelay: true } }),
+      membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never,
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ streamOptions: { initialStreamWindowSize: 1024 * 1024 } } as never)],
     connectionManager: {
@@ -79,7 +89,9 @@ export async function createNode(init: Libp2pInit, admission: NetworkAdmission, 
     // Its pings go to strangers, too; heartbeats find dead connections instead.
     connectionMonitor: { enabled: false },
     connectionGater: gater(admission, strangers),
-    peerDiscovery: init.mdns ? [mdns({ serviceTag: `_${init.archipelagoId.slice(0, 20)}._udp.local`, interval: 20_000 })] : [],
+    peerDiscovery: init.mdns
+      ? [mdns({ serviceTag: `_${init.archipelagoId.slice(0, 20)}._udp.local`, interval: 20_000 })]
+      : [],
     logger,
     nodeInfo: { name: 'archipel', version: '1', userAgent: 'archipel' },
     services: services as never,
@@ -113,6 +125,7 @@ function gater(admission: NetworkAdmission, strangers: () => number): Connection
     denyInboundRelayReservation: (source) => !admission.isMember(source.toString()),
     denyOutboundRelayedConnection: (source, destination) =>
       !admission.isMember(source.toString()) || !admission.isMember(destination.toString()),
-    denyInboundRelayedConnection: (relay, remote) => !admission.isMember(relay.toString()) || !admission.isMember(remote.toString()),
+    denyInboundRelayedConnection: (relay, remote) =>
+      !admission.isMember(relay.toString()) || !admission.isMember(remote.toString()),
   }
 }

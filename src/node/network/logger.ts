@@ -9,12 +9,20 @@ export function libp2pLogger(logger: Logger) {
       const write = (formatter: unknown, ...args: unknown[]) => {
         if (child.isLevelEnabled('trace')) child.trace(plain(formatter, args))
       }
-      const log = Object.assign(write, { error: write, trace: write, enabled: child.isLevelEnabled('trace'), newScope: () => log as unknown })
+      const log = Object.assign(write, {
+        error: write,
+        trace: write,
+        enabled: child.isLevelEnabled('trace'),
+        newScope: () => log as unknown,
+      })
       return log
     },
   }
 }
 
 function plain(formatter: unknown, args: unknown[]): string {
-  return format(String(formatter).replace(/%[paecbt]/g, '%s'), ...args.map((a) => (a instanceof Error ? a.message : String(a))))
+  return format(
+    String(formatter).replace(/%[paecbt]/g, '%s'),
+    ...args.map((a) => (a instanceof Error ? a.message : String(a))),
+  )
 }

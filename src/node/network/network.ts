@@ -12,8 +12,16 @@ import { gossipKeeper } from './gossip-keeper.ts'
 import { guardedHandler } from './guard.ts'
 import { createNode, type IslandNode, type Libp2pInit } from './libp2p.ts'
 import { libp2pLogger } from './logger.ts'
+import type {
+  DialTarget,
+  GossipTopic,
+  NetworkAdmission,
+  NetworkEvents,
+  NetworkPort,
+  PeerConnection,
+  Provider,
+} from './port.ts'
 import { relayClient } from './relay-client.ts'
-import type { DialTarget, GossipTopic, NetworkAdmission, NetworkEvents, NetworkPort, PeerConnection, Provider } from './port.ts'
 
 export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
   /** Ed25519 seed and public key, 32 bytes each. */
@@ -29,6 +37,10 @@ export interface NetworkComponents {
   logger: Logger
 }
 
+/** How often what is connected is compared with what is known to be ready. */
+const RECONCILE_MS = 1_000
+/** A connection this old whose identify has not come through gets another. */
+const IDENTIFY_AGAIN_MS = 3_000
 /** Milliseconds a stranger may stay connected: joining takes less. */
 const STRANGER_MS = 30_000
 const SHA2_256 = 0x12
@@ -40,9 +52,15 @@ export async function network(init: NetworkInit, components: NetworkComponents):
   const privateKey = new Uint8Array(64)
   privateKey.set(init.seed)
   privateKey.set(init.publicKey, 32)
-  const node: IslandNode = await createNode({ ...init, privateKey }, admission, libp2pLogger(logger) as ComponentLogger, () => strangers().length)
+  const node: IslandNode = await createNode(
+    { ...init, privateKey },
+    admission,
+    libp2pLogger(logger) as ComponentLogger,
+    () => strangers().length,
+  )
   const self = node.peerId.toString()
   const ready = new Set<string>()
+  const identifying = new Set<string>()
   const gossipListeners = new Map<string, (bytes: Uint8Array, from: string) => void>()
   const topicName = (topic: GossipTopic) => `/archipel/${init.archipelagoId}/${topic}/1`
   let sweep: NodeJS.Timeout | undefined
@@ -52,14 +70,25 @@ export async function network(init: NetworkInit, components: NetworkComponents):
   const isConnected = (peerId: string) => node.getConnections(peerIdFromString(peerId)).some((c) => c.status === 'open')
   const keeper = gossipKeeper(node, { isMember: admission.isMember, logger })
   const relays = relayClient(node, {
-    candidates: () => [...ready].filter((id) => node.getConnections(peerIdFromString(id)).some((c) => c.status === 'open' && !isRelayed(c))),
+    candidates: () =>
+      [...ready].filter((id) =>
+        node.getConnections(peerIdFromString(id)).some((c) => c.status === 'open' && !isRelayed(c)),
+      ),
     listen: async (address) => transports(node).listen([address]),
     logger,
   })
-  const bootstrap: DialTarget[] = init.bootstrap.map((address) => ({ peerId: peerIdOfAddress(address), addresses: [address] }))
+  const bootstrap: DialTarget[] = init.bootstrap.map((address) => ({
+    peerId: peerIdOfAddress(address),
+    addresses: [address],
+  }))
   const dials = dialer(
     { self, wanted: init.wantedPeers, dialable: () => announced().length > 0 },
-    { isConnected, connectedCount: () => ready.size, dial: async (target, signal) => dialTarget(target, signal), logger },
+    {
+      isConnected,
+      connectedCount: () => ready.size,
+      dial: async (target, signal) => dialTarget(target, signal),
+      logger,
+    },
   )
 
   function announced(): string[] {
@@ -74,13 +103,16 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     try {
       return await node.dial(addresses, { signal })
     } catch (error) {
-      throw new ArchipelError('UNREACHABLE', `no connection to ${target.peerId?.slice(-8) ?? target.addresses[0]}`, { cause: error })
+      throw new ArchipelError('UNREACHABLE', `no connection to ${target.peerId?.slice(-8) ?? target.addresses[0]}`, {
+        cause: error,
+      })
     }
   }
 
   function onIdentify(peerId: PeerId): void {
     const id = peerId.toString()
-    if (!admission.isMember(id) || ready.has(id)) return
+    // The event may come after the connection it is about has closed.
+    if (!admission.isMember(id) || ready.has(id) || !isConnected(id)) return
     ready.add(id)
     events.emit('peer:ready', id)
     if (init.relay.use) void relays.check()
@@ -97,6 +129,25 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     for (const connection of strangers()) {
       if (Date.now() - connection.timeline.open > STRANGER_MS) void connection.close().catch(() => {})
     }
+  }
+
+  /** Events get lost when connections come and go at once; this finds what they should have told. */
+  function reconcile(): void {
+    for (const id of ready) if (!isConnected(id)) onDisconnect(peerIdFromString(id))
+    for (const connection of node.getConnections()) {
+      const id = connection.remotePeer.toString()
+      if (connection.status !== 'open' || ready.has(id) || identifying.has(id) || !admission.isMember(id)) continue
+      if (Date.now() - connection.timeline.open > IDENTIFY_AGAIN_MS) identify(connection)
+    }
+  }
+
+  function identify(connection: Connection): void {
+    const id = connection.remotePeer.toString()
+    identifying.add(id)
+    node.services.identify
+      .identify(connection, { signal: AbortSignal.timeout(IDENTIFY_AGAIN_MS) })
+      .catch((error: Error) => logger.debug({ peer: id, error: error.message }, 'identify failed'))
+      .finally(() => identifying.delete(id))
   }
 
   return {
@@ -129,7 +180,10 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       dials.start()
       keeper.start()
       if (init.relay.use) relays.start()
-      sweep = setInterval(closeIdleStrangers, 5_000)
+      sweep = setInterval(() => {
+        reconcile()
+        closeIdleStrangers()
+      }, RECONCILE_MS)
     },
     async stop() {
       clearInterval(sweep)
@@ -152,7 +206,12 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       return [...best.values()]
     },
     addresses() {
-      return { listening: transports(node).getAddrs().map((a) => a.toString()), announced: announced() }
+      return {
+        listening: transports(node)
+          .getAddrs()
+          .map((a) => a.toString()),
+        announced: announced(),
+      }
     },
     setTargets(targets) {
       const known = new Set(targets.map((t) => t.peerId))
@@ -162,11 +221,11 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       for (const connection of node.getConnections()) {
         const id = connection.remotePeer.toString()
         if (admission.isMember(id)) {
-          if (!ready.has(id)) void node.services.identify.identify(connection).catch(() => {})
+          if (!ready.has(id)) identify(connection)
         } else if (ready.delete(id)) {
           events.emit('peer:gone', id)
           void node.hangUp(connection.remotePeer).catch(() => {})
-        }
+        } else if (admission.isRevoked(id)) void node.hangUp(connection.remotePeer).catch(() => {})
       }
     },
     async connect(target, options = {}) {
@@ -184,9 +243,16 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     async handleStream(protocol, handler, { strangers: forStrangers, maxInboundStreams }) {
       const plain = (stream: Stream, connection: Connection) => {
         const peerId = connection.remotePeer.toString()
-        return handler(stream, { peerId, island: admission.islandOf(peerId), address: connection.remoteAddr.toString() })
+        return handler(stream, {
+          peerId,
+          island: admission.islandOf(peerId),
+          address: connection.remoteAddr.toString(),
+        })
       }
-      await node.handle(protocol, forStrangers ? plain : guardedHandler(plain, admission), { maxInboundStreams, runOnLimitedConnection: true })
+      await node.handle(protocol, forStrangers ? plain : guardedHandler(plain, admission), {
+        maxInboundStreams,
+        runOnLimitedConnection: true,
+      })
     },
     async publish(topic, bytes) {
       await node.services.pubsub?.publish(topicName(topic), bytes)
@@ -246,5 +312,8 @@ function startFailure(error: unknown, listen: string[]): ArchipelError {
   if (/EADDRINUSE|already in use/i.test(text) || (error as Error).name === 'UnsupportedListenAddressesError') {
     return new ArchipelError('ADDRESS_IN_USE', `cannot listen on ${listen.join(', ')}`, { cause: error })
   }
-  return new ArchipelError('UNREACHABLE', `cannot listen on ${listen.join(', ')}`, { cause: error, hint: 'Check network.listen: it has to name addresses of this machine.' })
+  return new ArchipelError('UNREACHABLE', `cannot listen on ${listen.join(', ')}`, {
+    cause: error,
+    hint: 'Check network.listen: it has to name addresses of this machine.',
+  })
 }

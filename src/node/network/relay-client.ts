@@ -1,7 +1,7 @@
-import type { Logger } from 'pino'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Logger } from 'pino'
 import type { IslandNode } from './libp2p.ts'
 
 /** Relays to hold a reservation at, so that the loss of one cuts nobody off. */
@@ -23,7 +23,8 @@ export function relayClient(node: IslandNode, components: RelayClientComponents)
   let timer: NodeJS.Timeout | undefined
   let busy = false
 
-  const reserved = () => new Set(node.getMultiaddrs().flatMap((a) => /\/p2p\/([A-Za-z0-9]+)\/p2p-circuit/.exec(a.toString())?.[1] ?? []))
+  const reserved = () =>
+    new Set(node.getMultiaddrs().flatMap((a) => /\/p2p\/([A-Za-z0-9]+)\/p2p-circuit/.exec(a.toString())?.[1] ?? []))
 
   async function check(): Promise<void> {
     if (busy || node.status !== 'started') return
@@ -35,7 +36,9 @@ export function relayClient(node: IslandNode, components: RelayClientComponents)
         if (held.has(peerId) || !(await serves(peerId))) continue
         await components
           .listen(multiaddr(`/p2p/${peerId}/p2p-circuit`))
-          .catch((error: Error) => components.logger.debug({ peer: peerId, error: error.message }, 'no relay reservation'))
+          .catch((error: Error) =>
+            components.logger.debug({ peer: peerId, error: error.message }, 'no relay reservation'),
+          )
       }
     } finally {
       busy = false

@@ -29,10 +29,13 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
   return {
     check(request) {
       if (request.island === init.self) return
-      if (request.action !== 'task:run') throw new ArchipelError('FORBIDDEN', `${request.action} is for this island's owner only`)
-      if (request.kind !== 'sql') throw new ArchipelError('FORBIDDEN', `forwarded ${request.kind ?? 'work'} is not accepted here`)
+      if (request.action !== 'task:run')
+        throw new ArchipelError('FORBIDDEN', `${request.action} is for this island's owner only`)
+      if (request.kind !== 'sql')
+        throw new ArchipelError('FORBIDDEN', `forwarded ${request.kind ?? 'work'} is not accepted here`)
       if (init.sql === 'none') throw new ArchipelError('FORBIDDEN', 'this island runs no forwarded SQL')
-      if (init.allow.length > 0 && !init.allow.includes(request.island)) throw new ArchipelError('FORBIDDEN', 'this island runs forwarded SQL for some members only')
+      if (init.allow.length > 0 && !init.allow.includes(request.island))
+        throw new ArchipelError('FORBIDDEN', 'this island runs forwarded SQL for some members only')
     },
   }
 }

@@ -65,12 +65,22 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
   const intervalMs = () => init.heartbeatMs * Math.max(1, components.members() / MEMBERS_PER_INTERVAL)
 
   function ownBeat(): Beat {
-    return { ...components.position(), time: Date.now(), load: { ...components.work(), cpu: cpuLoad, memory: 1 - os.freemem() / os.totalmem() } }
+    return {
+      ...components.position(),
+      time: Date.now(),
+      load: { ...components.work(), cpu: cpuLoad, memory: 1 - os.freemem() / os.totalmem() },
+    }
   }
 
   function note(island: string, peerId: string, received: Beat, measured: { rttMs?: number; skewMs?: number }): void {
     const before = seen.get(island)
-    seen.set(island, { at: Date.now(), beat: received, rttMs: measured.rttMs ?? before?.rttMs, skewMs: measured.skewMs ?? before?.skewMs, said: 'live' })
+    seen.set(island, {
+      at: Date.now(),
+      beat: received,
+      rttMs: measured.rttMs ?? before?.rttMs,
+      skewMs: measured.skewMs ?? before?.skewMs,
+      said: 'live',
+    })
     if (before === undefined || before.said !== 'live') components.onChange?.(island)
     components.onAhead?.(island, { epoch: received.epoch, seq: received.seq }, peerId)
   }
@@ -87,7 +97,9 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
   function round(): void {
     cpuLoad = loadSince()
     for (const peer of network.connections()) {
-      void beatTo(peer.peerId).catch((error: Error) => logger.debug({ peer: peer.peerId, error: error.message }, 'no answer to a heartbeat'))
+      void beatTo(peer.peerId).catch((error: Error) =>
+        logger.debug({ peer: peer.peerId, error: error.message }, 'no answer to a heartbeat'),
+      )
     }
     void network.publish('heartbeats', encodeCanonical(ownBeat())).catch(() => {})
     for (const [island, entry] of seen) {

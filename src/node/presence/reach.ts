@@ -34,9 +34,18 @@ export function reach(components: ReachComponents): ReachPort {
   let timer: NodeJS.Timeout | undefined
 
   async function check(options: { signal?: AbortSignal } = {}): Promise<boolean | 'unknown'> {
-    const addresses = network.addresses().announced.filter((a) => !a.includes('/p2p-circuit')).slice(0, 16)
-    if (addresses.length === 0) return (result = false)
-    const peers = network.connections().filter((p) => !p.relayed).slice(0, ASK)
+    const addresses = network
+      .addresses()
+      .announced.filter((a) => !a.includes('/p2p-circuit'))
+      .slice(0, 16)
+    if (addresses.length === 0) {
+      result = false
+      return result
+    }
+    const peers = network
+      .connections()
+      .filter((p) => !p.relayed)
+      .slice(0, ASK)
     const answers = await Promise.all(
       peers.map(async ({ peerId }) => {
         try {
@@ -52,7 +61,13 @@ export function reach(components: ReachComponents): ReachPort {
   }
 
   function later(ms: number): void {
-    timer = setTimeout(() => void check({ signal: stopping.signal }).finally(() => !stopping.signal.aborted && later(result === 'unknown' ? FIRST_MS * 5 : EVERY_MS)), ms)
+    timer = setTimeout(
+      () =>
+        void check({ signal: stopping.signal }).finally(
+          () => !stopping.signal.aborted && later(result === 'unknown' ? FIRST_MS * 5 : EVERY_MS),
+        ),
+      ms,
+    )
   }
 
   return {

@@ -36,7 +36,12 @@ export function announcer(components: AnnouncerComponents) {
     running = true
     let failed = 0
     try {
-      const wanted = new Map(keysToProvide(network.archipelagoId, await components.ids()).map((key) => [Buffer.from(key).toString('hex'), key]))
+      const wanted = new Map(
+        keysToProvide(network.archipelagoId, await components.ids()).map((key) => [
+          Buffer.from(key).toString('hex'),
+          key,
+        ]),
+      )
       for (const key of told.keys()) if (!wanted.has(key)) told.delete(key)
       const queue = [...wanted].filter(([hex]) => (told.get(hex) ?? 0) <= Date.now())
       if (network.connections().length === 0) failed = queue.length
@@ -46,11 +51,14 @@ export function announcer(components: AnnouncerComponents) {
             for (let next = queue.shift(); next !== undefined && !stopping.signal.aborted; next = queue.shift()) {
               const [hex, key] = next
               try {
-                await network.provide(key, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(PROVIDE_MS)]) })
+                await network.provide(key, {
+                  signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(PROVIDE_MS)]),
+                })
                 told.set(hex, Date.now() + AGAIN_MS * (0.75 + Math.random() / 4))
               } catch (error) {
                 failed += 1
-                if (!stopping.signal.aborted) logger.debug({ error: (error as Error).message }, 'a key was not provided')
+                if (!stopping.signal.aborted)
+                  logger.debug({ error: (error as Error).message }, 'a key was not provided')
               }
             }
           }),
@@ -63,7 +71,11 @@ export function announcer(components: AnnouncerComponents) {
       running = false
     }
     const due = Math.min(...told.values(), Date.now() + AGAIN_MS)
-    const delay = again ? SETTLE_MS : failed > 0 ? RETRY_MS * (0.5 + Math.random()) : Math.max(SETTLE_MS, due - Date.now())
+    const delay = again
+      ? SETTLE_MS
+      : failed > 0
+        ? RETRY_MS * (0.5 + Math.random())
+        : Math.max(SETTLE_MS, due - Date.now())
     again = false
     later(delay)
   }

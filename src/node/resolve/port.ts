@@ -1,6 +1,6 @@
 import type { ReplicaState } from '../../protocols/model/dataset.ts'
-import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { Liveness } from '../../protocols/model/island.ts'
+import type { Holding } from '../../protocols/resolve/messages.ts'
 
 /** One publisher's statement about one dataset: what the catalog holds of it. */
 export interface Claim {
@@ -39,7 +39,11 @@ export interface IslandLookup {
 }
 
 /** Asks one island, itself included, what it holds of these ids right now. */
-export type AskHoldings = (island: string, ids: string[], options: { signal?: AbortSignal; addresses?: string[] }) => Promise<Holding[]>
+export type AskHoldings = (
+  island: string,
+  ids: string[],
+  options: { signal?: AbortSignal; addresses?: string[] },
+) => Promise<Holding[]>
 
 export interface LocatedHolder {
   island: string

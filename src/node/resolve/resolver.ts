@@ -16,7 +16,10 @@ export interface ResolverComponents {
 
 export interface ResolverPort {
   /** Everything known of an id in any spelling or a short name. @throws BAD_ID, DATASET_NOT_FOUND */
-  locate(ref: string, options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal }): Promise<Located[]>
+  locate(
+    ref: string,
+    options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal },
+  ): Promise<Located[]>
   resolve(request: ResolveRequest, options?: { signal?: AbortSignal }): Promise<Resolution>
   /** The one claim that is meant. @throws AMBIGUOUS with `details.candidates` */
   one(ref: string, located: Located[]): Located
@@ -63,7 +66,14 @@ export function resolver(components: ResolverComponents): ResolverPort {
       holders: catalog
         .holders(claim.publisher, claim.id)
         .filter((h) => islands.isMember(h.island))
-        .map((h) => ({ island: h.island, state: h.state, version: h.version, via: ['catalog'] as ('catalog' | 'dht')[], freshness: h.time, confirmed: false })),
+        .map((h) => ({
+          island: h.island,
+          state: h.state,
+          version: h.version,
+          via: ['catalog'] as ('catalog' | 'dht')[],
+          freshness: h.time,
+          confirmed: false,
+        })),
     }))
   }
 
@@ -87,11 +97,23 @@ export function resolver(components: ResolverComponents): ResolverPort {
     }
     const askProvider = async (island: string, addresses: string[]) => {
       try {
-        const holdings = await components.ask(island, ids, { signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]), addresses })
+        const holdings = await components.ask(island, ids, {
+          signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]),
+          addresses,
+        })
         for (const h of holdings) {
-          merge(located, { id: h.id, publisher: h.publisher, name: h.name, version: h.version, aliases: h.aliases }, {
-            island, state: h.state, version: h.version, via: ['dht'], freshness: Date.now(), confirmed: h.state === 'available',
-          })
+          merge(
+            located,
+            { id: h.id, publisher: h.publisher, name: h.name, version: h.version, aliases: h.aliases },
+            {
+              island,
+              state: h.state,
+              version: h.version,
+              via: ['dht'],
+              freshness: Date.now(),
+              confirmed: h.state === 'available',
+            },
+          )
         }
         // The first island that says yes is an answer; others found until then are kept, too.
         if (holdings.length > 0) enough.abort()
@@ -99,18 +121,28 @@ export function resolver(components: ResolverComponents): ResolverPort {
         components.logger.debug({ island, error: (error as Error).message }, 'a provider did not confirm')
       }
     }
-    const unique = new Map(ids.flatMap((id) => [datasetKey(network.archipelagoId, id), prefixKey(network.archipelagoId, id)]).map((k) => [Buffer.from(k).toString('hex'), k]))
+    const unique = new Map(
+      ids
+        .flatMap((id) => [datasetKey(network.archipelagoId, id), prefixKey(network.archipelagoId, id)])
+        .map((k) => [Buffer.from(k).toString('hex'), k]),
+    )
     await Promise.all([...unique.values()].map(search))
     await Promise.all(asks)
   }
 
   async function confirmAll(ids: string[], located: Located[], signal: AbortSignal | undefined): Promise<void> {
-    const toAsk = new Set(located.flatMap((l) => l.holders.filter((h) => !h.confirmed && h.reason === undefined).map((h) => h.island)))
+    const toAsk = new Set(
+      located.flatMap((l) => l.holders.filter((h) => !h.confirmed && h.reason === undefined).map((h) => h.island)),
+    )
     await Promise.all(
       [...toAsk].map(async (island) => {
-        const mine = located.flatMap((l) => l.holders.filter((h) => h.island === island).map((holder) => ({ claim: l, holder })))
+        const mine = located.flatMap((l) =>
+          l.holders.filter((h) => h.island === island).map((holder) => ({ claim: l, holder })),
+        )
         try {
-          const holdings = await components.ask(island, ids, { signal: AbortSignal.any([AbortSignal.timeout(CONFIRM_MS), ...(signal ? [signal] : [])]) })
+          const holdings = await components.ask(island, ids, {
+            signal: AbortSignal.any([AbortSignal.timeout(CONFIRM_MS), ...(signal ? [signal] : [])]),
+          })
           for (const { claim, holder } of mine) {
             const found = holdings.find((h) => h.id === claim.id && h.publisher === claim.publisher)
             holder.freshness = Date.now()
@@ -129,7 +161,10 @@ export function resolver(components: ResolverComponents): ResolverPort {
     )
   }
 
-  async function locate(text: string, options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal }): Promise<Located[]> {
+  async function locate(
+    text: string,
+    options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal },
+  ): Promise<Located[]> {
     const { ref: plain, publisher } = splitPublisher(text)
     const ref = parseRef(plain)
     const useCatalog = options.via !== 'dht'
@@ -151,7 +186,8 @@ export function resolver(components: ResolverComponents): ResolverPort {
     }
     if (options.confirm) await confirmAll(ids, located, options.signal)
     if (publisher !== undefined) located = located.filter((l) => l.publisher === publisher)
-    if (located.length === 0) throw new ArchipelError('DATASET_NOT_FOUND', `no island that is known here publishes ${plain}`)
+    if (located.length === 0)
+      throw new ArchipelError('DATASET_NOT_FOUND', `no island that is known here publishes ${plain}`)
     return located
   }
 
@@ -186,8 +222,18 @@ export function resolver(components: ResolverComponents): ResolverPort {
     one(ref, located) {
       const versions = new Set(located.map((l) => `${l.id} ${l.version}`))
       if (versions.size <= 1) return { ...located[0]!, holders: located.flatMap((l) => l.holders) }
-      const candidates = located.map((l) => ({ id: l.id, publisher: l.publisher, island: islands.nameOf(l.publisher), version: l.version, ref: `${l.id}@${l.publisher}` }))
-      throw new ArchipelError('AMBIGUOUS', `${ref} means different datasets: ${candidates.map((c) => `${c.id} of ${c.island}`).join(', ')}`, { details: { candidates } })
+      const candidates = located.map((l) => ({
+        id: l.id,
+        publisher: l.publisher,
+        island: islands.nameOf(l.publisher),
+        version: l.version,
+        ref: `${l.id}@${l.publisher}`,
+      }))
+      throw new ArchipelError(
+        'AMBIGUOUS',
+        `${ref} means different datasets: ${candidates.map((c) => `${c.id} of ${c.island}`).join(', ')}`,
+        { details: { candidates } },
+      )
     },
   }
 }

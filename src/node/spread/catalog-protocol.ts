@@ -23,6 +23,16 @@ export async function serveCatalog(
 ): Promise<void> {
   await serve(net, DIGEST, (request, { remote }) => catalog.handleDigest(remote.island ?? '', request), options)
   await serve(net, HEADS, (request, { remote }) => catalog.handleHeads(remote.island ?? '', request), options)
-  await serve(net, PULL, (request, { remote, signal }) => catalog.handlePull(remote.island ?? '', request, { signal }), options)
-  await serve(net, ORPHANS, (request, { remote, signal }) => catalog.handleOrphans(remote.island ?? '', request, { signal }), options)
+  await serve(
+    net,
+    PULL,
+    (request, { remote, signal }) => catalog.handlePull(remote.island ?? '', request, { signal }),
+    options,
+  )
+  await serve(
+    net,
+    ORPHANS,
+    (request, { remote, signal }) => catalog.handleOrphans(remote.island ?? '', request, { signal }),
+    options,
+  )
 }

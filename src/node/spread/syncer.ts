@@ -88,13 +88,16 @@ export function syncer(init: SyncerInit, components: SyncerComponents) {
       network.on('peer:gone', (peerId) => due.delete(peerId))
       catalog.on('behind', ({ from }) => {
         const peerId = components.peerOf(from)
-        if (peerId !== undefined && network.connections().some((c) => c.peerId === peerId)) return soon(peerId, HINT_DELAY_MS)
+        if (peerId !== undefined && network.connections().some((c) => c.peerId === peerId))
+          return soon(peerId, HINT_DELAY_MS)
         // The news is of somebody not connected: any neighbour of ours may have it by now.
         const neighbour = network.connections()[0]
         if (neighbour !== undefined) soon(neighbour.peerId, HINT_DELAY_MS)
       })
       catalog.on('announce', (bytes) => {
-        void network.publish('heads', bytes).catch((error: Error) => logger.debug({ error: error.message }, 'not announced'))
+        void network
+          .publish('heads', bytes)
+          .catch((error: Error) => logger.debug({ error: error.message }, 'not announced'))
       })
       network.onGossip('heads', (bytes, from) => {
         const island = components.islandOf(from)

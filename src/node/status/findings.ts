@@ -30,7 +30,19 @@ const SKEW_WORTH_A_WORD_MS = 30_000
 
 /** What is wrong, in words, and what to do; the most serious first. One `OK` entry when nothing is. */
 export function findings(facts: StatusFacts): Finding[] {
-  const all = [revoked(facts), forked(facts), recovering(facts), peers(facts), reachable(facts), skew(facts), engine(facts), sandbox(facts), disk(facts), stale(facts), others(facts)].flatMap((f) => f ?? [])
+  const all = [
+    revoked(facts),
+    forked(facts),
+    recovering(facts),
+    peers(facts),
+    reachable(facts),
+    skew(facts),
+    engine(facts),
+    sandbox(facts),
+    disk(facts),
+    stale(facts),
+    others(facts),
+  ].flatMap((f) => f ?? [])
   if (all.length === 0) return [{ code: 'OK', severity: 'ok', message: 'Nothing is wrong.', remedy: '' }]
   return all.sort((a, b) => weight(b) - weight(a))
 }
@@ -39,64 +51,147 @@ const weight = (f: Finding) => (f.severity === 'error' ? 2 : f.severity === 'war
 
 function revoked(f: StatusFacts): Finding | undefined {
   if (!f.selfRevoked) return undefined
-  return { code: 'MEMBER_REVOKED', severity: 'error', message: 'This island was revoked: nobody speaks with it any more.', remedy: 'Ask an administrator why. To come back: `archipel leave`, then join with a new ticket.' }
+  return {
+    code: 'MEMBER_REVOKED',
+    severity: 'error',
+    message: 'This island was revoked: nobody speaks with it any more.',
+    remedy: 'Ask an administrator why. To come back: `archipel leave`, then join with a new ticket.',
+  }
 }
 
 function forked(f: StatusFacts): Finding | undefined {
   if (!f.selfQuarantined) return undefined
-  return { code: 'FORKED', severity: 'error', message: 'Others hold two different histories signed by this island: it is in quarantine.', remedy: 'Make sure that no second island runs with a copy of this key, then ask an administrator to end the quarantine.' }
+  return {
+    code: 'FORKED',
+    severity: 'error',
+    message: 'Others hold two different histories signed by this island: it is in quarantine.',
+    remedy:
+      'Make sure that no second island runs with a copy of this key, then ask an administrator to end the quarantine.',
+  }
 }
 
 function recovering(f: StatusFacts): Finding | undefined {
   if (!f.recovering) return undefined
-  return { code: 'RECOVERING', severity: 'warning', message: 'The own log is being compared with what peers know of it; nothing new is sent until then.', remedy: 'Wait until a peer is connected.' }
+  return {
+    code: 'RECOVERING',
+    severity: 'warning',
+    message: 'The own log is being compared with what peers know of it; nothing new is sent until then.',
+    remedy: 'Wait until a peer is connected.',
+  }
 }
 
 function peers(f: StatusFacts): Finding | undefined {
   if (f.connected > 0) return undefined
-  if (f.members <= 1) return { code: 'ALONE', severity: 'ok', message: 'This island is the only member.', remedy: 'Invite another: `archipel invite`.' }
-  return { code: 'NO_PEERS', severity: 'error', message: `None of the ${f.members - 1} other members is connected.`, remedy: 'Check this machine’s network and firewall, and whether the others run; `archipel islands` shows when each was last seen.' }
+  if (f.members <= 1)
+    return {
+      code: 'ALONE',
+      severity: 'ok',
+      message: 'This island is the only member.',
+      remedy: 'Invite another: `archipel invite`.',
+    }
+  return {
+    code: 'NO_PEERS',
+    severity: 'error',
+    message: `None of the ${f.members - 1} other members is connected.`,
+    remedy:
+      'Check this machine’s network and firewall, and whether the others run; `archipel islands` shows when each was last seen.',
+  }
 }
 
 function reachable(f: StatusFacts): Finding | undefined {
   if (f.reachable === true) return undefined
   if (!f.announces) {
     if (f.members <= 1) return undefined
-    if (f.relayReservations > 0) return { code: 'RELAYED', severity: 'ok', message: 'Others reach this island through a relay.', remedy: 'For a direct way set network.listen and network.announce.' }
-    return { code: 'NOT_REACHABLE', severity: 'warning', message: 'This island has no address that others could dial, and no relay yet.', remedy: 'Set network.listen and network.announce, or wait until a member that relays is connected.' }
+    if (f.relayReservations > 0)
+      return {
+        code: 'RELAYED',
+        severity: 'ok',
+        message: 'Others reach this island through a relay.',
+        remedy: 'For a direct way set network.listen and network.announce.',
+      }
+    return {
+      code: 'NOT_REACHABLE',
+      severity: 'warning',
+      message: 'This island has no address that others could dial, and no relay yet.',
+      remedy: 'Set network.listen and network.announce, or wait until a member that relays is connected.',
+    }
   }
-  if (f.loopbackOnly) return { code: 'LOOPBACK_ONLY', severity: f.members > 1 && f.connected > 0 ? 'ok' : 'warning', message: 'Only programs on this machine can reach this island: it listens on loopback.', remedy: 'To be reached from outside, set network.listen to /ip4/0.0.0.0/tcp/9410 and network.announce to this site’s public address.' }
-  if (f.reachable === false) return { code: 'NOT_REACHABLE', severity: 'warning', message: 'Peers tried the announced addresses and could not connect.', remedy: 'Open the port in the firewall and check network.announce; until then others reach this island over connections it opened.' }
+  if (f.loopbackOnly)
+    return {
+      code: 'LOOPBACK_ONLY',
+      severity: f.members > 1 && f.connected > 0 ? 'ok' : 'warning',
+      message: 'Only programs on this machine can reach this island: it listens on loopback.',
+      remedy:
+        'To be reached from outside, set network.listen to /ip4/0.0.0.0/tcp/9410 and network.announce to this site’s public address.',
+    }
+  if (f.reachable === false)
+    return {
+      code: 'NOT_REACHABLE',
+      severity: 'warning',
+      message: 'Peers tried the announced addresses and could not connect.',
+      remedy:
+        'Open the port in the firewall and check network.announce; until then others reach this island over connections it opened.',
+    }
   return undefined
 }
 
 function skew(f: StatusFacts): Finding | undefined {
   if (f.skewMs === undefined || Math.abs(f.skewMs) < SKEW_WORTH_A_WORD_MS) return undefined
   const seconds = Math.round(Math.abs(f.skewMs) / 1000)
-  return { code: 'CLOCK_SKEW', severity: Math.abs(f.skewMs) > f.maxClockSkewMs ? 'error' : 'warning', message: `The clock of this machine is ${seconds} s ${f.skewMs > 0 ? 'behind' : 'ahead of'} those of its peers.`, remedy: 'Set the clock, best by NTP; others hold records back that seem to come from the future.' }
+  return {
+    code: 'CLOCK_SKEW',
+    severity: Math.abs(f.skewMs) > f.maxClockSkewMs ? 'error' : 'warning',
+    message: `The clock of this machine is ${seconds} s ${f.skewMs > 0 ? 'behind' : 'ahead of'} those of its peers.`,
+    remedy: 'Set the clock, best by NTP; others hold records back that seem to come from the future.',
+  }
 }
 
 function engine(f: StatusFacts): Finding | undefined {
   if (f.engine.kind === 'disabled' || f.engine.state === 'ready') return undefined
-  return { code: 'ENGINE_DOWN', severity: 'error', message: `The ${f.engine.kind} engine is down${f.engine.reason === undefined ? '' : `: ${f.engine.reason}`}.`, remedy: 'Look at the island’s log, then restart it; set engine.kind to disabled for an island that runs nothing.' }
+  return {
+    code: 'ENGINE_DOWN',
+    severity: 'error',
+    message: `The ${f.engine.kind} engine is down${f.engine.reason === undefined ? '' : `: ${f.engine.reason}`}.`,
+    remedy: 'Look at the island’s log, then restart it; set engine.kind to disabled for an island that runs nothing.',
+  }
 }
 
 function sandbox(f: StatusFacts): Finding | undefined {
   if (f.engine.kind !== 'embedded' || f.engine.sandbox) return undefined
-  return { code: 'NO_SANDBOX', severity: 'warning', message: 'Statements run without an operating-system sandbox.', remedy: 'Install bubblewrap (bwrap) and allow user namespaces; SQL is still limited to published data without it.' }
+  return {
+    code: 'NO_SANDBOX',
+    severity: 'warning',
+    message: 'Statements run without an operating-system sandbox.',
+    remedy: 'Install bubblewrap (bwrap) and allow user namespaces; SQL is still limited to published data without it.',
+  }
 }
 
 function disk(f: StatusFacts): Finding | undefined {
   if (f.disk.freeBytes >= LOW_DISK_BYTES && f.disk.freeBytes >= f.disk.totalBytes * LOW_DISK_FRACTION) return undefined
-  return { code: 'DISK_NEARLY_FULL', severity: f.disk.freeBytes < LOW_DISK_BYTES / 8 ? 'error' : 'warning', message: `Only ${(f.disk.freeBytes / 1024 ** 3).toFixed(1)} GiB are free on the disk of the data directory.`, remedy: 'Free some space, or move the data directory to another disk.' }
+  return {
+    code: 'DISK_NEARLY_FULL',
+    severity: f.disk.freeBytes < LOW_DISK_BYTES / 8 ? 'error' : 'warning',
+    message: `Only ${(f.disk.freeBytes / 1024 ** 3).toFixed(1)} GiB are free on the disk of the data directory.`,
+    remedy: 'Free some space, or move the data directory to another disk.',
+  }
 }
 
 function stale(f: StatusFacts): Finding | undefined {
   if (f.staleDatasets.length === 0) return undefined
-  return { code: 'STALE', severity: 'warning', message: `The source files of ${f.staleDatasets.slice(0, 5).join(', ')}${f.staleDatasets.length > 5 ? ' and others' : ''} changed after publishing.`, remedy: 'Publish them again, or put the files back.' }
+  return {
+    code: 'STALE',
+    severity: 'warning',
+    message: `The source files of ${f.staleDatasets.slice(0, 5).join(', ')}${f.staleDatasets.length > 5 ? ' and others' : ''} changed after publishing.`,
+    remedy: 'Publish them again, or put the files back.',
+  }
 }
 
 function others(f: StatusFacts): Finding | undefined {
   if (f.quarantined.length === 0) return undefined
-  return { code: 'QUARANTINE', severity: 'warning', message: `In quarantine for two different histories: ${f.quarantined.join(', ')}.`, remedy: 'An administrator finds out why, and revokes the island or ends the quarantine.' }
+  return {
+    code: 'QUARANTINE',
+    severity: 'warning',
+    message: `In quarantine for two different histories: ${f.quarantined.join(', ')}.`,
+    remedy: 'An administrator finds out why, and revokes the island or ends the quarantine.',
+  }
 }

@@ -37,11 +37,21 @@ export function provider(components: ProviderComponents): ProviderPort {
   async function run(request: RunRequest, island: string, signal: AbortSignal): Promise<StatementOutcome> {
     const entry = { actor: `${request.user}@${island}`, action: 'task:run', subject: request.task }
     try {
-      policy.check({ island, user: request.user, action: 'task:run', kind: request.kind, datasets: request.datasets.map((d) => d.id) })
+      policy.check({
+        island,
+        user: request.user,
+        action: 'task:run',
+        kind: request.kind,
+        datasets: request.datasets.map((d) => d.id),
+      })
       const bound = await data.bind(request.datasets, { signal })
       const session = await engine.createSession({ kind: 'sql', datasets: bound }, { signal })
       try {
-        const outcome = await session.run(request.code, { signal, maxRows: request.maxRows, timeoutMs: request.timeoutMs })
+        const outcome = await session.run(request.code, {
+          signal,
+          maxRows: request.maxRows,
+          timeoutMs: request.timeoutMs,
+        })
         // A file that changed under the statement: the answer is of no version at all.
         await data.recheck(request.datasets)
         journal.write({ ...entry, outcome: 'ok' })
@@ -51,8 +61,13 @@ export function provider(components: ProviderComponents): ProviderPort {
       }
     } catch (cause) {
       const error = toArchipelError(cause)
-      journal.write({ ...entry, outcome: error.code === 'FORBIDDEN' || error.code === 'SQL_REFUSED' ? 'refused' : 'failed', code: error.code })
-      if (error.code === 'INTERNAL') components.logger.error({ err: cause, task: request.task }, 'an attempt failed unexpectedly')
+      journal.write({
+        ...entry,
+        outcome: error.code === 'FORBIDDEN' || error.code === 'SQL_REFUSED' ? 'refused' : 'failed',
+        code: error.code,
+      })
+      if (error.code === 'INTERNAL')
+        components.logger.error({ err: cause, task: request.task }, 'an attempt failed unexpectedly')
       throw error
     }
   }
@@ -80,7 +95,12 @@ export function provider(components: ProviderComponents): ProviderPort {
 
   return {
     async start() {
-      await serve(components.network, runSpec, (request, { remote, signal }) => events(request, remote.island ?? '', signal), { stopping: stopping.signal })
+      await serve(
+        components.network,
+        runSpec,
+        (request, { remote, signal }) => events(request, remote.island ?? '', signal),
+        { stopping: stopping.signal },
+      )
     },
     stop() {
       stopping.abort()
@@ -94,7 +114,18 @@ function* framesOf(rows: Cell[][]): Generator<Cell[][]> {
   let bytes = 0
   for (const row of rows) {
     frame.push(row)
-    bytes += 16 + row.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : typeof cell === 'object' && cell !== null ? JSON.stringify(cell).length : 9), 0)
+    bytes +=
+      16 +
+      row.reduce<number>(
+        (sum, cell) =>
+          sum +
+          (typeof cell === 'string'
+            ? cell.length
+            : typeof cell === 'object' && cell !== null
+              ? JSON.stringify(cell).length
+              : 9),
+        0,
+      )
     if (bytes < FRAME_BYTES) continue
     yield frame
     frame = []

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import type { Column } from '../../protocols/model/dataset.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import type { Cell, PlacementEntry, TableResult } from '../../protocols/model/task.ts'
 import type { SqlRequest, TaskResult } from '../../protocols/model/views.ts'
 import { type RunRequest, runSpec } from '../../protocols/task/messages.ts'
@@ -32,7 +32,17 @@ export interface RequesterPort {
 
 const MAX_ROWS = 1_000_000
 /** Failures after which another holder is tried: the statement itself is not at fault. */
-const TRY_ELSEWHERE = new Set(['UNREACHABLE', 'DEADLINE', 'ENGINE_DOWN', 'TOO_MANY', 'STALE', 'DATASET_NOT_FOUND', 'FORBIDDEN', 'PROTOCOL', 'NOT_A_MEMBER'])
+const TRY_ELSEWHERE = new Set([
+  'UNREACHABLE',
+  'DEADLINE',
+  'ENGINE_DOWN',
+  'TOO_MANY',
+  'STALE',
+  'DATASET_NOT_FOUND',
+  'FORBIDDEN',
+  'PROTOCOL',
+  'NOT_A_MEMBER',
+])
 
 /** The asking side of tasks: what the statement reads, who holds all of it, the try at one holder after the other. */
 export function requester(components: RequesterComponents): RequesterPort {
@@ -45,23 +55,37 @@ export function requester(components: RequesterComponents): RequesterPort {
     const explain: PlacementEntry[] = []
     const order: string[] = []
     for (const island of all) {
-      const holds = located.filter((l) => l.holders.some((h) => h.island === island && h.state === 'available' && h.version === l.version))
+      const holds = located.filter((l) =>
+        l.holders.some((h) => h.island === island && h.state === 'available' && h.version === l.version),
+      )
       const confirmed = holds.every((l) => l.holders.some((h) => h.island === island && h.confirmed))
       const missing = located.filter((l) => !holds.includes(l))
       let reason = reasonFor(island)
       let usable = true
       if (missing.length > 0) {
         usable = false
-        const why = located.flatMap((l) => l.holders.filter((h) => h.island === island).map((h) => h.reason)).find((r) => r !== undefined)
+        const why = located
+          .flatMap((l) => l.holders.filter((h) => h.island === island).map((h) => h.reason))
+          .find((r) => r !== undefined)
         reason = `does not hold ${missing.map((m) => m.id).join(', ')}${why === undefined ? '' : ` (${why})`}`
       } else if (!confirmed) {
         usable = false
-        reason = located.flatMap((l) => l.holders.filter((h) => h.island === island).map((h) => h.reason)).find((r) => r !== undefined) ?? 'did not confirm that it holds the data'
+        reason =
+          located
+            .flatMap((l) => l.holders.filter((h) => h.island === island).map((h) => h.reason))
+            .find((r) => r !== undefined) ?? 'did not confirm that it holds the data'
       } else if (on !== undefined && island !== on) {
         usable = false
         reason = 'another island was asked for'
       }
-      explain.push({ island, name: islands.nameOf(island), chosen: false, holds: holds.map((l) => l.id), confirmed, reason })
+      explain.push({
+        island,
+        name: islands.nameOf(island),
+        chosen: false,
+        holds: holds.map((l) => l.id),
+        confirmed,
+        reason,
+      })
       if (usable) order.push(island)
     }
     return { order: order.sort((a, b) => distance(a) - distance(b)), explain }
@@ -102,7 +126,12 @@ export function requester(components: RequesterComponents): RequesterPort {
         const located = await Promise.all(tables.map(async (table) => components.locate(table, options.signal)))
         const { order, explain } = candidates(located, on)
         if (order.length === 0) throw noHolder(located, explain)
-        const datasets = tables.map((table, i) => ({ table, id: located[i]!.id, publisher: located[i]!.publisher, version: located[i]!.version }))
+        const datasets = tables.map((table, i) => ({
+          table,
+          id: located[i]!.id,
+          publisher: located[i]!.publisher,
+          version: located[i]!.version,
+        }))
         let last: ArchipelError | undefined
         for (const [index, island] of order.entries()) {
           const mine = explain.find((e) => e.island === island)!
@@ -116,7 +145,11 @@ export function requester(components: RequesterComponents): RequesterPort {
             return {
               id,
               state: 'succeeded',
-              askedAt: { island: islands.self, name: islands.nameOf(islands.self), time: new Date(Date.now() - (performance.now() - started)).toISOString() },
+              askedAt: {
+                island: islands.self,
+                name: islands.nameOf(islands.self),
+                time: new Date(Date.now() - (performance.now() - started)).toISOString(),
+              },
               ranAt: { island, name: islands.nameOf(island) },
               datasets: datasets.map(({ table, id: dataset, version }) => ({ table, id: dataset, version })),
               result,
@@ -142,8 +175,18 @@ export function requester(components: RequesterComponents): RequesterPort {
 
 function noHolder(located: Located[], explain: PlacementEntry[]): ArchipelError {
   const stale = located.find((l) => l.holders.length > 0 && l.holders.every((h) => h.state === 'stale'))
-  if (stale !== undefined) return new ArchipelError('STALE', `the source files of ${stale.id} changed after publishing`, { details: { explain } })
-  const text = explain.length === 0 ? 'nobody is known to hold the data' : explain.map((e) => `${e.name}: ${e.reason}`).join('; ')
-  const hint = located.length > 1 ? 'A statement runs where all its datasets are: ask for each by itself, or bring them to one island.' : undefined
-  return new ArchipelError('NO_HOLDER', `no island can run this now: ${text}`, { details: { explain }, ...(hint === undefined ? {} : { hint }) })
+  if (stale !== undefined)
+    return new ArchipelError('STALE', `the source files of ${stale.id} changed after publishing`, {
+      details: { explain },
+    })
+  const text =
+    explain.length === 0 ? 'nobody is known to hold the data' : explain.map((e) => `${e.name}: ${e.reason}`).join('; ')
+  const hint =
+    located.length > 1
+      ? 'A statement runs where all its datasets are: ask for each by itself, or bring them to one island.'
+      : undefined
+  return new ArchipelError('NO_HOLDER', `no island can run this now: ${text}`, {
+    details: { explain },
+    ...(hint === undefined ? {} : { hint }),
+  })
 }

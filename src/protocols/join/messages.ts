@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { ProtocolSpec } from '../wire/spec.ts'
 
-const bytes = (max: number) => z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length <= max, `at most ${max} bytes`)
+const bytes = (max: number) =>
+  z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length <= max, `at most ${max} bytes`)
 
 /** A first card: name, site, key and a nonce; a few hundred bytes. */
 const MAX_CARD_BYTES = 4 * 1024
@@ -24,8 +25,19 @@ export const joinRequest = z.discriminatedUnion('type', [
 export type JoinRequest = z.infer<typeof joinRequest>
 
 export const joinReply = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('redeemed'), genesis: bytes(MAX_CARD_BYTES), facts: z.array(bytes(MAX_FACT_BYTES)).max(MAX_FACTS), time: z.number() }),
-  z.object({ type: z.literal('standing'), standing: z.enum(['member', 'left', 'revoked', 'unknown']), time: z.number() }),
+  z.object({
+    type: z.literal('redeemed'),
+    genesis: bytes(MAX_CARD_BYTES),
+    facts: z.array(bytes(MAX_FACT_BYTES)).max(MAX_FACTS),
+    time: z.number(),
+  }),
+  /** `facts`: for a revoked island the signed revocation, and the admissions that show its author's right to it. */
+  z.object({
+    type: z.literal('standing'),
+    standing: z.enum(['member', 'left', 'revoked', 'unknown']),
+    facts: z.array(bytes(MAX_FACT_BYTES)).max(128),
+    time: z.number(),
+  }),
 ])
 export type JoinReply = z.infer<typeof joinReply>
 

@@ -9,7 +9,8 @@ const PREFIX = 'archipel1.'
 const CONTEXT = new TextEncoder().encode('archipel ticket 1\0')
 const MAX_TICKET_CHARS = 8192
 
-const bytes = (length: number) => z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length === length, `${length} bytes`)
+const bytes = (length: number) =>
+  z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length === length, `${length} bytes`)
 
 const ticketPayload = z.object({
   v: z.literal(1),
@@ -40,9 +41,12 @@ export function decodeTicket(text: string, verify: Verify = verifyEd25519): Tick
   try {
     const raw = Buffer.from(line.slice(PREFIX.length), 'base64url')
     if (raw.toString('base64url') !== line.slice(PREFIX.length)) throw invalid('the ticket was altered')
-    const [payload, signature] = z.tuple([z.instanceof(Uint8Array), z.instanceof(Uint8Array)]).parse(decodeStrict(new Uint8Array(raw), { maxBytes: MAX_TICKET_CHARS }))
+    const [payload, signature] = z
+      .tuple([z.instanceof(Uint8Array), z.instanceof(Uint8Array)])
+      .parse(decodeStrict(new Uint8Array(raw), { maxBytes: MAX_TICKET_CHARS }))
     ticket = ticketPayload.parse(decodeStrict(payload, { maxBytes: MAX_TICKET_CHARS }))
-    if (!verify(ticket.key, concat(CONTEXT, payload), signature)) throw invalid('the signature of the ticket does not fit: it was altered')
+    if (!verify(ticket.key, concat(CONTEXT, payload), signature))
+      throw invalid('the signature of the ticket does not fit: it was altered')
   } catch (error) {
     if (error instanceof ArchipelError && error.code === 'TICKET_INVALID') throw error
     throw invalid('the ticket is cut or altered')

@@ -41,11 +41,18 @@ export const coverage = z.object({
 })
 export type Coverage = z.infer<typeof coverage>
 
-export const positionColumns = z.object({ ra: z.string(), dec: z.string(), encoding: z.enum(['degrees', 'hours', 'sexagesimal']) })
+export const positionColumns = z.object({
+  ra: z.string(),
+  dec: z.string(),
+  encoding: z.enum(['degrees', 'hours', 'sexagesimal']),
+})
 
 export const creator = z.object({
   name: z.string().min(1).max(256),
-  orcid: z.string().regex(/^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$/).optional(),
+  orcid: z
+    .string()
+    .regex(/^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$/)
+    .optional(),
   affiliation: z.string().max(256).optional(),
 })
 
@@ -75,13 +82,24 @@ export const datasetBody = z.object({
   timeColumn: z.string().optional(),
   coverage: coverage.optional(),
   /** For FITS: a summary of the headers, `EXTNAME`-like words to values. */
-  headers: z.array(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))).max(50).optional(),
+  headers: z
+    .array(z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])))
+    .max(50)
+    .optional(),
   /** Other normalised ids that the publisher says mean this dataset. */
   aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20),
 })
 export type DatasetBody = z.infer<typeof datasetBody>
 
-export const replicaState = z.enum(['requested', 'transferring', 'verifying', 'available', 'partial', 'stale', 'failed'])
+export const replicaState = z.enum([
+  'requested',
+  'transferring',
+  'verifying',
+  'available',
+  'partial',
+  'stale',
+  'failed',
+])
 export type ReplicaState = z.infer<typeof replicaState>
 
 /** Body of a record of kind `replica`: "this island holds that version of that publisher's dataset". */

@@ -5,60 +5,192 @@
  * `hint` says what to do next; a thrower may replace it with a more exact one.
  */
 export const ERRORS = {
-  INTERNAL: { status: 500, retryable: false, hint: 'This is a fault of archipel; the log of the island has the details.' },
+  INTERNAL: {
+    status: 500,
+    retryable: false,
+    hint: 'This is a fault of archipel; the log of the island has the details.',
+  },
   BAD_INPUT: { status: 400, retryable: false, hint: 'Correct the input named in the message and try again.' },
-  UNAUTHENTICATED: { status: 401, retryable: false, hint: 'Send the owner token as "Authorization: Bearer ..."; it is in the file owner.token of the data directory.' },
-  FORBIDDEN: { status: 403, retryable: false, hint: 'The policy of that island does not allow this; ask its operator.' },
-  NOT_FOUND: { status: 404, retryable: false, hint: 'Check the id; `archipel datasets` and `archipel islands` list what is known here.' },
+  UNAUTHENTICATED: {
+    status: 401,
+    retryable: false,
+    hint: 'Send the owner token as "Authorization: Bearer ..."; it is in the file owner.token of the data directory.',
+  },
+  FORBIDDEN: {
+    status: 403,
+    retryable: false,
+    hint: 'The policy of that island does not allow this; ask its operator.',
+  },
+  NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    hint: 'Check the id; `archipel datasets` and `archipel islands` list what is known here.',
+  },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, hint: 'The routes are listed in /api/v1/openapi.json.' },
-  TOO_LARGE: { status: 413, retryable: false, hint: 'Send less at once; LIMITS in the documentation names every bound.' },
+  TOO_LARGE: {
+    status: 413,
+    retryable: false,
+    hint: 'Send less at once; LIMITS in the documentation names every bound.',
+  },
   TOO_MANY: { status: 429, retryable: true, hint: 'Wait a little and try again.' },
   CANCELLED: { status: 499, retryable: true, hint: 'The call was cancelled before it ended.' },
-  DEADLINE: { status: 504, retryable: true, hint: 'The other side did not answer in time; try again or raise the timeout.' },
+  DEADLINE: {
+    status: 504,
+    retryable: true,
+    hint: 'The other side did not answer in time; try again or raise the timeout.',
+  },
   // the island and its data directory
-  NOT_RUNNING: { status: 503, retryable: true, hint: 'Start the island with `archipel up`, or name another with --island <url>.' },
-  DATA_DIR_LOCKED: { status: 409, retryable: false, hint: 'Another process uses this data directory; stop it or choose another with --data-dir.' },
-  DATA_DIR_BROKEN: { status: 500, retryable: false, hint: 'Check the permissions and the free space of the data directory, or restore it from a backup.' },
-  STORE_VERSION: { status: 500, retryable: false, hint: 'This data directory was written by another version of archipel; install that version or a newer one.' },
-  ADDRESS_IN_USE: { status: 409, retryable: false, hint: 'Another program uses that port; choose another with --listen or --web-port.' },
-  NO_ARCHIPELAGO: { status: 409, retryable: false, hint: 'Make an archipelago with `archipel create <name>` or join one with `archipel join <ticket>`.' },
-  ALREADY_MEMBER: { status: 409, retryable: false, hint: 'This island belongs to an archipelago already; use another --data-dir, or `archipel leave` first.' },
-  CONFIG_INVALID: { status: 400, retryable: false, hint: 'Correct the setting named in the message; config/reference.md lists them all.' },
+  NOT_RUNNING: {
+    status: 503,
+    retryable: true,
+    hint: 'Start the island with `archipel up`, or name another with --island <url>.',
+  },
+  DATA_DIR_LOCKED: {
+    status: 409,
+    retryable: false,
+    hint: 'Another process uses this data directory; stop it or choose another with --data-dir.',
+  },
+  DATA_DIR_BROKEN: {
+    status: 500,
+    retryable: false,
+    hint: 'Check the permissions and the free space of the data directory, or restore it from a backup.',
+  },
+  STORE_VERSION: {
+    status: 500,
+    retryable: false,
+    hint: 'This data directory was written by another version of archipel; install that version or a newer one.',
+  },
+  ADDRESS_IN_USE: {
+    status: 409,
+    retryable: false,
+    hint: 'Another program uses that port; choose another with --listen or --web-port.',
+  },
+  NO_ARCHIPELAGO: {
+    status: 409,
+    retryable: false,
+    hint: 'Make an archipelago with `archipel create <name>` or join one with `archipel join <ticket>`.',
+  },
+  ALREADY_MEMBER: {
+    status: 409,
+    retryable: false,
+    hint: 'This island belongs to an archipelago already; use another --data-dir, or `archipel leave` first.',
+  },
+  CONFIG_INVALID: {
+    status: 400,
+    retryable: false,
+    hint: 'Correct the setting named in the message; config/reference.md lists them all.',
+  },
   DISK_FULL: { status: 507, retryable: true, hint: 'Free some space on the disk of the data directory.' },
   // membership
   NOT_A_MEMBER: { status: 403, retryable: true, hint: 'Only members are served; join with a ticket from a member.' },
-  MEMBER_REVOKED: { status: 403, retryable: false, hint: 'This island was revoked; ask an administrator of the archipelago for a new ticket.' },
+  MEMBER_REVOKED: {
+    status: 403,
+    retryable: false,
+    hint: 'This island was revoked; ask an administrator of the archipelago for a new ticket.',
+  },
   TICKET_INVALID: { status: 400, retryable: false, hint: 'The ticket was altered or cut; copy the whole line again.' },
   TICKET_EXPIRED: { status: 403, retryable: false, hint: 'Ask for a new ticket: `archipel invite` at a member.' },
   TICKET_USED: { status: 403, retryable: false, hint: 'A ticket is redeemed once; ask for a new one.' },
   TICKET_REVOKED: { status: 403, retryable: false, hint: 'The ticket was withdrawn; ask for a new one.' },
   TICKET_UNKNOWN: { status: 403, retryable: false, hint: 'The issuer does not know this ticket; ask for a new one.' },
-  NOT_REACHABLE: { status: 409, retryable: true, hint: 'Announce an address that others can reach: set network.announce, open the port, then try again.' },
-  NOT_ADMIN: { status: 403, retryable: false, hint: 'Only a holder of an admin key may do this: run it on the first island or pass --recovery-key.' },
+  NOT_REACHABLE: {
+    status: 409,
+    retryable: true,
+    hint: 'Announce an address that others can reach: set network.announce, open the port, then try again.',
+  },
+  NOT_ADMIN: {
+    status: 403,
+    retryable: false,
+    hint: 'Only a holder of an admin key may do this: run it on the first island or pass --recovery-key.',
+  },
   ARCHIPELAGO_MISMATCH: { status: 409, retryable: false, hint: 'The other side belongs to another archipelago.' },
   // network
-  UNREACHABLE: { status: 503, retryable: true, hint: 'The island cannot be reached now; `archipel islands` shows who is live.' },
-  PROTOCOL: { status: 502, retryable: false, hint: 'The other side sent something that is not the protocol; check the versions of both islands.' },
+  UNREACHABLE: {
+    status: 503,
+    retryable: true,
+    hint: 'The island cannot be reached now; `archipel islands` shows who is live.',
+  },
+  PROTOCOL: {
+    status: 502,
+    retryable: false,
+    hint: 'The other side sent something that is not the protocol; check the versions of both islands.',
+  },
   // catalog
-  RECORD_INVALID: { status: 400, retryable: false, hint: 'The record was refused; the message says which check failed.' },
-  FORKED: { status: 409, retryable: false, hint: 'The island signed two different histories; an administrator ends the quarantine with `archipel revoke` or a countersigned epoch.' },
-  RECOVERING: { status: 503, retryable: true, hint: 'The own log is being recovered from peers; try again in a moment.' },
+  RECORD_INVALID: {
+    status: 400,
+    retryable: false,
+    hint: 'The record was refused; the message says which check failed.',
+  },
+  FORKED: {
+    status: 409,
+    retryable: false,
+    hint: 'The island signed two different histories; an administrator ends the quarantine with `archipel revoke` or a countersigned epoch.',
+  },
+  RECOVERING: {
+    status: 503,
+    retryable: true,
+    hint: 'The own log is being recovered from peers; try again in a moment.',
+  },
   // datasets
-  DATASET_NOT_FOUND: { status: 404, retryable: true, hint: 'Search with `archipel datasets <words>`; a dataset just published needs a moment to spread.' },
-  AMBIGUOUS: { status: 409, retryable: false, hint: 'Several datasets have this name; use one of the full ids listed.' },
+  DATASET_NOT_FOUND: {
+    status: 404,
+    retryable: true,
+    hint: 'Search with `archipel datasets <words>`; a dataset just published needs a moment to spread.',
+  },
+  AMBIGUOUS: {
+    status: 409,
+    retryable: false,
+    hint: 'Several datasets have this name; use one of the full ids listed.',
+  },
   DATASET_EXISTS: { status: 409, retryable: false, hint: 'Choose another --id, or unpublish the old one first.' },
   NO_HOLDER: { status: 503, retryable: true, hint: 'No island that can be reached holds this dataset now.' },
-  STALE: { status: 409, retryable: false, hint: 'The source files changed after publishing; the holder has to publish them again.' },
-  UNREADABLE: { status: 400, retryable: false, hint: 'The file cannot be read as the format it seems to have; check it, or publish with --as files.' },
-  BAD_ID: { status: 400, retryable: false, hint: 'Ids are doi:, ivo:, urn:, https: URIs or plain names of letters, digits, "_", "-" and ".".' },
+  STALE: {
+    status: 409,
+    retryable: false,
+    hint: 'The source files changed after publishing; the holder has to publish them again.',
+  },
+  UNREADABLE: {
+    status: 400,
+    retryable: false,
+    hint: 'The file cannot be read as the format it seems to have; check it, or publish with --as files.',
+  },
+  BAD_ID: {
+    status: 400,
+    retryable: false,
+    hint: 'Ids are doi:, ivo:, urn:, https: URIs or plain names of letters, digits, "_", "-" and ".".',
+  },
   // work
-  SQL_INVALID: { status: 400, retryable: false, hint: 'Correct the statement; tables are dataset ids in double quotes or their short names.' },
-  SQL_REFUSED: { status: 403, retryable: false, hint: 'Only one SELECT over published datasets is allowed: no other files, settings, extensions or catalog functions.' },
-  ENGINE_DOWN: { status: 503, retryable: true, hint: 'The engine of that island is not available; `archipel status` there says why.' },
-  ENGINE_FAILED: { status: 500, retryable: false, hint: 'The statement failed while it ran; the message is the engine’s.' },
-  MEMORY_LIMIT: { status: 507, retryable: false, hint: 'The statement needed more memory than the island allows; select less.' },
+  SQL_INVALID: {
+    status: 400,
+    retryable: false,
+    hint: 'Correct the statement; tables are dataset ids in double quotes or their short names.',
+  },
+  SQL_REFUSED: {
+    status: 403,
+    retryable: false,
+    hint: 'Only one SELECT over published datasets is allowed: no other files, settings, extensions or catalog functions.',
+  },
+  ENGINE_DOWN: {
+    status: 503,
+    retryable: true,
+    hint: 'The engine of that island is not available; `archipel status` there says why.',
+  },
+  ENGINE_FAILED: {
+    status: 500,
+    retryable: false,
+    hint: 'The statement failed while it ran; the message is the engine’s.',
+  },
+  MEMORY_LIMIT: {
+    status: 507,
+    retryable: false,
+    hint: 'The statement needed more memory than the island allows; select less.',
+  },
   TIME_LIMIT: { status: 504, retryable: false, hint: 'The statement ran longer than the island allows; select less.' },
-  RESULT_LIMIT: { status: 413, retryable: false, hint: 'The result is larger than the island returns at once; add a LIMIT or aggregate.' },
+  RESULT_LIMIT: {
+    status: 413,
+    retryable: false,
+    hint: 'The result is larger than the island returns at once; add a LIMIT or aggregate.',
+  },
   TASK_NOT_FOUND: { status: 404, retryable: false, hint: 'Check the task id.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; hint: string }>
 
@@ -80,7 +212,11 @@ export class ArchipelError extends Error {
   readonly retryable: boolean
   readonly details: Record<string, unknown> | undefined
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; details?: Record<string, unknown>; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string; details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ArchipelError'
     this.code = code
@@ -105,12 +241,22 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 }
 
 /** An error as received from another island or the web service; unknown codes of a newer version become INTERNAL, text kept. */
-export function errorFromInfo(info: { code?: unknown; message?: unknown; hint?: unknown; details?: unknown }): ArchipelError {
+export function errorFromInfo(info: {
+  code?: unknown
+  message?: unknown
+  hint?: unknown
+  details?: unknown
+}): ArchipelError {
   const code = isErrorCode(info.code) ? info.code : 'INTERNAL'
   const options: { hint?: string; details?: Record<string, unknown> } = {}
   if (typeof info.hint === 'string') options.hint = info.hint
-  if (typeof info.details === 'object' && info.details !== null) options.details = info.details as Record<string, unknown>
-  return new ArchipelError(code, typeof info.message === 'string' ? info.message : String(info.code ?? 'unknown error'), options)
+  if (typeof info.details === 'object' && info.details !== null)
+    options.details = info.details as Record<string, unknown>
+  return new ArchipelError(
+    code,
+    typeof info.message === 'string' ? info.message : String(info.code ?? 'unknown error'),
+    options,
+  )
 }
 
 /** Anything thrown, as an `ArchipelError`. Foreign errors become INTERNAL with a neutral text: their message may hold local paths. */

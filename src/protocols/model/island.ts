@@ -10,7 +10,10 @@ export type EngineInfo = z.infer<typeof engineInfo>
 
 export const place = z.object({
   name: z.string().max(200).optional(),
-  country: z.string().regex(/^[A-Z]{2}$/).optional(),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .optional(),
   latitude: z.number().min(-90).max(90).optional(),
   longitude: z.number().min(-180).max(180).optional(),
 })
@@ -24,7 +27,9 @@ export const card = z.object({
   /** Multiaddrs that others may dial; empty for an island that only dials out. */
   addresses: z.array(z.string().max(256)).max(16),
   engines: z.array(engineInfo).max(8),
-  services: z.array(z.object({ type: z.string().max(64), url: z.string().max(512), version: z.string().max(64).optional() })).max(32),
+  services: z
+    .array(z.object({ type: z.string().max(64), url: z.string().max(512), version: z.string().max(64).optional() }))
+    .max(32),
   software: z.string().max(64),
 })
 export type Card = z.infer<typeof card>

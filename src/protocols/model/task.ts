@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { column } from './dataset.ts'
+import type { column } from './dataset.ts'
 
 export const taskState = z.enum(['queued', 'placing', 'staging', 'running', 'succeeded', 'failed', 'cancelled'])
 export type TaskState = z.infer<typeof taskState>

@@ -27,7 +27,15 @@ export interface IslandStatus {
   web: string
   peers: { connected: number; relayed: number; members: number }
   /** `digest` is equal at two islands exactly when they hold the same records. */
-  catalog: { records: number; origins: number; datasets: number; epoch: number; seq: number; digest: string; quarantined: string[] }
+  catalog: {
+    records: number
+    origins: number
+    datasets: number
+    epoch: number
+    seq: number
+    digest: string
+    quarantined: string[]
+  }
   engines: { kind: string; state: 'ready' | 'down'; sandbox: boolean; languages: string[]; version: string }[]
   disk: { freeBytes: number; totalBytes: number }
   memoryBytes: number
@@ -185,4 +193,3 @@ export interface JournalEntry {
   outcome: 'ok' | 'refused' | 'failed'
   code?: string
 }
-

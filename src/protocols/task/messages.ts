@@ -4,7 +4,9 @@ import { MAX_ID_LENGTH } from '../model/ids.ts'
 import type { Cell } from '../model/task.ts'
 import type { ProtocolSpec } from '../wire/spec.ts'
 
-const cell: z.ZodType<Cell> = z.lazy(() => z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(cell), z.record(z.string(), cell)]))
+const cell: z.ZodType<Cell> = z.lazy(() =>
+  z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(cell), z.record(z.string(), cell)]),
+)
 
 export const runRequest = z.object({
   /** The task's id, given by the requester; contains its island id. */
@@ -15,7 +17,16 @@ export const runRequest = z.object({
   kind: z.literal('sql'),
   code: z.string().max(100_000),
   /** What each table name of the code means. */
-  datasets: z.array(z.object({ table: z.string().max(MAX_ID_LENGTH), id: z.string().max(MAX_ID_LENGTH), publisher: z.string().max(64), version: z.string().max(64) })).max(64),
+  datasets: z
+    .array(
+      z.object({
+        table: z.string().max(MAX_ID_LENGTH),
+        id: z.string().max(MAX_ID_LENGTH),
+        publisher: z.string().max(64),
+        version: z.string().max(64),
+      }),
+    )
+    .max(64),
   timeoutMs: z.number().int().positive().optional(),
   maxRows: z.number().int().positive().optional(),
 })
@@ -27,7 +38,12 @@ export const runEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('running') }),
   z.object({ type: z.literal('columns'), columns: z.array(column).max(10_000) }),
   z.object({ type: z.literal('rows'), rows: z.array(z.array(cell)) }),
-  z.object({ type: z.literal('done'), rowCount: z.number().int().nonnegative(), truncated: z.boolean(), elapsedMs: z.number() }),
+  z.object({
+    type: z.literal('done'),
+    rowCount: z.number().int().nonnegative(),
+    truncated: z.boolean(),
+    elapsedMs: z.number(),
+  }),
 ])
 export type RunEvent = z.infer<typeof runEvent>
 

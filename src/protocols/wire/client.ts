@@ -61,7 +61,8 @@ export async function* callSeries<Request, Item>(
   } finally {
     deadline.clear()
     if (stream !== undefined) {
-      if (finished) await stream.close({ signal: AbortSignal.timeout(1000) }).catch(() => stream?.abort(new Error('closed')))
+      if (finished)
+        await stream.close({ signal: AbortSignal.timeout(1000) }).catch(() => stream?.abort(new Error('closed')))
       else stream.abort(new ArchipelError('CANCELLED', 'the asker stopped listening'))
     }
   }

@@ -29,7 +29,8 @@ export function quotas(limit: { concurrent: number; perMinute: number }, now: ()
       }
       peer.tokens = Math.min(limit.perMinute, peer.tokens + (Math.max(0, time - peer.at) * limit.perMinute) / 60_000)
       peer.at = time
-      if (peer.active >= limit.concurrent) throw new ArchipelError('TOO_MANY', `more than ${limit.concurrent} requests at a time`)
+      if (peer.active >= limit.concurrent)
+        throw new ArchipelError('TOO_MANY', `more than ${limit.concurrent} requests at a time`)
       if (peer.tokens < 1) throw new ArchipelError('TOO_MANY', `more than ${limit.perMinute} requests a minute`)
       peer.tokens -= 1
       peer.active += 1

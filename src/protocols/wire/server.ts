@@ -58,7 +58,8 @@ async function answer<Request, Item>(
   stream.addEventListener('close', onClose)
   const signal = AbortSignal.any([controller.signal, options.stopping])
   const io = frames(stream, spec.maxRequestBytes)
-  const write = async (value: unknown) => io.write(value, AbortSignal.any([signal, AbortSignal.timeout(spec.timeoutMs)]))
+  const write = async (value: unknown) =>
+    io.write(value, AbortSignal.any([signal, AbortSignal.timeout(spec.timeoutMs)]))
   let release: (() => void) | undefined
   try {
     release = limits.enter(remote.peerId)
