@@ -1,35 +1,68 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import type { DatasetFilter } from '../../protocols/model/views.ts'
 
-/** A claim `(publisher, id)`: what the index is keyed by. */
+/** Names one claim of the catalog. */
 export interface ClaimKey {
   publisher: string
   id: string
 }
 
-export interface SearchEntry extends ClaimKey {
+/** What is put into the index. */
+export interface IndexEntry extends ClaimKey {
   body: DatasetBody
   /** Milliseconds since 1970 of the record. */
   recordedAt: number
-  /** Island ids that hold a replica. */
-  holders: string[]
+  /** Island ids. */
+  holders?: string[]
 }
 
-/** A derived index over dataset records: may be deleted at any time and is then filled again. */
+/** What the index keeps of a claim besides what it searches. */
+export interface IndexedClaim extends ClaimKey {
+  body: Pick<DatasetBody, 'name' | 'version' | 'aliases'>
+  recordedAt: number
+}
+
+export interface SearchResult {
+  /** Best first: by words where there are any, else the newest first. */
+  items: ClaimKey[]
+  /** Claims that match, on all pages. */
+  total: number
+  /** Cursor of the page after; none on the last. */
+  next?: string
+}
+
 export interface SearchPort {
-  putMany(entries: SearchEntry[]): void
+  /**
+   * Whether the index was begun anew (first start, another schema, broken file, `invalidate`) and not yet filled:
+   * until `rebuilt()` says so.
+   */
+  readonly needsRebuild: boolean
+  rebuilt(): void
+  /** Begins anew: drops everything. */
+  invalidate(): void
+
+  put(entry: IndexEntry): void
+  /** One transaction: all or nothing. An entry replaces the one of its key; its holders stay when it names none. */
+  putMany(entries: IndexEntry[]): void
   remove(key: ClaimKey): void
   removePublisher(publisher: string): void
-  setHolders(key: ClaimKey, holders: string[]): void
-  /** What the index holds, so that it can be compared with the catalog at start. */
+  /** Nothing happens when the claim is not in the index. */
+  setHolders(key: ClaimKey, islands: string[]): void
+
+  /**
+   * `filter.island` is an island id; names are the caller's to resolve. Keywords all have to be there.
+   *
+   * @throws BAD_INPUT a limit, size, cone or cursor out of range, or a cursor of another search
+   */
+  search(filter: DatasetFilter): SearchResult
+  /** Claims with this id, then claims that give it as an alias. The id has to be normalised. */
+  byId(id: string): IndexedClaim[]
+  /** Claims with this short name: as written where there is one, else without regard to case. */
+  byName(name: string): IndexedClaim[]
+  /** Every claim with the time of its record. */
   versions(): (ClaimKey & { recordedAt: number })[]
-  /** `filter.island` is an island id: publisher or holder. Ranked; a page. @throws BAD_INPUT for a broken cursor */
-  search(filter: DatasetFilter): { items: ClaimKey[]; total: number; next?: string }
-  /** Claims whose id or one of whose aliases is this (normalised). */
-  byId(id: string): (ClaimKey & { body: DatasetBody })[]
-  byName(name: string): (ClaimKey & { body: DatasetBody })[]
   count(): number
-  /** Marks the index as broken: it is filled anew at the next start. */
-  invalidate(): void
+  /** Claims of each publisher. */
+  countByPublisher(): Map<string, number>
   close(): void
 }

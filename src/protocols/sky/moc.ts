@@ -9,6 +9,7 @@ export type Moc = Float64Array
 /** Order of the cells that `Moc` counts. */
 export const MOC_ORDER = 24
 const FINEST_ORDER = 29
+const SKY_CELLS = 12 * 4 ** MOC_ORDER
 
 /** Cells of order 24 in one cell of `order`. */
 export function cellSpan(order: number): number {
@@ -101,16 +102,30 @@ export function parseMoc(text: string): Moc {
     if (m[1] !== undefined) order = Number(m[1])
     if (order < 0 || order > FINEST_ORDER) throw invalid(text)
     if (m[2] === undefined) continue
-    const first = BigInt(m[2])
-    const last = BigInt(m[3] ?? m[2])
-    if (first > last || last >= 12n * 4n ** BigInt(order)) throw invalid(text)
-    if (order <= MOC_ORDER) ranges.push([Number(first) * cellSpan(order), (Number(last) + 1) * cellSpan(order)])
-    else {
-      const span = 4n ** BigInt(order - MOC_ORDER)
-      ranges.push([Number(first / span), Number(last / span) + 1])
-    }
+    const last = m[3] ?? m[2]
+    // Only the finest orders have numbers beyond those that a double keeps.
+    ranges.push(
+      order <= MOC_ORDER && last.length < 16
+        ? cellRange(order, Number(m[2]), Number(last))
+        : fineRange(order, BigInt(m[2]), BigInt(last)),
+    )
+    const [start, end] = ranges.at(-1)!
+    if (!(start < end) || end > SKY_CELLS) throw invalid(text)
   }
   return mocOf(ranges)
+}
+
+function cellRange(order: number, first: number, last: number): [number, number] {
+  const span = cellSpan(order)
+  return [first * span, (last + 1) * span]
+}
+
+/** Empty when it is no range of the order. */
+function fineRange(order: number, first: bigint, last: bigint): [number, number] {
+  if (first > last || last >= 12n * 4n ** BigInt(order)) return [0, 0]
+  if (order <= MOC_ORDER) return cellRange(order, Number(first), Number(last))
+  const span = 4n ** BigInt(order - MOC_ORDER)
+  return [Number(first / span), Number(last / span) + 1]
 }
 
 /** Whether `[start, end)` meets the MOC. */
