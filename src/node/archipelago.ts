@@ -134,7 +134,7 @@ export async function joinArchipelago(init: {
       mdns: false,
       dht: false,
       gossip: false,
-      relay: { serve: false, use: false, maxReservations: 0 },
+      relay: { serve: false, use: 'never', maxReservations: 0 },
       maxConnections: 10,
       wantedPeers: 1,
     },

@@ -173,7 +173,11 @@ async function compose(
       mdns: config.network.mdns,
       dht: config.network.dhtEnabled,
       gossip: config.network.gossipEnabled,
-      relay: { serve: config.network.relay.serve, use: usesRelay(config), maxReservations: MAX_RELAY_RESERVATIONS },
+      relay: {
+        serve: config.network.relay.serve,
+        use: config.network.relay.use,
+        maxReservations: MAX_RELAY_RESERVATIONS,
+      },
       maxConnections: config.network.maxConnections,
       wantedPeers: WANTED_PEERS,
     },
@@ -459,11 +463,6 @@ async function compose(
 }
 
 const engines = (info: EngineInfo): EngineInfo[] => (info.kind === 'disabled' ? [] : [info])
-
-function usesRelay(config: Config): boolean {
-  const { use } = config.network.relay
-  return use === 'always' || (use === 'auto' && config.network.listen.length === 0)
-}
 
 /** Ways to a peer through members that we are connected to. */
 function relayWays(connections: { peerId: string; relayed: boolean; address: string }[], target: string): string[] {

@@ -23,7 +23,7 @@ export interface Libp2pInit {
   mdns: boolean
   dht: boolean
   gossip: boolean
-  relay: { serve: boolean; use: boolean; maxReservations: number }
+  relay: { serve: boolean; use: 'auto' | 'always' | 'never'; maxReservations: number }
   maxConnections: number
 }
 

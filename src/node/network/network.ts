@@ -21,7 +21,7 @@ import type {
   PeerConnection,
   Provider,
 } from './port.ts'
-import { relayClient } from './relay-client.ts'
+import { needsRelay, relayClient } from './relay-client.ts'
 
 export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
   /** Ed25519 seed and public key, 32 bytes each. */
@@ -70,6 +70,7 @@ export async function network(init: NetworkInit, components: NetworkComponents):
   const isConnected = (peerId: string) => node.getConnections(peerIdFromString(peerId)).some((c) => c.status === 'open')
   const keeper = gossipKeeper(node, { isMember: admission.isMember, logger })
   const relays = relayClient(node, {
+    wanted: () => init.relay.use === 'always' || (init.relay.use === 'auto' && needsRelay(announced())),
     candidates: () =>
       [...ready].filter((id) =>
         node.getConnections(peerIdFromString(id)).some((c) => c.status === 'open' && !isRelayed(c)),
@@ -115,7 +116,7 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     if (!admission.isMember(id) || ready.has(id) || !isConnected(id)) return
     ready.add(id)
     events.emit('peer:ready', id)
-    if (init.relay.use) void relays.check()
+    void relays.check()
   }
 
   function onDisconnect(peerId: PeerId): void {
@@ -179,7 +180,7 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       dials.set(bootstrap)
       dials.start()
       keeper.start()
-      if (init.relay.use) relays.start()
+      relays.start()
       sweep = setInterval(() => {
         reconcile()
         closeIdleStrangers()
@@ -253,6 +254,11 @@ export async function network(init: NetworkInit, components: NetworkComponents):
         maxInboundStreams,
         runOnLimitedConnection: true,
       })
+    },
+    drop(peerId) {
+      for (const connection of node.getConnections(peerIdFromString(peerId))) {
+        connection.abort(new DOMException('no answer to heartbeats', 'TimeoutError'))
+      }
     },
     async publish(topic, bytes) {
       await node.services.pubsub?.publish(topicName(topic), bytes)

@@ -49,6 +49,8 @@ export interface NetworkPort extends StreamOpener, StreamAcceptor {
   membershipChanged(): void
   /** One connection now. Strangers only with `stranger: true` (joining). @throws UNREACHABLE */
   connect(target: DialTarget, options?: { signal?: AbortSignal; stranger?: boolean }): Promise<string>
+  /** Cuts the connections to a peer that does not answer any more; the dial loop tries anew. */
+  drop(peerId: string): void
   publish(topic: GossipTopic, bytes: Uint8Array): Promise<void>
   onGossip(topic: GossipTopic, listener: (bytes: Uint8Array, from: string) => void): void
   /** Tells the DHT that this island provides the key. Slow (0.1-2 s): call in the background. */

@@ -9,6 +9,8 @@ const RESERVATIONS = 2
 const CHECK_MS = 3_000
 
 export interface RelayClientComponents {
+  /** Whether relays are wanted now. */
+  wanted(): boolean
   /** Members with a direct connection. */
   candidates(): string[]
   listen(address: Multiaddr): Promise<void>
@@ -27,7 +29,7 @@ export function relayClient(node: IslandNode, components: RelayClientComponents)
     new Set(node.getMultiaddrs().flatMap((a) => /\/p2p\/([A-Za-z0-9]+)\/p2p-circuit/.exec(a.toString())?.[1] ?? []))
 
   async function check(): Promise<void> {
-    if (busy || node.status !== 'started') return
+    if (busy || node.status !== 'started' || !components.wanted()) return
     busy = true
     try {
       for (const peerId of components.candidates()) {
@@ -60,3 +62,18 @@ export function relayClient(node: IslandNode, components: RelayClientComponents)
     },
   }
 }
+
+/**
+ * Whether an island with these own addresses needs relays so that every member can reach it: when it has none, or none
+ * beyond its site's private network. Loopback addresses alone mean that all islands are on this machine.
+ */
+export function needsRelay(addresses: string[]): boolean {
+  const direct = addresses.filter((a) => !a.includes('/p2p-circuit'))
+  if (direct.length === 0) return true
+  return !direct.some((a) => a.startsWith('/dns') || LOOPBACK.test(a) || !PRIVATE.test(a))
+}
+
+const LOOPBACK = /^\/ip4\/127\.|^\/ip6\/::1\//
+/** RFC 1918, RFC 6598, RFC 3927, RFC 4193 and link-local IPv6. */
+const PRIVATE =
+  /^\/ip4\/(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)|^\/ip6\/(?:f[cd]|fe[89ab])/i

@@ -42,6 +42,8 @@ export interface PresencePort {
 /** Intervals without a beat after which an island is `suspect`, then `lost`. */
 const SUSPECT_AFTER = 2.5
 const LOST_AFTER = 6
+/** Beats in a row without an answer after which a connection that looks open is cut: a broken line sends no goodbye. */
+const MAX_SILENT_BEATS = 2
 /** Members per configured interval: a larger archipelago beats more slowly. */
 const MEMBERS_PER_INTERVAL = 50
 
@@ -57,6 +59,7 @@ interface Seen {
 export function presence(init: PresenceInit, components: PresenceComponents): PresencePort {
   const { network, logger } = components
   const seen = new Map<string, Seen>()
+  const silent = new Map<string, number>()
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let cpuBefore = cpuTimes()
@@ -89,9 +92,23 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
     const island = components.islandOf(peerId)
     if (island === undefined) return
     const sent = Date.now()
-    const answer = await call(network, peerId, heartbeatSpec, ownBeat(), { signal: stopping.signal })
+    const answer = await call(network, peerId, heartbeatSpec, ownBeat(), { signal: stopping.signal }).catch((error) => {
+      missed(peerId)
+      throw error
+    })
+    silent.delete(peerId)
     const rttMs = Date.now() - sent
     note(island, peerId, answer, { rttMs, skewMs: answer.time - (sent + rttMs / 2) })
+  }
+
+  function missed(peerId: string): void {
+    if (stopping.signal.aborted) return
+    const count = (silent.get(peerId) ?? 0) + 1
+    silent.set(peerId, count)
+    if (count < MAX_SILENT_BEATS) return
+    silent.delete(peerId)
+    logger.info({ peer: peerId }, 'no answer to heartbeats: the connection is cut')
+    network.drop(peerId)
   }
 
   function round(): void {
