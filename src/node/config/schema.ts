@@ -69,7 +69,9 @@ const network = z.strictObject({
       use: z
         .enum(['auto', 'always', 'never'])
         .default('auto')
-        .describe('Be reachable through other members: when there is no own address beyond a private network, always, or never.'),
+        .describe(
+          'Be reachable through other members: when there is no own address beyond a private network, always, or never.',
+        ),
     })
     .prefault({}),
   maxConnections: z.int().min(4).max(10_000).default(300).describe('Connections to other islands at a time.'),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { keepSettings } from '../../config/keep.ts'
 import type { Cli } from '../context.ts'
 import { settingsFlags } from '../settings-flags.ts'
 
@@ -9,9 +10,11 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel create sky-surveys --name garching')
     .action(async (name: string, options) => {
       const { io } = cli
-      const config = await cli.config(settingsOf(options))
+      const given = settingsOf(options)
+      const config = await cli.config(given)
       const { createArchipelago } = await cli.daemon()
       const made = await createArchipelago({ config, name })
+      await keepSettings(config, given)
       if (io.json) return io.printJson(made)
       io.print(`archipelago  ${io.style('bold', made.archipelago.name)} (${made.archipelago.id})`)
       io.print(`island       ${made.island.name} (${made.island.id})`)

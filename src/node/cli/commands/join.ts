@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { keepSettings } from '../../config/keep.ts'
 import type { Cli } from '../context.ts'
 import { withProgress } from '../progress.ts'
 import { oneLine, readArgument, readFileText } from '../read-input.ts'
@@ -30,10 +31,12 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel join @ticket.txt --name grenoble')
     .action(async (argument: string | undefined, options: { file?: string; up: boolean }) => {
       const { io, signal } = cli
-      const config = await cli.config(settingsOf(options as Record<string, unknown>))
+      const given = settingsOf(options as Record<string, unknown>)
+      const config = await cli.config(given)
       const ticket = await readTicket(argument, options.file, signal)
       const { joinArchipelago } = await cli.daemon()
       const joined = await withProgress(io, 'joining', () => joinArchipelago({ config, ticket, signal }))
+      await keepSettings(config, given)
       if (!options.up && io.json) return io.printJson(joined)
       if (!io.json) {
         io.print(
