@@ -86,7 +86,7 @@ export function catalog(init: CatalogInit, components: CatalogComponents): Catal
   const verifier = new Verifier(context, table, checks)
   const puller = new Puller(context, table, checks, applier, verifier)
   const announcer = new Announcer(context, () => own.sendable)
-  const own = new OwnLog(context, table, members, orphans, (...news) => announcer.add(...news))
+  const own = new OwnLog(context, table, members, orphans, checks.clocks, (...news) => announcer.add(...news))
   const hints = new Hints(context)
   const answers = new Answers(context, table, members, checks, orphans, hints, applier)
   const rounds = new Rounds(context, { table, members, checks, applier, puller, orphans, own, hints, answers })

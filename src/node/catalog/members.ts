@@ -9,7 +9,7 @@ import {
   type Membership,
 } from '../../protocols/record/membership.ts'
 import type { Context } from './context.ts'
-import { covers } from './coverage.ts'
+import { covers, livesRecordName } from './coverage.ts'
 import { MAX_EXTRA_FACTS, MAX_MEMBER_RECORDS, REHOME_MS } from './limits.ts'
 import type { Orphans } from './orphans.ts'
 import type { StoreChange } from './port.ts'
@@ -88,7 +88,7 @@ export class Members {
 
   /** The log got these records, live ones and withdrawals. */
   took(origin: string, records: SignedRecord[]): void {
-    const ours = records.filter((r) => r.kind === MEMBER_KIND)
+    const ours = records.filter(isFact)
     if (ours.length === 0) return
     const log = this.#logs.get(origin) ?? new Map<string, SignedRecord>()
     this.#logs.set(origin, log)
@@ -184,7 +184,7 @@ export class Members {
     for await (const chunk of this.#context.store.ofKind(origin, generation, MEMBER_KIND)) {
       for (const bytes of chunk) {
         const record = decodeRecord(bytes)
-        if (log.size < MAX_MEMBER_RECORDS) log.set(record.id, record)
+        if (isFact(record) && log.size < MAX_MEMBER_RECORDS) log.set(record.id, record)
       }
     }
     this.#logs.set(origin, log)
@@ -212,6 +212,11 @@ export class Members {
     const live = this.#logs.get(record.origin)?.get(record.id)
     return live === undefined || live.epoch !== record.epoch || live.seq !== record.seq
   }
+}
+
+/** What an origin says of its earlier lives is its own affair, and the most frequent of all member records. */
+function isFact(record: SignedRecord): boolean {
+  return record.kind === MEMBER_KIND && record.id !== livesRecordName(record.origin).id
 }
 
 /** Cheap and on the safe side: what the listeners look at. */

@@ -11,7 +11,6 @@ interface Orphan extends Position {
   kind: string
   id: string
   content: Position
-  withdrawn: boolean
   /** Kept in memory for member records only: they count for membership until the origin has them back. */
   record: SignedRecord | undefined
 }
@@ -74,14 +73,12 @@ export class Orphans {
     this.#origins.set(record.origin, orphans)
     const { epoch, seq, kind, id } = record
     const content = contentPosition(record)
-    const withdrawn = record.withdrawn === true
     orphans.set(name(record), {
       epoch,
       seq,
       kind,
       id,
       content,
-      withdrawn,
       record: kind === MEMBER_KIND ? record : undefined,
     })
   }
@@ -93,7 +90,7 @@ export class Orphans {
   }
 
   /** Which of these the log at this state still lacks. */
-  async lacking<T extends { kind: string; id: string; content: Position; withdrawn: boolean } & Position>(
+  async lacking<T extends { kind: string; id: string; content: Position } & Position>(
     state: LogState,
     orphans: T[],
   ): Promise<T[]> {
@@ -102,9 +99,8 @@ export class Orphans {
     return open.filter((o, i) => {
       const bytes = current[i]
       const record = bytes && decodeRecord(bytes)
-      if (record === undefined) return !o.withdrawn
-      if (o.withdrawn && record.withdrawn === true) return false
-      return comparePositions(contentPosition(record), o.content) < 0
+      // A withdrawal of what is not there counts, too: it keeps an older record of that name from coming back.
+      return record === undefined || comparePositions(contentPosition(record), o.content) < 0
     })
   }
 
@@ -140,5 +136,5 @@ function name({ epoch, seq }: Position): string {
 /** A record as `lacking` compares it. */
 export function asOrphan(record: SignedRecord) {
   const { epoch, seq, kind, id } = record
-  return { epoch, seq, kind, id, content: contentPosition(record), withdrawn: record.withdrawn === true, record }
+  return { epoch, seq, kind, id, content: contentPosition(record), record }
 }

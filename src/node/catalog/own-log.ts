@@ -12,6 +12,7 @@ import { type SignedHead, signHead } from '../../protocols/record/head.ts'
 import { comparePositions, type Position } from '../../protocols/record/position.ts'
 import { Overlay } from './apply.ts'
 import { changeOf, tell } from './changes.ts'
+import type { Clocks } from './checks.ts'
 import type { Context } from './context.ts'
 import { covers, livesRecordName, nextLives, readLives } from './coverage.ts'
 import { bodyProblem } from './kinds.ts'
@@ -46,6 +47,7 @@ export class OwnLog {
   readonly #table: LogTable
   readonly #members: Members
   readonly #orphans: Orphans
+  readonly #clocks: Clocks
   readonly #announce: (head: SignedHead, from: Position | null, records: SignedRecord[]) => void
   #queue: Request[] = []
   #waiting = 0
@@ -63,12 +65,14 @@ export class OwnLog {
     table: LogTable,
     members: Members,
     orphans: Orphans,
+    clocks: Clocks,
     announce: (head: SignedHead, from: Position | null, records: SignedRecord[]) => void,
   ) {
     this.#context = context
     this.#table = table
     this.#members = members
     this.#orphans = orphans
+    this.#clocks = clocks
     this.#announce = announce
   }
 
@@ -111,6 +115,23 @@ export class OwnLog {
     return !this.sendable || comparePositions(head, state.head) > 0
   }
 
+  /**
+   * A clock that was wrong and was put right leaves a head from the future, which everybody lets wait: signs it again
+   * with the time of now. Same position, same set: no contradiction.
+   */
+  async refreshHead(): Promise<void> {
+    const { maxClockSkewMs, self } = this.#context
+    const isLate = () => this.state !== undefined && this.state.head.time > this.#now() + maxClockSkewMs
+    if (!isLate()) return
+    await this.#table.locked(self, async () => {
+      const state = this.state
+      if (state === undefined || !isLate()) return
+      const { origin, epoch, seq, liveCount, liveHash } = state.head
+      const head = signHead(this.#context, { origin, epoch, seq, liveCount, liveHash, time: this.#now() })
+      await this.#table.commit({ ...state, head }, [])
+    })
+  }
+
   /** Writes again what an earlier life had written and this one lacks. */
   async reissue(): Promise<number> {
     const { self, store } = this.#context
@@ -131,6 +152,14 @@ export class OwnLog {
       if (this.state !== undefined) await this.#orphans.resolve(this.state)
     })
     return written
+  }
+
+  /**
+   * The time to sign with: not later than what peers' clocks say, since heads from the future have to wait. A time in
+   * the past disturbs nobody, so peers that lie about theirs gain nothing.
+   */
+  #now(): number {
+    return Math.max(0, Math.floor(this.#context.clock.now() + Math.min(0, this.#clocks.medianMs() ?? 0)))
   }
 
   async #work(): Promise<void> {
@@ -222,7 +251,7 @@ export class OwnLog {
       ...position,
       liveCount: overlay.count,
       liveHash: overlay.set.digest(),
-      time: this.#context.clock.now(),
+      time: this.#now(),
     })
     const lives = continues ? state!.lives : readLives(written[0])
     const next: LogState = {
@@ -265,10 +294,11 @@ export class OwnLog {
     ) {
       return current
     }
+    if (entry.was !== undefined) return false
     if (entry.body === undefined) return current === undefined || current.withdrawn === true ? undefined : false
     if (current === undefined || current.withdrawn === true) return false
     const same = Buffer.compare(encodeCanonical(current.body), encodeCanonical(entry.body)) === 0
-    return same && entry.was === undefined ? current : false
+    return same ? current : false
   }
 
   #sign(entry: OwnEntry, position: Position): SignedRecord {
@@ -277,7 +307,7 @@ export class OwnLog {
 
   #fields(entry: OwnEntry, position: Position): NewRecord {
     const { kind, id, body, was } = entry
-    const fields: NewRecord = { kind, id, origin: this.#context.self, ...position, time: this.#context.clock.now() }
+    const fields: NewRecord = { kind, id, origin: this.#context.self, ...position, time: this.#now() }
     if (body === undefined) fields.withdrawn = true
     else fields.body = body
     if (was !== undefined) fields.was = was
@@ -285,7 +315,7 @@ export class OwnLog {
   }
 
   #newEpoch(state: LogState | undefined): number {
-    const { clock, self, random } = this.#context
+    const { self, random } = this.#context
     const floor = this.#members.current.epochFloors.get(self) ?? 0
     const below = Math.max(
       this.#seenEpoch,
@@ -293,7 +323,7 @@ export class OwnLog {
       floor,
       ...(state?.lives?.lives ?? []).map(([e]) => e),
     )
-    const byTime = Math.floor(clock.now() / 1000) * EPOCH_UNIT
+    const byTime = Math.floor(this.#now() / 1000) * EPOCH_UNIT
     return Math.max(byTime, below + 1) + Math.floor(random() * EPOCH_UNIT)
   }
 }

@@ -60,6 +60,7 @@ export class Rounds {
 
   async #round(round: Round): Promise<SyncReport> {
     const { report, remote } = round
+    await this.#c.own.refreshHead()
     const hinted = this.#c.hints.take(remote.peer)
     if (this.#c.own.sendable) await this.#pullAll(round, hinted)
     for (let turn = 0; turn < MAX_TURNS; turn++) {
