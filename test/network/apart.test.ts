@@ -93,7 +93,7 @@ test(
       'there is no way from left to right',
     )
     await fleet.run(a, ['publish', STARS])
-    await fleet.converged([hub, a, b], { records: 8 })
+    await fleet.converged([hub, a, b], { datasets: 1 })
     const answer = await eventually(
       async () => fleet.json<TaskResult>(b, ['sql', 'SELECT count(*) AS n FROM bright_stars']),
       { timeoutMs: 60_000, signal: t.signal },
@@ -121,7 +121,7 @@ test(
     const a = await fleet.join('left', hub, { netns: left.netns, ...listening(left.address) })
     const b = await fleet.join('right', hub, { netns: right.netns, ...listening(right.address) })
     await publishSmall(fleet, b, 'before')
-    await fleet.converged([hub, a, b], { records: 8 })
+    await fleet.converged([hub, a, b], { datasets: 1 })
     ip('-n', net.hub, 'link', 'set', right.cable, 'down')
     await publishSmall(fleet, b, 'right_alone')
     await publishSmall(fleet, a, 'left_side')

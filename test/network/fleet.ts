@@ -223,8 +223,8 @@ export class Fleet {
     return island.options.netns === undefined ? island.client().islands() : this.json<IslandView[]>(island, ['islands'])
   }
 
-  /** All of them hold the same records (and at least `records` of them). @returns the digest */
-  async converged(islands: FleetIsland[], options: { timeoutMs?: number; records?: number } = {}): Promise<string> {
+  /** All of them hold the same records, and (at least) so many datasets among them. @returns the digest */
+  async converged(islands: FleetIsland[], options: { timeoutMs?: number; datasets?: number } = {}): Promise<string> {
     let digest = ''
     await eventually(
       async () => {
@@ -234,7 +234,8 @@ export class Fleet {
           throw new Error(
             `not converged: ${islands.map((i, n) => `${i.name} ${all[n]!.records} records ${all[n]!.digest.slice(0, 8)}`).join(', ')}`,
           )
-        if (all[0]!.records < (options.records ?? 1)) throw new Error(`only ${all[0]!.records} records`)
+        const fewest = Math.min(...all.map((c) => c.datasets))
+        if (fewest < (options.datasets ?? 0)) throw new Error(`only ${fewest} datasets`)
         digest = all[0]!.digest
       },
       { timeoutMs: options.timeoutMs ?? 20_000, intervalMs: 100, signal: this.context.signal },

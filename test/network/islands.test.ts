@@ -33,7 +33,7 @@ test(
     const [one, two, three, four, last] = islands as [FleetIsland, FleetIsland, FleetIsland, FleetIsland, FleetIsland]
     await fleet.run(two, ['publish', STARS, '--title', 'Bright stars', '--keyword', 'stars'])
     await fleet.run(three, ['publish', NGC, '--name', 'openngc', '--title', 'NGC', '--id', 'doi:10.1234/NGC'])
-    await fleet.converged(islands, { records: 14 })
+    await fleet.converged(islands, { datasets: 2 })
     const answer = await last.client().sql({ sql: 'SELECT count(*) AS n FROM bright_stars' })
     assert.equal(Number(answer.result.rows[0]![0]), 9096)
     assert.is(answer.ranAt?.name, 'two')
@@ -81,7 +81,7 @@ test(
     const fleet = await Fleet.create(t)
     const islands = await five(fleet, ['network.gossipEnabled=false'])
     await publishSmall(fleet, islands[1]!, 'quiet')
-    await fleet.converged(islands, { records: 12 })
+    await fleet.converged(islands, { datasets: 1 })
     for (const island of islands) assert.is((await island.client().datasets({ text: 'quiet' })).total, 1, island.name)
   },
   LONG,
@@ -114,7 +114,7 @@ test(
     const left = await fleet.join('left', hub, { listen: 'none' })
     const right = await fleet.join('right', hub, { listen: 'none' })
     await fleet.run(left, ['publish', STARS])
-    await fleet.converged([hub, left, right], { records: 8 })
+    await fleet.converged([hub, left, right], { datasets: 1 })
     const answer = await eventually(async () => right.client().sql({ sql: 'SELECT count(*) AS n FROM bright_stars' }), {
       timeoutMs: 30_000,
       signal: t.signal,
@@ -134,7 +134,7 @@ test(
     const two = await fleet.join('two', one)
     const bad = await fleet.join('bad', one)
     await publishSmall(fleet, bad, 'soon_gone')
-    await fleet.converged([one, two, bad], { records: 8 })
+    await fleet.converged([one, two, bad], { datasets: 1 })
     await fleet.run(one, ['revoke', 'bad'])
     await eventually(async () => (await two.client().islands()).every((v) => v.name !== 'bad'), {
       timeoutMs: 20_000,
@@ -169,7 +169,7 @@ test(
     const two = await fleet.join('two', one, {}, ['--may-invite'])
     const three = await fleet.join('three', two)
     await publishSmall(fleet, two, 'mine')
-    await fleet.converged([one, two, three], { records: 8 })
+    await fleet.converged([one, two, three], { datasets: 1 })
     await fleet.run(two, ['leave', '--yes'])
     await eventually(
       async () => {

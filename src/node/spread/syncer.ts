@@ -33,12 +33,15 @@ export function syncer(init: SyncerInit, components: SyncerComponents) {
   const { catalog, network, logger } = components
   const due = new Map<string, number>()
   const running = new Set<string>()
+  const failures = new Map<string, number>()
   const stopping = new AbortController()
+  let started = false
   let timer: NodeJS.Timeout | undefined
 
   const jittered = () => init.intervalMs * (0.8 + Math.random() * 0.4)
 
   function soon(peerId: string, delayMs: number): void {
+    if (!started) return
     const at = Date.now() + delayMs
     if ((due.get(peerId) ?? Number.POSITIVE_INFINITY) > at) due.set(peerId, at)
     arm()
@@ -71,10 +74,13 @@ export function syncer(init: SyncerInit, components: SyncerComponents) {
     let next = jittered()
     try {
       const report = await catalog.syncWith(components.remote(peerId, island), { signal: stopping.signal })
+      failures.delete(peerId)
       if (!report.same) next = Math.min(next, RETRY_MS * (1 + Math.random()))
       for (const pending of report.pending) logger.debug({ island, ...pending }, 'a log could not be taken yet')
     } catch (error) {
-      next = Math.min(next, RETRY_MS * (1 + Math.random()))
+      const count = (failures.get(peerId) ?? 0) + 1
+      failures.set(peerId, count)
+      next = Math.min(next, RETRY_MS * 2 ** Math.min(count - 1, 10) * (1 + Math.random()))
       if (!stopping.signal.aborted) logger.debug({ island, error: (error as Error).message }, 'a catalog round failed')
     } finally {
       running.delete(peerId)
@@ -84,8 +90,12 @@ export function syncer(init: SyncerInit, components: SyncerComponents) {
 
   return {
     start(): void {
+      started = true
       network.on('peer:ready', (peerId) => soon(peerId, 0))
-      network.on('peer:gone', (peerId) => due.delete(peerId))
+      network.on('peer:gone', (peerId) => {
+        due.delete(peerId)
+        failures.delete(peerId)
+      })
       catalog.on('behind', ({ from }) => {
         const peerId = components.peerOf(from)
         if (peerId !== undefined && network.connections().some((c) => c.peerId === peerId))
