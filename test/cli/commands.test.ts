@@ -144,6 +144,10 @@ test('publish sends an absolute path and all that was said of the dataset', asyn
   const asJson = await run(['publish', '/x', '--json'])
   assert.is(JSON.parse(asJson.stdout).body.name, 'published')
   assert.is(asJson.stderr, '')
+  island.script({ publish: () => Promise.reject(new ArchipelError('BAD_INPUT', 'there is no such file or folder')) })
+  const missing = await run(['publish', 'missing.csv'], { cwd: dir })
+  assert.is(missing.code, 2)
+  assert.match(missing.stderr, join(dir, 'missing.csv'))
 })
 
 test('unpublish, resolve, invite, revoke and journal print their answers', async (t) => {

@@ -119,11 +119,13 @@ test('up --json prints one object; a second signal forces the end; leave ends it
   const args = ['--data-dir', dir, 'up', '--json', '--set', 'web.port=0', '--set', 'log.level=silent']
   const stuck = start(t, [...args, '--site', 'stuck'], options)
   await stuck.shows('"pid"')
+  const at = performance.now()
   stuck.child.kill('SIGINT')
   const second = setInterval(() => stuck.child.kill('SIGINT'), 100)
   t.cleanup(() => clearInterval(second))
   const forced = await stuck.ended
   assert.is(forced.code, 130)
+  assert.ok(performance.now() - at > 500, 'a signal that a launcher delivers twice is one')
   assert.is(JSON.parse(forced.stdout).dataDir, dir)
   const up = start(t, args, options)
   await up.shows('"pid"')

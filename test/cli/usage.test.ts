@@ -27,6 +27,7 @@ test(
       [['sql', '-f', join(dir, 'missing.sql')]],
       [['sql', '-f', join(dir, 'folder')]],
       [['sql', '-'], ''],
+      [['sql', '  ']],
       [['sql', '-'], 'x'.repeat(2 * 1024 * 1024)],
       [['sql', 'SELECT 1', '--timeout', 'soon']],
       [['sql', 'SELECT 1', '--max-rows', '0']],

@@ -13,11 +13,14 @@ export interface RunInit {
 }
 
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+/** Launchers (npm, timeout, systemd) pass a signal on that the whole group got already: within this time it is one. */
+const SAME_SIGNAL_MS = 500
 
 /** @returns the exit code. Never throws. */
 export async function runCli(argv: string[], init: RunInit): Promise<number> {
   const abort = new AbortController()
   let signalCode: number | undefined
+  let signalAt = 0
   let daemonLike = false
   let client: IslandClient | undefined
   let io: Io | undefined
@@ -56,8 +59,12 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
 
   const onSignal = (signal: NodeJS.Signals) => {
     const code = SIGNAL_CODES[signal as keyof typeof SIGNAL_CODES]
-    if (signalCode !== undefined) process.exit(code)
+    if (signalCode !== undefined) {
+      if (performance.now() - signalAt > SAME_SIGNAL_MS) process.exit(code)
+      return
+    }
     signalCode = code
+    signalAt = performance.now()
     abort.abort(new DOMException('interrupted', 'AbortError'))
   }
   for (const signal of Object.keys(SIGNAL_CODES)) process.on(signal, onSignal)

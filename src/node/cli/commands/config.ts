@@ -25,7 +25,9 @@ export function define(command: Command, cli: Cli): void {
       const settings = SETTINGS.filter(({ path }) => only === undefined || path === only || path.startsWith(`${only}.`))
       if (settings.length === 0) {
         const known = SETTINGS.map(({ path }) => path)
-        throw new ArchipelError('BAD_INPUT', `there is no setting ${only}${didYouMean(only!, known)}`)
+        throw new ArchipelError('BAD_INPUT', `there is no setting ${only}${didYouMean(only!, known)}`, {
+          hint: '`archipel config` lists them all.',
+        })
       }
       const entries = settings.map((setting) => {
         const value = setting.path

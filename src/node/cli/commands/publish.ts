@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
@@ -18,6 +19,15 @@ export function parseCreator(text: string): NonNullable<PublishRequest['creators
     })
   }
   return { name, ...(orcid === undefined ? {} : { orcid }), ...(affiliation ? { affiliation } : {}) }
+}
+
+/** The island names no path of its own; here it is the user's. */
+function named(error: unknown, path: string): unknown {
+  if (!(error instanceof ArchipelError) || error.code !== 'BAD_INPUT' || existsSync(path)) return error
+  return new ArchipelError('BAD_INPUT', `${path}: ${error.message}`, {
+    hint: 'Give a path on the machine where the island runs.',
+    cause: error,
+  })
 }
 
 const PHASES = {
@@ -74,7 +84,9 @@ export function define(command: Command, cli: Cli): void {
       const client = await cli.client()
       const view = await withProgress(io, 'publishing', (progress) =>
         client.publish(request, { signal, onProgress: (news) => progress.update(...shown(news)) }),
-      )
+      ).catch((error) => {
+        throw named(error, request.path)
+      })
       if (io.json) return io.printJson(view)
       io.print(describeDataset(view, io, { brief: true }))
       io.note(

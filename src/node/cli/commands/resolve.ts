@@ -16,10 +16,21 @@ const COLUMNS = [
   { header: 'PUBLISHER', optional: true },
 ]
 
-function row(holder: Resolution['holders'][number]): string[] {
+type Holder = Resolution['holders'][number]
+
+/** `publishers`: names by island id, of those that are holders, too. */
+function row(holder: Holder, publishers: ReadonlyMap<string, string>): string[] {
   const { name, via, state, version, freshness, confirmed, reason, publisher } = holder
   const answer = confirmed ? 'yes' : `no${reason === undefined ? '' : `: ${reason}`}`
-  return [name, via.join(', '), state, version.slice(0, 12), age(freshness), answer, shortId(publisher)]
+  return [
+    name,
+    via.join(', '),
+    state,
+    version.slice(0, 12),
+    age(freshness),
+    answer,
+    publishers.get(publisher) ?? shortId(publisher),
+  ]
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -36,9 +47,10 @@ export function define(command: Command, cli: Cli): void {
       if (io.json) return io.printJson(answer)
       io.print(clean(answer.id))
       for (const alias of answer.aliases.filter((id) => id !== answer.id)) io.print(`also ${clean(alias)}`)
-      if (answer.holders.length === 0) io.print('held by no island that is known')
-      else
-        io.print(table(COLUMNS, answer.holders.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
+      const publishers = new Map(answer.holders.map((h) => [h.island, h.name]))
+      const rows = answer.holders.map((h) => row(h, publishers))
+      if (rows.length === 0) io.print('held by no island that is known')
+      else io.print(table(COLUMNS, rows, { width: io.width, style: (text) => io.style('bold', text) }))
       io.note(`${plural(answer.holders.length, 'holder')} in ${milliseconds(answer.elapsedMs)}`)
     })
 }

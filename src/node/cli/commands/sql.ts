@@ -91,6 +91,7 @@ export function define(command: Command, cli: Cli): void {
         throw new ArchipelError('BAD_INPUT', '--max-rows: has to be a number from 1')
       const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout)
       const sql = await statement(argument, options.file, signal)
+      if (sql.trim() === '') throw new ArchipelError('BAD_INPUT', 'the statement is empty')
       const client = await cli.client()
       const request = { sql, on, timeoutMs, maxRows: maxRows === undefined ? undefined : Number(maxRows) }
       const answer = await withProgress(io, 'running', () => client.sql(request, { signal }))
