@@ -216,6 +216,8 @@ export function islandPort(parts: IslandParts): IslandPort {
           quarantined: quarantined.filter((o) => o !== self),
           selfQuarantined: membership.quarantined.has(self),
           selfRevoked: roster.member(self)?.state === 'revoked',
+          recoveries: catalogStatus.recoveries,
+          twins: parts.presence.twins().map(roster.nameOf),
           recovering: catalogStatus.recovering && members.length > 1,
           staleDatasets: await datasets.stale(),
         }),

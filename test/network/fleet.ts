@@ -1,7 +1,7 @@
 /** Islands as processes of their own, driven by the command line: what the network tests are made of. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { IslandStatus, IslandView } from '../../src/protocols/model/views.ts'
@@ -161,6 +161,13 @@ export class Fleet {
     await this.run(island, ['join', ticket, '--no-up', '--name', name])
     await this.up(island)
     return island
+  }
+
+  /** A second island with the files, and so the key, of a stopped one. */
+  async copyOf(island: FleetIsland, name: string): Promise<FleetIsland> {
+    const copy = await this.add(name, { ...island.options })
+    await cp(island.dataDir, copy.dataDir, { recursive: true })
+    return copy
   }
 
   async up(island: FleetIsland): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cp, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -237,7 +237,7 @@ test(
 )
 
 test(
-  'a data directory serves one process, and a copy of it is found out',
+  'a data directory serves one process',
   async (t) => {
     const fleet = await Fleet.create(t)
     const one = await fleet.found('one')
@@ -248,8 +248,46 @@ test(
     assert.match(error?.stderr ?? '', /DATA_DIR_LOCKED/)
     assert.is((await fleet.status(one)).name, 'one')
     assert.is(await fleet.stop(one, 'SIGINT'), 0, 'a clean stop')
-    await cp(one.dataDir, `${one.dataDir}-copy`, { recursive: true })
     await fleet.up(one)
+  },
+  LONG,
+)
+
+test(
+  'a second island with a copy of the key is found out: its two histories are quarantined, not believed',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const hub = await fleet.found('hub')
+    const twin = await fleet.join('twin', hub)
+    await publishSmall(fleet, twin, 'before')
+    await fleet.converged([hub, twin], { datasets: 1 })
+    await fleet.stop(twin)
+    const copy = await fleet.copyOf(twin, 'copy')
+    // Each writes after the common past, and shows it to the hub.
+    await fleet.up(twin)
+    await publishSmall(fleet, twin, 'by_twin')
+    await eventually(async () => (await hub.client().datasets({ text: 'by_twin' })).total === 1, {
+      timeoutMs: 20_000,
+      signal: t.signal,
+    })
+    await fleet.up(copy)
+    await publishSmall(fleet, copy, 'by_copy')
+    await publishSmall(fleet, twin, 'by_twin_again')
+    const noticed = async () => {
+      const all = await Promise.all([hub, twin, copy].map((i) => fleet.status(i)))
+      if (all[0]!.catalog.quarantined.length > 0) return
+      if (all.some((s) => s.findings.some((f) => f.code === 'FORKED' || f.code === 'KEY_IN_USE'))) return
+      throw new Error(
+        all
+          .map(
+            (s) =>
+              `${s.name}: ${JSON.stringify({ ...s.catalog, peers: s.peers, findings: s.findings.map((f) => f.code) })}`,
+          )
+          .join('\n'),
+      )
+    }
+    await eventually(noticed, { timeoutMs: 60_000, signal: t.signal })
+    assert.is((await hub.client().sql({ sql: 'SELECT 1 AS one' })).result.rowCount, 1, 'the hub goes on')
   },
   LONG,
 )

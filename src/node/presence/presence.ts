@@ -35,6 +35,8 @@ export interface PresencePort {
   start(): Promise<void>
   stop(): void
   of(island: string): Presence
+  /** Islands whose beats jump back to an older life of their log again and again: two processes with one key. */
+  twins(): string[]
   /** Median difference of the peers' clocks from ours in milliseconds; undefined without peers. Positive: ours is behind. */
   skewMs(): number | undefined
 }
@@ -44,6 +46,8 @@ const SUSPECT_AFTER = 2.5
 const LOST_AFTER = 6
 /** Beats in a row without an answer after which a connection that looks open is cut: a broken line sends no goodbye. */
 const MAX_SILENT_BEATS = 2
+/** A late message may tell of an older epoch once; who does so this often lives twice. */
+const TWIN_JUMPS = 3
 /** Members per configured interval: a larger archipelago beats more slowly. */
 const MEMBERS_PER_INTERVAL = 50
 
@@ -53,6 +57,8 @@ interface Seen {
   rttMs?: number
   skewMs?: number
   said: Liveness
+  /** Times that a beat told of an older epoch than the one before. */
+  jumpsBack: number
 }
 
 /** Heartbeats out and in, and the liveness derived from them. */
@@ -83,6 +89,7 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
       rttMs: measured.rttMs ?? before?.rttMs,
       skewMs: measured.skewMs ?? before?.skewMs,
       said: 'live',
+      jumpsBack: (before?.jumpsBack ?? 0) + (before !== undefined && received.epoch < before.beat.epoch ? 1 : 0),
     })
     if (before === undefined || before.said !== 'live') components.onChange?.(island)
     components.onAhead?.(island, { epoch: received.epoch, seq: received.seq }, peerId)
@@ -179,6 +186,7 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
       if (entry === undefined) return { liveness: 'unknown', rttMs: undefined, load: undefined, lastSeen: undefined }
       return { liveness: livenessOf(entry), rttMs: entry.rttMs, load: entry.beat.load, lastSeen: entry.at }
     },
+    twins: () => [...seen].filter(([, entry]) => entry.jumpsBack >= TWIN_JUMPS).map(([island]) => island),
     skewMs() {
       const skews = [...seen.values()].flatMap((s) => s.skewMs ?? []).sort((a, b) => a - b)
       return skews.length === 0 ? undefined : skews[Math.floor(skews.length / 2)]

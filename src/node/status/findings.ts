@@ -19,12 +19,18 @@ export interface StatusFacts {
   selfQuarantined: boolean
   selfRevoked: boolean
   recovering: boolean
+  /** How often the own log had to be taken over from peers since the start. */
+  recoveries: number
+  /** Names of islands that seem to run twice. */
+  twins: string[]
   staleDatasets: string[]
 }
 
 /** Below either the disk counts as nearly full. */
 const LOW_DISK_BYTES = 1024 ** 3
 const LOW_DISK_FRACTION = 0.05
+/** One recovery follows a lost store; more of them mean that somebody else writes this log, too. */
+const RECOVERIES_WORTH_A_WORD = 2
 /** A skew that is worth a word long before records are held back. */
 const SKEW_WORTH_A_WORD_MS = 30_000
 
@@ -33,6 +39,7 @@ export function findings(facts: StatusFacts): Finding[] {
   const all = [
     revoked(facts),
     forked(facts),
+    keyInUse(facts),
     recovering(facts),
     peers(facts),
     reachable(facts),
@@ -67,6 +74,26 @@ function forked(f: StatusFacts): Finding | undefined {
     message: 'Others hold two different histories signed by this island: it is in quarantine.',
     remedy:
       'Make sure that no second island runs with a copy of this key, then ask an administrator to end the quarantine.',
+  }
+}
+
+function keyInUse(f: StatusFacts): Finding | undefined {
+  if (f.twins.length > 0) {
+    return {
+      code: 'KEY_IN_USE',
+      severity: 'warning',
+      message: `Two processes seem to run with the key of ${f.twins.join(', ')}.`,
+      remedy:
+        'Tell its operator to stop the second one; an administrator can revoke the island: `archipel revoke <island>`.',
+    }
+  }
+  if (f.recoveries < RECOVERIES_WORTH_A_WORD) return undefined
+  return {
+    code: 'KEY_IN_USE',
+    severity: 'error',
+    message: `Since its start this island had to take its own log back from peers ${f.recoveries} times: another process writes with the same key.`,
+    remedy:
+      'Find the second island with a copy of this data directory and stop it; a new island joins with a ticket of its own.',
   }
 }
 

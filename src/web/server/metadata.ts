@@ -1,9 +1,19 @@
-import { ArchipelError } from '../../protocols/model/errors.ts'
+import { toCroissant } from '../../protocols/metadata/croissant.ts'
+import { toDatacite } from '../../protocols/metadata/datacite.ts'
+import { toDcat } from '../../protocols/metadata/dcat.ts'
 import type { DatasetView } from '../../protocols/model/views.ts'
 import type { MetadataFormat } from '../contract/inputs.ts'
 
 /** A dataset in a metadata format, with the media type of that format. */
 export function datasetMetadata(view: DatasetView, format: MetadataFormat): { mediaType: string; document: object } {
-  if (format === 'json') return { mediaType: 'application/json', document: view }
-  throw new ArchipelError('NOT_FOUND', `the format ${format} is not available yet`)
+  switch (format) {
+    case 'dcat':
+      return { mediaType: 'application/ld+json', document: toDcat(view) }
+    case 'croissant':
+      return { mediaType: 'application/ld+json', document: toCroissant(view) }
+    case 'datacite':
+      return { mediaType: 'application/vnd.datacite.datacite+json', document: toDatacite(view) }
+    case 'json':
+      return { mediaType: 'application/json', document: view }
+  }
 }
