@@ -84,7 +84,7 @@ test('what is missing, empty, hidden or special is BAD_INPUT', async (t) => {
 test('sockets and pipes in a folder are passed over', async (t) => {
   const dir = await t.tmpdir()
   await writeFile(join(dir, 'data'), 'x')
-  execFileSync('mkfifo', [join(dir, 'pipe')])
+  execFileSync('/usr/bin/mkfifo', [join(dir, 'pipe')])
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(join(dir, 'socket'), resolve))
   t.cleanup(() => new Promise((resolve) => server.close(resolve)))

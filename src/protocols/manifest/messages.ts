@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** One file of a version. */
 export interface FileEntry {
@@ -51,10 +51,10 @@ export const MAX_ROOT_BYTES = 18 * 1024 * 1024
 
 /** Whether a path starts a page wherever it occurs: decided by its hash alone, so that neighbours do not matter. */
 export function startsPage(path: string): boolean {
-  return createHash('sha256').update('archipel page\0').update(path).digest().readUInt32BE(0) % PAGE_MEAN_FILES === 0
+  return hash('sha256', `archipel page\0${path}`, 'buffer').readUInt32BE(0) % PAGE_MEAN_FILES === 0
 }
 
 /** SHA-256, hex: the name of a block. */
 export function blockHash(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
+  return hash('sha256', bytes, 'hex')
 }
