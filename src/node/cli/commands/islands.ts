@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
 import type { IslandView } from '../../../protocols/model/views.ts'
 import type { Cli } from '../context.ts'
-import { milliseconds, shortId } from '../format.ts'
+import { age, milliseconds, shortId } from '../format.ts'
 import { table } from '../table.ts'
 
 function state(view: IslandView): string {
   if (view.self) return 'this one'
   if (view.quarantined) return 'quarantined'
-  return view.connected === 'relayed' ? `${view.liveness}, relayed` : view.liveness
+  if (view.connected === 'relayed') return `${view.liveness}, relayed`
+  const seen = view.connected === 'no' && view.lastSeen !== undefined
+  return seen ? `${view.liveness}, seen ${age(view.lastSeen)} ago` : view.liveness
 }
 
 function row(view: IslandView): string[] {
