@@ -66,6 +66,7 @@ export interface StartedIsland {
 /** Members to be connected to; more connections may come in. */
 const WANTED_PEERS = 64
 const WATCH_SOURCES_MS = 60_000
+const INSPECT_CPU_MS = 4 * 3_600_000
 const PRESENT_AGAIN_MS = 5_000
 const MAX_RELAY_RESERVATIONS = 256
 
@@ -188,7 +189,13 @@ async function compose(
   // What this island publishes.
   const publishing = publisher({ stateDir: pathIn(config.dataDir, 'publish') })({
     inspectorFor: (files) =>
-      duckdbInspector({ files, sandbox: config.engine.sandbox, scratchDir: pathIn(config.dataDir, 'scratch') }),
+      duckdbInspector({
+        files,
+        sandbox: config.engine.sandbox,
+        scratchDir: pathIn(config.dataDir, 'scratch'),
+        // The owner's own file, however large: the wall clock of each question bounds it.
+        limits: { cpuMs: INSPECT_CPU_MS },
+      }),
     logger: log('publish'),
   })
   undo.push(() => publishing.stop())

@@ -1,6 +1,7 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
 import type { IslandEvent } from '../../src/protocols/model/views.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
@@ -102,6 +103,49 @@ test(
       timeoutMs: 15_000,
       signal: t.signal,
     })
+  },
+  LONG,
+)
+
+test(
+  'CSV with other separators, compressed CSV, JSON lines and folders of them are asked like any table',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const one = await fleet.found('one')
+    const put = async (file: string, bytes: string | Uint8Array) => {
+      await mkdir(dirname(join(one.dataDir, file)), { recursive: true })
+      await writeFile(join(one.dataDir, file), bytes)
+      return join(one.dataDir, file)
+    }
+    await fleet.run(one, ['publish', await put('tabs.tsv', 'name\tmag\nVega\t0.03\nSirius\t-1.46\n'), '--name', 'tabs'])
+    await fleet.run(one, [
+      'publish',
+      await put('packed.csv.gz', gzipSync('name,mag\nVega,0.03\nSirius,-1.46\n')),
+      '--name',
+      'packed',
+    ])
+    await fleet.run(one, [
+      'publish',
+      await put('lines.jsonl', '{"name":"Vega","mag":0.03}\n{"name":"Sirius","mag":-1.46}\n'),
+      '--name',
+      'lines',
+    ])
+    await put('many/a.csv', 'name,mag\nVega,0.03\n')
+    await put('many/b.csv', 'name,mag\nSirius,-1.46\n')
+    await fleet.run(one, ['publish', join(one.dataDir, 'many'), '--name', 'many'])
+    for (const name of ['tabs', 'packed', 'lines', 'many']) {
+      const { result } = await one.client().sql({ sql: `SELECT name, mag FROM ${name} ORDER BY mag` })
+      assert.equal(
+        result.rows,
+        [
+          ['Sirius', -1.46],
+          ['Vega', 0.03],
+        ],
+        name,
+      )
+    }
+    const joined = await one.client().sql({ sql: 'SELECT count(*) FROM tabs JOIN lines USING (name)' })
+    assert.is(Number(joined.result.rows[0]![0]), 2)
   },
   LONG,
 )

@@ -51,7 +51,8 @@ function tableSource({ format, columns, dialect }: BoundDataset, files: string):
   const types = `{${columns.map((column) => `${text(column.name)}: ${text(column.type)}`).join(', ')}}`
   const compression = text(dialect?.compression ?? 'none')
   if (format === 'jsonl')
-    return `read_json(${files}, format = 'newline_delimited', compression = ${compression}, columns = ${types})`
+    // read_json has another word than read_csv for the same thing.
+    return `read_json(${files}, format = 'newline_delimited', compression = ${compression === "'none'" ? "'uncompressed'" : compression}, columns = ${types})`
   const { delimiter = ',', quote = '"', header = true, skip = 0 } = dialect ?? {}
   return (
     `read_csv(${files}, auto_detect = false, delim = ${text(delimiter)}, quote = ${text(quote)}, escape = ${text(quote)}, ` +

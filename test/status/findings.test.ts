@@ -1,0 +1,79 @@
+import * as assert from 'uvu/assert'
+import { findings, type StatusFacts } from '../../src/node/status/findings.ts'
+import { suite } from '../kit/index.ts'
+
+const test = suite('findings')
+const GIB = 1024 ** 3
+
+const WELL: StatusFacts = {
+  members: 3,
+  connected: 2,
+  relayed: 0,
+  reachable: true,
+  announces: true,
+  loopbackOnly: false,
+  relayReservations: 0,
+  skewMs: 20,
+  maxClockSkewMs: 600_000,
+  engine: { kind: 'embedded', state: 'ready', sandbox: true },
+  disk: { freeBytes: 100 * GIB, totalBytes: 200 * GIB },
+  quarantined: [],
+  selfQuarantined: false,
+  selfRevoked: false,
+  recovering: false,
+  recoveries: 0,
+  twins: [],
+  staleDatasets: [],
+}
+
+test('nothing wrong is said as such', () => {
+  assert.equal(
+    findings(WELL).map((f) => f.code),
+    ['OK'],
+  )
+})
+
+const CASES: [string, Partial<StatusFacts>, string, 'warning' | 'error'][] = [
+  ['no peers', { connected: 0, reachable: 'unknown' }, 'NO_PEERS', 'error'],
+  ['an address that peers could not reach', { reachable: false }, 'NOT_REACHABLE', 'warning'],
+  ['no address and no relay', { announces: false, reachable: 'unknown' }, 'NOT_REACHABLE', 'warning'],
+  ['a clock half a minute off', { skewMs: 40_000 }, 'CLOCK_SKEW', 'warning'],
+  ['a clock further off than records may be', { skewMs: -700_000 }, 'CLOCK_SKEW', 'error'],
+  [
+    'an engine that is down',
+    { engine: { kind: 'embedded', state: 'down', sandbox: true, reason: 'no memory' } },
+    'ENGINE_DOWN',
+    'error',
+  ],
+  ['no sandbox', { engine: { kind: 'embedded', state: 'ready', sandbox: false } }, 'NO_SANDBOX', 'warning'],
+  ['a disk nearly full', { disk: { freeBytes: GIB / 2, totalBytes: 200 * GIB } }, 'DISK_NEARLY_FULL', 'warning'],
+  [
+    'a small part of a large disk left',
+    { disk: { freeBytes: 5 * GIB, totalBytes: 200 * GIB } },
+    'DISK_NEARLY_FULL',
+    'warning',
+  ],
+  ['a full disk', { disk: { freeBytes: 0, totalBytes: 200 * GIB } }, 'DISK_NEARLY_FULL', 'error'],
+  ['a revoked island', { selfRevoked: true }, 'MEMBER_REVOKED', 'error'],
+  ['a fork of the own log', { selfQuarantined: true }, 'FORKED', 'error'],
+  ['a fork elsewhere', { quarantined: ['isl1'] }, 'QUARANTINE', 'warning'],
+  ['a log being recovered', { recovering: true }, 'RECOVERING', 'warning'],
+  ['a log that others write, too', { recoveries: 4 }, 'KEY_IN_USE', 'error'],
+  ['an island that runs twice', { twins: ['two'] }, 'KEY_IN_USE', 'warning'],
+  ['changed source files', { staleDatasets: ['a'] }, 'STALE', 'warning'],
+]
+
+for (const [what, facts, code, severity] of CASES) {
+  test(`${what} is found, and a remedy is named`, () => {
+    const found = findings({ ...WELL, ...facts }).find((f) => f.code === code)
+    assert.is(found?.severity, severity)
+    assert.ok(found.message.length > 10 && found.remedy.length > 10, 'words and a remedy')
+  })
+}
+
+test('the most serious comes first', () => {
+  const all = findings({ ...WELL, connected: 0, staleDatasets: ['a'] })
+  assert.is(all[0]!.severity, 'error')
+})
+
+test.run()
