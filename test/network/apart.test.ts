@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -138,6 +138,39 @@ test(
     ip('-n', net.hub, 'link', 'set', right.cable, 'up')
     await fleet.converged([hub, a, b], { timeoutMs: 90_000 })
     assert.is((await fleet.json<{ total: number }>(a, ['datasets'])).total, 3)
+  },
+  LONG,
+)
+
+test(
+  'members on one local network find each other by multicast, without any known address',
+  async (t) => {
+    await needsNamespaces()
+    const net = star(t, ['left'])
+    const left = net.leaf('left')
+    for (const [netns, dev] of [
+      [net.hub, left.cable],
+      [left.netns, 'to-hub'],
+    ] as const)
+      ip('-n', netns, 'route', 'add', '224.0.0.0/4', 'dev', dev)
+    const fleet = await Fleet.create(t)
+    const set = ['network.mdns=true']
+    const hub = await fleet.found('hub', { netns: net.hub, ...listening(left.hubAddress), set })
+    const a = await fleet.join('left', hub, { netns: left.netns, ...listening(left.address), set })
+    await fleet.converged([hub, a])
+    await fleet.stop(a)
+    await fleet.stop(hub)
+    // Nothing is left by which one could know where the other is.
+    for (const island of [a, hub]) {
+      const path = join(island.dataDir, 'archipelago.json')
+      const file = JSON.parse(await readFile(path, 'utf8')) as { contacts: unknown[] }
+      await writeFile(path, JSON.stringify({ ...file, contacts: [] }), { mode: 0o600 })
+      await rm(join(island.dataDir, 'store'), { recursive: true })
+    }
+    await fleet.up(hub)
+    await fleet.up(a)
+    await eventually(async () => (await fleet.status(a)).peers.connected === 1, { timeoutMs: 60_000, signal: t.signal })
+    await fleet.converged([hub, a])
   },
   LONG,
 )

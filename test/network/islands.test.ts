@@ -184,6 +184,14 @@ test(
     await publishSmall(fleet, three, 'still')
     await fleet.converged([one, three])
     assert.is((await one.client().datasets({ text: 'still' })).total, 1)
+
+    // It stopped by itself, its files are put aside, and it may come back as a new island.
+    await eventually(() => two.process?.exitCode === 0, { timeoutMs: 20_000, signal: t.signal })
+    two.process = undefined
+    await fleet.run(two, ['join', await fleet.invite(one), '--no-up', '--name', 'two'])
+    await fleet.up(two)
+    await fleet.converged([one, two, three])
+    assert.is((await one.client().islands()).length, 3)
   },
   LONG,
 )

@@ -67,7 +67,7 @@ for (const [what, facts, code, severity] of CASES) {
   test(`${what} is found, and a remedy is named`, () => {
     const found = findings({ ...WELL, ...facts }).find((f) => f.code === code)
     assert.is(found?.severity, severity)
-    assert.ok(found.message.length > 10 && found.remedy.length > 10, 'words and a remedy')
+    assert.ok(found !== undefined && found.message.length > 10 && found.remedy.length > 10, 'words and a remedy')
   })
 }
 
