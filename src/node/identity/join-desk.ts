@@ -3,7 +3,12 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { decodeRecord, type SignedRecord } from '../../protocols/record/envelope.ts'
 import { decodeFirstCard, islandIdOf } from '../../protocols/record/genesis.ts'
 import type { Verify } from '../../protocols/record/keys.ts'
-import { buildAdmission, type MemberFact, verifyAcceptance } from '../../protocols/record/member-facts.ts'
+import {
+  buildAdmission,
+  type MemberFact,
+  parseMemberBody,
+  verifyAcceptance,
+} from '../../protocols/record/member-facts.ts'
 import type { Membership } from '../../protocols/record/membership.ts'
 import type { Remote } from '../../protocols/wire/server.ts'
 import type { JournalPort } from '../journal/journal.ts'
@@ -66,11 +71,29 @@ export function joinDesk(init: JoinDeskInit, components: JoinDeskComponents) {
   }
 
   async function present(request: Extract<JoinRequest, { type: 'present' }>, remote: Remote): Promise<JoinReply> {
-    const facts = request.facts.slice(0, MAX_CHAIN).map((bytes) => decodeRecord(bytes))
+    const facts = request.facts.map((bytes) => decodeRecord(bytes))
+    checkChain(facts, remote.peerId)
     await components.learn(facts)
     const known = [...membership().members.values()].find((m) => components.peerIdOf(m.key) === remote.peerId)
     const standing = known?.state ?? 'unknown'
     return { type: 'standing', standing, facts: known?.state === 'revoked' ? revocationOf(known.id) : [], time: now() }
+  }
+
+  /**
+   * What is learnt has to be what was asked for: the admission of the presenter, then that of each one's author. Whether
+   * they are signed is found out where they are learnt; without this, anybody could leave anything there.
+   *
+   * @throws BAD_INPUT
+   */
+  function checkChain(facts: SignedRecord[], presenter: string): void {
+    for (const [i, fact] of facts.entries()) {
+      const body = parseMemberBody(fact)
+      if (body?.type !== 'admission') throw new ArchipelError('BAD_INPUT', 'a chain holds admissions only')
+      const follows =
+        i === 0 ? components.peerIdOf(decodeFirstCard(body.card).key) === presenter : fact.id === facts[i - 1]!.origin
+      if (!follows)
+        throw new ArchipelError('BAD_INPUT', 'the admissions are no chain that ends with the island that shows it')
+    }
   }
 
   /** The revocations of an island, each with the chain of admissions of its author: all that this island may still know. */

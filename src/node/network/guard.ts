@@ -1,4 +1,6 @@
 import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 
 /** Who is let in. Asked for every stream and every topology notification; must be quick. */
 export interface Admission {
@@ -11,18 +13,35 @@ interface RegistrarLike {
   register(protocol: string, topology: Topology, options?: object): Promise<string>
 }
 
+type Target = PeerId | Multiaddr | Multiaddr[]
+
+/** The part of libp2p's connection manager that services use to reach others. */
+interface ConnectionsLike {
+  getConnections(peerId?: PeerId): Connection[]
+  openConnection(target: Target, options?: object): Promise<Connection>
+  openStream(target: Target, protocol: string | string[], options?: object): Promise<Stream>
+}
+
 /**
- * Gives a libp2p service a registrar that knows members only: its handlers never see a stranger's stream, and its
- * topologies never hear of a stranger, so it neither serves nor dials nor tells one anything. Wrapping here, and
- * not with `libp2p.use()`, because that runs earlier middleware again for every stream.
+ * Gives a libp2p service a world of members only: its handlers never see a stranger's stream, its topologies never
+ * hear of a stranger, and it can neither dial one nor open a stream to one, whoever named that peer to it. Wrapping here,
+ * and not with `libp2p.use()`, because that runs earlier middleware again for every stream.
  */
 export function membersOnly<Components extends object, Service>(
   factory: (components: Components) => Service,
   admission: Admission,
 ): (components: Components) => Service {
   return (components) => {
-    const registrar = (components as { registrar: RegistrarLike }).registrar
-    return factory(overlay(components, { registrar: guardedRegistrar(registrar, admission) }))
+    const { registrar, connectionManager } = components as {
+      registrar: RegistrarLike
+      connectionManager: ConnectionsLike
+    }
+    return factory(
+      overlay(components, {
+        registrar: guardedRegistrar(registrar, admission),
+        connectionManager: guardedConnections(connectionManager, admission),
+      }),
+    )
   }
 }
 
@@ -33,6 +52,32 @@ function guardedRegistrar(inner: RegistrarLike, admission: Admission): Registrar
     register: async (protocol: string, topology: Topology, options?: object) =>
       inner.register(protocol, guardedTopology(topology, admission), options),
   })
+}
+
+function guardedConnections(inner: ConnectionsLike, admission: Admission): ConnectionsLike {
+  const check = (target: Target) => {
+    const peerId = peerOf(target)
+    if (peerId === undefined || !admission.isMember(peerId))
+      throw new ArchipelError('NOT_A_MEMBER', 'only members are dialled and spoken to')
+  }
+  return overlay(inner, {
+    getConnections: (peerId?: PeerId) =>
+      inner.getConnections(peerId).filter((c) => admission.isMember(c.remotePeer.toString())),
+    openConnection: async (target: Target, options?: object) => {
+      check(target)
+      return await inner.openConnection(target, options)
+    },
+    openStream: async (target: Target, protocol: string | string[], options?: object) => {
+      check(target)
+      return await inner.openStream(target, protocol, options)
+    },
+  })
+}
+
+function peerOf(target: Target): string | undefined {
+  if (Array.isArray(target)) return target[0] === undefined ? undefined : peerOf(target[0])
+  if ('toMultihash' in target) return target.toString()
+  return target.getComponents().findLast((c) => c.name === 'p2p')?.value
 }
 
 export function guardedHandler(handler: StreamHandler, admission: Admission): StreamHandler {

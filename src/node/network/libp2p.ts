@@ -1,15 +1,16 @@
-import { type GossipSub, gossipsub } from '@chainsafe/libp2p-gossipsub'
+import type { GossipSub } from '@chainsafe/libp2p-gossipsub'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ComponentLogger, ConnectionGater, Libp2p, ServiceMap } from '@libp2p/interface'
-import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import type { ComponentLogger, ConnectionGater, Libp2p, PeerInfo, ServiceMap } from '@libp2p/interface'
+import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { gossip } from './gossip.ts'
 import { membersOnly } from './guard.ts'
 import type { NetworkAdmission } from './port.ts'
 
@@ -36,18 +37,25 @@ export interface Services extends ServiceMap {
 
 export type IslandNode = Libp2p<Services>
 
-/** Gossip carries heads and one small record: see `protocols/sync`. */
-const MAX_GOSSIP_BYTES = 64 * 1024
+/** Yamux windows of a stream: bytes that the other side may send ahead, at first and at most. */
+const FIRST_WINDOW_BYTES = 1024 * 1024
+const MAX_WINDOW_BYTES = 4 * 1024 * 1024
+const STREAM_OPTIONS = {
+  initialStreamWindowSize: FIRST_WINDOW_BYTES,
+  maxStreamWindowSize: MAX_WINDOW_BYTES,
+  // A stream that is paused takes in what its window allows, and must not be reset for it.
+  maxReadBufferLength: MAX_WINDOW_BYTES + FIRST_WINDOW_BYTES,
+}
 
-/** Strangers connected at a time: enough for a burst of joins, too few to hurt. */
-export const MAX_STRANGERS = 64
-
-/** The one place that makes a libp2p node. Every service but identify is wrapped so that it knows members only. */
+/**
+ * The one place that makes a libp2p node. Every service but identify is wrapped so that it knows members only.
+ * `mayEnter` is asked for each stranger that connects.
+ */
 export async function createNode(
   init: Libp2pInit,
   admission: NetworkAdmission,
   logger: ComponentLogger,
-  strangers: () => number,
+  mayEnter: () => boolean,
 ): Promise<IslandNode> {
   const prefix = `archipel/${init.archipelagoId}`
   const services: Record<string, unknown> = {
@@ -57,11 +65,11 @@ export async function createNode(
   if (init.dht) {
     services.dht = membersOnly(
       // Defaults drop private addresses and never serve on a LAN or a VPN.
-      kadDHT({ protocol: `/${prefix}/kad/1.0.0`, clientMode: false, peerInfoMapper: passthroughMapper }) as never,
+      kadDHT({ protocol: `/${prefix}/kad/1.0.0`, clientMode: false, peerInfoMapper: members(admission) }) as never,
       admission,
     )
   }
-  if (init.gossip) services.pubsub = membersOnly(gossip(prefix) as never, admission)
+  if (init.gossip) services.pubsub = membersOnly(gossip(init.archipelagoId, admission) as never, admission)
   if (init.relay.serve) {
     services.relay = membersOnly(
       circuitRelayServer({
@@ -78,7 +86,7 @@ export async function createNode(
       membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never,
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ streamOptions: { initialStreamWindowSize: 1024 * 1024 } } as never)],
+    streamMuxers: [yamux({ streamOptions: STREAM_OPTIONS } as never)],
     connectionManager: {
       maxConnections: init.maxConnections,
       // The defaults refuse bursts of joins; our own quotas stand behind this.
@@ -88,7 +96,7 @@ export async function createNode(
     },
     // Its pings go to strangers, too; heartbeats find dead connections instead.
     connectionMonitor: { enabled: false },
-    connectionGater: gater(admission, strangers),
+    connectionGater: gater(admission, mayEnter),
     peerDiscovery: init.mdns
       ? [mdns({ serviceTag: `_${init.archipelagoId.slice(0, 20)}._udp.local`, interval: 20_000 })]
       : [],
@@ -100,28 +108,16 @@ export async function createNode(
   return await createLibp2p(options)
 }
 
-function gossip(prefix: string): ReturnType<typeof gossipsub> {
-  const factory = gossipsub({
-    allowPublishToZeroTopicPeers: true,
-    emitSelf: false,
-    maxInboundDataLength: MAX_GOSSIP_BYTES * 4,
-    runOnLimitedConnection: true,
-    // Membership is our admission; many islands behind one address must not silence each other.
-    scoreParams: { IPColocationFactorWeight: 0 },
-  })
-  return (components) => {
-    const service = factory(components)
-    // The archipelago's id in the protocol id keeps two archipelagos apart; this is a property of the service, not an option.
-    Object.assign(service, { protocols: [`/${prefix}/meshsub/1.1.0`] })
-    return service
-  }
+/** What the DHT may know and tell of others: addresses of members. A peer without addresses is passed over. */
+function members(admission: NetworkAdmission): (peer: PeerInfo) => PeerInfo {
+  return (peer) => (admission.isMember(peer.id.toString()) ? peer : { ...peer, multiaddrs: [] })
 }
 
-function gater(admission: NetworkAdmission, strangers: () => number): ConnectionGater {
+function gater(admission: NetworkAdmission, mayEnter: () => boolean): ConnectionGater {
   return {
     // The default gater refuses private addresses in browsers only; sites live on private networks.
     denyDialMultiaddr: () => false,
-    denyInboundEncryptedConnection: (peerId) => !admission.isMember(peerId.toString()) && strangers() >= MAX_STRANGERS,
+    denyInboundEncryptedConnection: (peerId) => !admission.isMember(peerId.toString()) && !mayEnter(),
     denyInboundRelayReservation: (source) => !admission.isMember(source.toString()),
     denyOutboundRelayedConnection: (source, destination) =>
       !admission.isMember(source.toString()) || !admission.isMember(destination.toString()),

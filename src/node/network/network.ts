@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { dialer } from './dialer.ts'
 import { emitter } from './emitter.ts'
+import { GOSSIP_TOPICS, topicName } from './gossip.ts'
 import { gossipKeeper } from './gossip-keeper.ts'
 import { guardedHandler } from './guard.ts'
 import { createNode, type IslandNode, type Libp2pInit } from './libp2p.ts'
@@ -22,6 +23,7 @@ import type {
   Provider,
 } from './port.ts'
 import { needsRelay, relayClient } from './relay-client.ts'
+import { cut, MAX_STRANGERS, visitors } from './visitors.ts'
 
 export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
   /** Ed25519 seed and public key, 32 bytes each. */
@@ -30,6 +32,8 @@ export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
   bootstrap: string[]
   /** Connected members to aim for. */
   wantedPeers: number
+  /** Milliseconds a stranger may stay connected: joining takes less. Default 30,000. */
+  strangerMs?: number
 }
 
 export interface NetworkComponents {
@@ -41,7 +45,6 @@ export interface NetworkComponents {
 const RECONCILE_MS = 1_000
 /** A connection this old whose identify has not come through gets another. */
 const IDENTIFY_AGAIN_MS = 3_000
-/** Milliseconds a stranger may stay connected: joining takes less. */
 const STRANGER_MS = 30_000
 const SHA2_256 = 0x12
 
@@ -56,17 +59,17 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     { ...init, privateKey },
     admission,
     libp2pLogger(logger) as ComponentLogger,
-    () => strangers().length,
+    () => guests.count() < MAX_STRANGERS,
   )
+  const guests = visitors({ strangerMs: init.strangerMs ?? STRANGER_MS }, { node, admission })
   const self = node.peerId.toString()
   const ready = new Set<string>()
   const identifying = new Set<string>()
   const gossipListeners = new Map<string, (bytes: Uint8Array, from: string) => void>()
-  const topicName = (topic: GossipTopic) => `/archipel/${init.archipelagoId}/${topic}/1`
+  const topicOf = (topic: GossipTopic) => topicName(init.archipelagoId, topic)
   let sweep: NodeJS.Timeout | undefined
   let started = false
 
-  const strangers = () => node.getConnections().filter((c) => !admission.isMember(c.remotePeer.toString()))
   const isConnected = (peerId: string) => node.getConnections(peerIdFromString(peerId)).some((c) => c.status === 'open')
   const keeper = gossipKeeper(node, { isMember: admission.isMember, logger })
   const relays = relayClient(node, {
@@ -126,12 +129,6 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     if (ready.delete(id)) events.emit('peer:gone', id)
   }
 
-  function closeIdleStrangers(): void {
-    for (const connection of strangers()) {
-      if (Date.now() - connection.timeline.open > STRANGER_MS) void connection.close().catch(() => {})
-    }
-  }
-
   /** Events get lost when connections come and go at once; this finds what they should have told. */
   function reconcile(): void {
     for (const id of ready) if (!isConnected(id)) onDisconnect(peerIdFromString(id))
@@ -155,6 +152,7 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     archipelagoId: init.archipelagoId,
     peerId: self,
     async start() {
+      guests.start()
       node.addEventListener('peer:identify', (event) => onIdentify(event.detail.peerId))
       node.addEventListener('peer:disconnect', (event) => onDisconnect(event.detail))
       node.addEventListener('self:peer:update', () => events.emit('addresses:changed'))
@@ -170,7 +168,7 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       started = true
       const pubsub = node.services.pubsub
       if (pubsub !== undefined) {
-        for (const topic of ['heads', 'heartbeats'] as const) pubsub.subscribe(topicName(topic))
+        for (const topic of GOSSIP_TOPICS) pubsub.subscribe(topicOf(topic))
         pubsub.addEventListener('message', (event) => {
           const message = event.detail
           const from = message.type === 'signed' ? message.from.toString() : ''
@@ -183,11 +181,12 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       relays.start()
       sweep = setInterval(() => {
         reconcile()
-        closeIdleStrangers()
+        guests.sweep()
       }, RECONCILE_MS)
     },
     async stop() {
       clearInterval(sweep)
+      guests.stop()
       dials.stop()
       keeper.stop()
       relays.stop()
@@ -223,18 +222,26 @@ export async function network(init: NetworkInit, components: NetworkComponents):
         const id = connection.remotePeer.toString()
         if (admission.isMember(id)) {
           if (!ready.has(id)) identify(connection)
-        } else if (ready.delete(id)) {
-          events.emit('peer:gone', id)
-          void node.hangUp(connection.remotePeer).catch(() => {})
-        } else if (admission.isRevoked(id)) void node.hangUp(connection.remotePeer).catch(() => {})
+          continue
+        }
+        const was = ready.delete(id)
+        if (was) events.emit('peer:gone', id)
+        // One that left may finish what it is doing; nothing more goes to one that was revoked.
+        if (admission.isRevoked(id)) cut(connection, 'revoked')
+        else if (was) void node.hangUp(connection.remotePeer).catch(() => {})
       }
+      forgetRoutes(node, admission)
     },
     async connect(target, options = {}) {
       const signal = options.signal ?? AbortSignal.timeout(10_000)
+      if (options.stranger !== true && (target.peerId === undefined || !admission.isMember(target.peerId)))
+        throw new ArchipelError('NOT_A_MEMBER', `${target.peerId?.slice(-8) ?? target.addresses[0]} is no member`)
       const connection = await dialTarget(target, signal)
       return connection.remotePeer.toString()
     },
-    async openStream(peerId, protocol, { signal }): Promise<Stream> {
+    async openStream(peerId, protocol, { signal, strangers }): Promise<Stream> {
+      if (!strangers && !admission.isMember(peerId))
+        throw new ArchipelError('NOT_A_MEMBER', `${peerId.slice(-8)} is no member`)
       const id = peerIdFromString(peerId)
       const all = node.getConnections(id).filter((c) => c.status === 'open')
       const open = all.find((c) => !isRelayed(c)) ?? all[0]
@@ -257,14 +264,14 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     },
     drop(peerId) {
       for (const connection of node.getConnections(peerIdFromString(peerId))) {
-        connection.abort(new DOMException('no answer to heartbeats', 'TimeoutError'))
+        cut(connection, 'no answer to heartbeats')
       }
     },
     async publish(topic, bytes) {
-      await node.services.pubsub?.publish(topicName(topic), bytes)
+      await node.services.pubsub?.publish(topicOf(topic), bytes)
     },
     onGossip(topic, listener) {
-      gossipListeners.set(topicName(topic), listener)
+      gossipListeners.set(topicOf(topic), listener)
     },
     async provide(key, options = {}) {
       if (node.services.dht === undefined) return
@@ -289,6 +296,19 @@ function transports(node: IslandNode): TransportManager {
 interface TransportManager {
   getAddrs(): Multiaddr[]
   listen(addresses: Multiaddr[]): Promise<void>
+}
+
+/** Takes those who are no members any more out of the DHT's table: it tells others of them, and would ask them. */
+function forgetRoutes(node: IslandNode, admission: NetworkAdmission): void {
+  const table = (node.services.dht as unknown as { routingTable: RoutingTable } | undefined)?.routingTable
+  if (table === undefined) return
+  for (const { peerId } of [...table.kb.toIterable()])
+    if (!admission.isMember(peerId.toString())) void table.remove(peerId).catch(() => {})
+}
+
+interface RoutingTable {
+  kb: { toIterable(): Iterable<{ peerId: PeerId }> }
+  remove(peerId: PeerId): Promise<void>
 }
 
 function isRelayed(connection: Connection): boolean {

@@ -78,7 +78,9 @@ export function reach(components: ReachComponents): ReachPort {
         async ({ addresses }, { remote, signal }) => {
           const from = hostOf(remote.address)
           const announced = new Set(remote.island === undefined ? [] : components.cardAddresses(remote.island))
-          const allowed = addresses.filter((a) => hostOf(a) === from || announced.has(a))
+          // Through a relay, its host would be taken for the asker's.
+          const relayed = remote.address.includes('/p2p-circuit')
+          const allowed = addresses.filter((a) => mayTry(a, { from: relayed ? undefined : from, announced }))
           const tried = await Promise.all(allowed.map(async (a) => ((await greets(a, signal)) ? a : undefined)))
           return { reachable: tried.filter((a) => a !== undefined) }
         },
@@ -97,10 +99,11 @@ export function reach(components: ReachComponents): ReachPort {
 
 /** Opens a TCP connection to an `/ip4|ip6|dns*\/.../tcp/...` address and waits for a libp2p greeting. */
 export async function greets(address: string, signal: AbortSignal): Promise<boolean> {
-  const match = /^\/(?:ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d+)/.exec(address)
-  if (match === null) return false
+  const match = /^\/(?:ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/(\d{1,5})(?:\/|$)/.exec(address)
+  const port = Number(match?.[2])
+  if (match === null || port < 1 || port > 65_535 || signal.aborted) return false
   return await new Promise((resolve) => {
-    const socket = connect({ host: match[1]!, port: Number(match[2]) })
+    const socket = connect({ host: match[1]!, port })
     let text = ''
     const done = (ok: boolean) => {
       signal.removeEventListener('abort', fail)
@@ -120,6 +123,15 @@ export async function greets(address: string, signal: AbortSignal): Promise<bool
     })
   })
 }
+
+/** Own services are tried for nobody but those on the same machine: a member must not look at them through this island. */
+function mayTry(address: string, asker: { from: string | undefined; announced: ReadonlySet<string> }): boolean {
+  const host = hostOf(address)
+  if (host === undefined) return false
+  return host === asker.from || (asker.announced.has(address) && !LOOPBACK.test(host))
+}
+
+const LOOPBACK = /^(?:127\.|0\.|::1?$|::ffff:(?:127\.|7f)|localhost$|.*\.localhost$)/i
 
 function hostOf(address: string): string | undefined {
   return /^\/(?:ip4|ip6|dns|dns4|dns6)\/([^/]+)/.exec(address)?.[1]

@@ -1,13 +1,13 @@
 import type { Stream } from '@libp2p/interface'
 import { ArchipelError } from '../model/errors.ts'
-import { answerOf, checked, frames } from './frames.ts'
+import { answerOf, checked, type FrameStream, frames, linger } from './frames.ts'
 import { type ProtocolSpec, protocolId } from './spec.ts'
 
 /** What a client needs of the network: one new stream to a peer. */
 export interface StreamOpener {
   archipelagoId: string
-  /** @throws UNREACHABLE, NOT_A_MEMBER */
-  openStream(peerId: string, protocol: string, options: { signal: AbortSignal }): Promise<Stream>
+  /** To a member; with `strangers` to anybody. @throws UNREACHABLE, NOT_A_MEMBER */
+  openStream(peerId: string, protocol: string, options: { signal: AbortSignal; strangers: boolean }): Promise<Stream>
 }
 
 export interface CallOptions {
@@ -41,36 +41,50 @@ export async function* callSeries<Request, Item>(
   let stream: Stream | undefined
   let finished = false
   try {
-    stream = await net.openStream(peerId, protocolId(net.archipelagoId, spec), { signal: deadline.signal })
+    const { signal } = deadline
+    stream = await net.openStream(peerId, protocolId(net.archipelagoId, spec), { signal, strangers: spec.strangers })
     const io = frames(stream, spec.maxItemBytes + 1024)
-    await io.write(request, deadline.signal)
-    await io.closeWrite(deadline.signal)
+    await ask(io, request, signal)
     for (let count = 0; ; count++) {
-      const answer = answerOf(await io.read(deadline.signal))
+      signal.throwIfAborted()
+      const answer = answerOf(await io.read(signal))
       if ('end' in answer) break
       if (count >= spec.maxItems) throw new ArchipelError('PROTOCOL', `${spec.name}: more than ${spec.maxItems} items`)
-      deadline.touch()
       const item = checked(spec.item, answer.item, spec.name)
+      // The caller of a single answer does not come back for more.
+      if (spec.answer === 'single') finished = true
+      // What the caller does with an item is not the other side's time.
+      deadline.stop()
       yield item
-      deadline.touch()
-      if (spec.answer === 'single') break
+      if (finished) return
+      deadline.start()
     }
     finished = true
   } catch (error) {
     throw deadline.translate(error, `${spec.name} at ${peerId.slice(-8)}`)
   } finally {
     deadline.clear()
-    if (stream !== undefined) {
-      if (finished)
-        await stream.close({ signal: AbortSignal.timeout(1000) }).catch(() => stream?.abort(new Error('closed')))
-      else stream.abort(new ArchipelError('CANCELLED', 'the asker stopped listening'))
-    }
+    if (finished && stream !== undefined) linger(stream)
+    else stream?.abort(new ArchipelError('CANCELLED', 'the asker stopped listening'))
+  }
+}
+
+/** Sends the request. Where the other side answers before it heard all of it, e.g. that this is too much, that counts. */
+async function ask(io: FrameStream, request: unknown, signal: AbortSignal): Promise<void> {
+  try {
+    await io.write(request, signal)
+    await io.closeWrite(signal)
+  } catch (error) {
+    const early = await io.read(AbortSignal.abort()).catch(() => undefined)
+    if (early !== undefined) answerOf(early)
+    throw error
   }
 }
 
 interface IdleTimer {
   signal: AbortSignal
-  touch(): void
+  start(): void
+  stop(): void
   clear(): void
   translate(error: unknown, what: string): unknown
 }
@@ -89,9 +103,12 @@ function idleTimer(timeoutMs: number, outer: AbortSignal | undefined): IdleTimer
   else outer?.addEventListener('abort', onAbort, { once: true })
   return {
     signal: controller.signal,
-    touch() {
+    start() {
       clearTimeout(timer)
       timer = arm()
+    },
+    stop() {
+      clearTimeout(timer)
     },
     clear() {
       clearTimeout(timer)

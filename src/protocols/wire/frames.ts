@@ -1,15 +1,16 @@
 import type { Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
 import type { z } from 'zod'
 import { ArchipelError, type ErrorInfo, errorFromInfo } from '../model/errors.ts'
 import { decodeStrict, encodeCanonical } from '../record/cbor.ts'
+import { reader } from './reader.ts'
+import { writeFrame } from './writer.ts'
 
 /** The two ends of a stream speak frames: an unsigned varint of the length, then that many bytes of CBOR. */
 export interface FrameStream {
   write(value: unknown, signal: AbortSignal): Promise<void>
-  /** @throws PROTOCOL for anything that is not one well-formed frame within the bound */
+  /** @throws PROTOCOL for anything that is not one well-formed frame within the bound, UNREACHABLE when the stream ends */
   read(signal: AbortSignal): Promise<unknown>
-  /** Ends the own side; the other may still send. */
+  /** Ends the own side; the other may still send. Does not fail: a stream that cannot be closed in time is reset. */
   closeWrite(signal: AbortSignal): Promise<void>
   abort(reason: Error): void
 }
@@ -17,19 +18,25 @@ export interface FrameStream {
 /** Answer frames: `{item}` once or several times, then `{end: true}`; or `{error}`, which ends the answer. */
 export type AnswerFrame = { item: unknown } | { end: true } | { error: ErrorInfo }
 
+/** Milliseconds for the other side to end its half when everything is said. */
+export const LINGER_MS = 1000
+
+/** The end of a stream whose answer is complete: one that the other side does not end, too, would stay for good. */
+export function linger(stream: Stream): void {
+  if (stream.status !== 'open') return
+  const reset = () => stream.abort(new ArchipelError('CANCELLED', 'everything was said'))
+  const timer = setTimeout(reset, LINGER_MS).unref()
+  stream.addEventListener('close', () => clearTimeout(timer), { once: true })
+}
+
 export function frames(stream: Stream, maxFrameBytes: number): FrameStream {
-  const lp = lpStream(stream, { maxDataLength: maxFrameBytes, maxBufferSize: maxFrameBytes + 65_536 })
+  const input = reader(stream, maxFrameBytes)
   return {
     async write(value, signal) {
-      await lp.write(encodeCanonical(value), { signal })
+      await writeFrame(stream, encodeCanonical(value), signal)
     },
     async read(signal) {
-      let bytes: Uint8Array
-      try {
-        bytes = (await lp.read({ signal })).subarray()
-      } catch (error) {
-        throw readFailure(error)
-      }
+      const bytes = await input.next(signal)
       try {
         return decodeStrict(bytes, { maxBytes: maxFrameBytes })
       } catch (error) {
@@ -37,27 +44,11 @@ export function frames(stream: Stream, maxFrameBytes: number): FrameStream {
       }
     },
     async closeWrite(signal) {
-      await stream.close({ signal }).catch(() => {})
+      await stream.close({ signal }).catch((error: Error) => stream.abort(error))
     },
     abort(reason) {
       stream.abort(reason)
     },
-  }
-}
-
-function readFailure(error: unknown): unknown {
-  const name = (error as { name?: string }).name
-  switch (name) {
-    case 'InvalidDataLengthError':
-      return new ArchipelError('PROTOCOL', 'a frame larger than the protocol allows', { cause: error })
-    case 'InvalidMessageLengthError':
-    case 'InvalidDataLengthLengthError':
-      return new ArchipelError('PROTOCOL', 'a frame with a malformed length', { cause: error })
-    case 'AbortError':
-    case 'TimeoutError':
-      return error
-    default:
-      return new ArchipelError('UNREACHABLE', 'the connection closed before the answer was complete', { cause: error })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import { ArchipelError, toArchipelError } from '../model/errors.ts'
-import { checked, frames } from './frames.ts'
+import { checked, type FrameStream, frames, LINGER_MS, linger } from './frames.ts'
 import { type Quotas, quotas } from './quota.ts'
 import { type ProtocolSpec, protocolId } from './spec.ts'
 
@@ -54,37 +54,47 @@ async function answer<Request, Item>(
   options: { stopping: AbortSignal; onRefused?: (remote: Remote, error: ArchipelError) => void },
 ): Promise<void> {
   const controller = new AbortController()
-  const onClose = () => controller.abort(new ArchipelError('CANCELLED', 'the asker closed the stream'))
-  stream.addEventListener('close', onClose)
+  const gone = () => controller.abort(new ArchipelError('CANCELLED', 'the asker closed the stream'))
+  stream.addEventListener('close', gone)
+  if (stream.status !== 'open') gone()
   const signal = AbortSignal.any([controller.signal, options.stopping])
+  const timed = () => AbortSignal.any([signal, AbortSignal.timeout(spec.timeoutMs)])
   const io = frames(stream, spec.maxRequestBytes)
-  const write = async (value: unknown) =>
-    io.write(value, AbortSignal.any([signal, AbortSignal.timeout(spec.timeoutMs)]))
   let release: (() => void) | undefined
   try {
     release = limits.enter(remote.peerId)
-    const raw = await io.read(AbortSignal.any([signal, AbortSignal.timeout(spec.timeoutMs)]))
-    const request = checked(spec.request, raw, spec.name)
+    const request = checked(spec.request, await readRequest(io, timed()), spec.name)
     const result = handler(request, { remote, signal })
     if (Symbol.asyncIterator in result) {
-      for await (const item of result) await write({ item })
-      await write({ end: true })
+      for await (const item of result) await io.write({ item }, timed())
+      await io.write({ end: true }, timed())
     } else {
-      await write({ item: await result })
+      await io.write({ item: await result }, timed())
     }
-    await io.closeWrite(AbortSignal.timeout(spec.timeoutMs))
+    await io.closeWrite(AbortSignal.timeout(LINGER_MS))
   } catch (cause) {
     const error = toArchipelError(cause)
     options.onRefused?.(remote, error)
     try {
-      await io.write({ error: error.toInfo() }, AbortSignal.timeout(1000))
-      await io.closeWrite(AbortSignal.timeout(1000))
+      await io.write({ error: error.toInfo() }, AbortSignal.timeout(LINGER_MS))
+      await io.closeWrite(AbortSignal.timeout(LINGER_MS))
     } catch {
       io.abort(error)
     }
   } finally {
     release?.()
-    stream.removeEventListener('close', onClose)
+    stream.removeEventListener('close', gone)
     controller.abort(new ArchipelError('CANCELLED', 'answered'))
+    linger(stream)
+  }
+}
+
+async function readRequest(io: FrameStream, signal: AbortSignal): Promise<unknown> {
+  try {
+    return await io.read(signal)
+  } catch (error) {
+    if (error instanceof ArchipelError && error.code === 'UNREACHABLE')
+      throw new ArchipelError('PROTOCOL', 'the request ended before it was complete', { cause: error })
+    throw error
   }
 }
