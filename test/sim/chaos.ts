@@ -137,7 +137,11 @@ export class Chaos {
         if (random.chance(0.3)) this.#leave(island)
         return
       default:
-        for (const [liar, mind] of this.#sim.liarMinds) mind.shout(liar, this.#sim.network, liar.init.peers)
+        for (const [liar, mind] of this.#sim.liarMinds) {
+          mind.shout(liar, this.#sim.network, liar.init.peers)
+          const { id, body } = mind.slander(random.pick(this.#sim.honest).id)
+          liar.catalog?.append('member', id, body).catch(() => {})
+        }
     }
   }
 

@@ -3,6 +3,7 @@ import { decodeRecord, type SignedRecord, signRecord } from '../../src/protocols
 import { decodeHead, type SignedHead, signHead } from '../../src/protocols/record/head.ts'
 import type { Signer } from '../../src/protocols/record/keys.ts'
 import { LiveSet } from '../../src/protocols/record/lthash.ts'
+import { buildFork } from '../../src/protocols/record/member-facts.ts'
 import type { OrphansItem, PullItem, PullRequest } from '../../src/protocols/sync/messages.ts'
 import type { Island } from './island.ts'
 import type { Handlers, Network } from './network.ts'
@@ -17,6 +18,7 @@ export class Liar {
   readonly #random: Random
   readonly #heads: Uint8Array[] = []
   readonly #records: Uint8Array[] = []
+  readonly #forgedHeads = new Map<string, Uint8Array>()
   #fork: { head: SignedHead; records: Uint8Array[] } | undefined
 
   constructor(context: { archipelagoId: string; signer: Signer }, random: Random) {
@@ -93,10 +95,34 @@ export class Liar {
     return twisted
   }
 
+  #twistHead(head: Uint8Array): Uint8Array {
+    const random = this.#random
+    switch (random.below(8)) {
+      case 0:
+        return this.#oldHead() ?? head
+      case 1:
+        return this.#flip(head)
+      case 2:
+        return this.#forgedHead(decodeHead(head))
+      default:
+        return head
+    }
+  }
+
+  /** A proof against an honest island, made up: this liar's signatures under the other's name. */
+  slander(victim: string): { id: string; body: unknown } {
+    const head = { origin: victim, epoch: 5, seq: 1, liveCount: 1, time: 1 }
+    const a = signHead(this.#context, { ...head, liveHash: new Uint8Array(32) }).bytes
+    const b = signHead(this.#context, { ...head, liveHash: new Uint8Array(32).fill(1) }).bytes
+    return buildFork(victim, a, b)
+  }
+
   /** A head of somebody else, with this island's signature and a grand position. */
   #forgedHead(head: SignedHead): Uint8Array {
-    const { origin, epoch, liveCount, liveHash, time } = head
-    return signHead(this.#context, { origin, epoch: epoch + 1, seq: 1, liveCount, liveHash, time }).bytes
+    const { origin, epoch, seq, liveCount, liveHash, time } = head
+    const { bytes } = signHead(this.#context, { origin, epoch, seq: seq + 1, liveCount, liveHash, time })
+    this.#forgedHeads.set(origin, bytes)
+    return bytes
   }
 
   /** The same position, another history: the last record says something else. */
@@ -140,6 +166,12 @@ export class Liar {
       yield { records: this.#fork.records }
       return
     }
+    const pinned = this.#forgedHeads.get(request.origin)
+    if (pinned !== undefined && random.chance(0.5)) {
+      // Right records under a head that the origin never signed.
+      for await (const item of honest.handlePull(from, request)) yield 'head' in item ? { ...item, head: pinned } : item
+      return
+    }
     if (random.chance(0.05)) {
       yield { refused: random.pick(['unknown', 'later'] as const) }
       return
@@ -150,11 +182,7 @@ export class Liar {
         for (const bytes of item.records) this.#keep(this.#records, bytes)
         yield { records: lies ? this.#twistRecords(item.records, request.origin) : item.records }
       } else if ('head' in item && lies) {
-        const head = random.chance(0.1)
-          ? (this.#oldHead() ?? item.head)
-          : random.chance(0.1)
-            ? this.#flip(item.head)
-            : item.head
+        const head = this.#twistHead(item.head)
         yield { ...item, head, full: random.chance(0.1) ? !item.full : item.full }
         if (random.chance(0.1)) yield item
       } else yield item

@@ -48,7 +48,7 @@ export class Oracle {
   async missing(origin: string, store: MemoryStore): Promise<string[]> {
     const problems: string[] = []
     for (const write of this.#writes.get(origin) ?? []) {
-      if (await knows(store, origin, write)) continue
+      if (await hasInLog(store, origin, write)) continue
       problems.push(`${origin}: write ${write.n} of ${write.kind} ${write.id} at ${formatPosition(write.at)} is lost`)
     }
     return problems
@@ -57,14 +57,18 @@ export class Oracle {
 
 /** Whether a store has the write, or something newer of that name, as a record or kept as an orphan. */
 async function knows(store: MemoryStore, origin: string, write: Write): Promise<boolean> {
-  const generation = await generationOf(store, origin)
-  const [bytes] = generation === undefined ? [] : await store.current(origin, generation, [write])
-  if (bytes !== undefined && isAtLeast(decodeRecord(bytes), write)) return true
+  if (await hasInLog(store, origin, write)) return true
   for await (const orphan of store.orphans(origin)) {
     const record = decodeRecord(orphan)
     if (record.kind === write.kind && record.id === write.id && isAtLeast(record, write)) return true
   }
   return false
+}
+
+async function hasInLog(store: MemoryStore, origin: string, write: Write): Promise<boolean> {
+  const generation = await generationOf(store, origin)
+  const [bytes] = generation === undefined ? [] : await store.current(origin, generation, [write])
+  return bytes !== undefined && isAtLeast(decodeRecord(bytes), write)
 }
 
 /** By place in the log; or by number, where an earlier life with a wrong clock got ahead. */
@@ -76,6 +80,11 @@ function isAtLeast(record: SignedRecord, write: Write): boolean {
 export async function generationOf(store: MemoryStore, origin: string): Promise<number | undefined> {
   for await (const [log, value] of store.logs()) if (log === origin) return value.generation
   return undefined
+}
+
+/** A body that no honest island wrote; liars number theirs below zero. */
+function isForged(record: SignedRecord): boolean {
+  return ((record.body as { n?: number } | undefined)?.n ?? 0) < 0
 }
 
 export interface LogContents {
@@ -92,15 +101,22 @@ export async function contents(store: MemoryStore): Promise<Map<string, LogConte
     const head = decodeHead(value.head)
     const set = new LiveSet()
     const live: Uint8Array[] = []
+    let forged = false
     for await (const chunk of store.range(log, value.generation, null)) {
       for (const bytes of chunk) {
-        if (decodeRecord(bytes).withdrawn === true) continue
+        const record = decodeRecord(bytes)
+        if (record.withdrawn === true) continue
+        forged ||= isForged(record)
         set.add(bytes)
         live.push(bytes)
       }
     }
     const matches = live.length === head.liveCount && Buffer.compare(set.digest(), head.liveHash) === 0
-    const problem = matches ? undefined : `the store has ${live.length} live records of ${log}, not those of its head`
+    const problem = forged
+      ? `a forged record is in the log of ${log}`
+      : matches
+        ? undefined
+        : `the store has ${live.length} live records of ${log}, not those of its head`
     all.set(log, { live: Buffer.concat(live.sort(Buffer.compare)), count: live.length, problem })
   }
   return all

@@ -10,6 +10,7 @@ import type { Context } from './context.ts'
 import type { Hints } from './hints.ts'
 import { MAX_TURNS } from './limits.ts'
 import type { Members } from './members.ts'
+import { Mutex } from './mutex.ts'
 import { asOrphan, type Orphans } from './orphans.ts'
 import type { OwnLog } from './own-log.ts'
 import type { SyncRemote, SyncReport } from './port.ts'
@@ -42,6 +43,7 @@ export class Rounds {
   readonly #context: Context
   readonly #c: RoundsComponents
   readonly #running = new Map<string, Promise<SyncReport>>()
+  readonly #recovery = new Mutex()
 
   constructor(context: Context, components: RoundsComponents) {
     this.#context = context
@@ -117,20 +119,22 @@ export class Rounds {
     return undefined
   }
 
-  /** Takes the own log over from a peer that knows more of it. */
-  async #takeOwn({ remote, signal, report }: Round, head: SignedHead): Promise<boolean> {
+  /** Takes the own log over from a peer that knows more of it. One at a time: several peers may show the same. */
+  #takeOwn({ remote, signal, report }: Round, head: SignedHead): Promise<boolean> {
     const { own, puller } = this.#c
-    const result = await puller.pull(remote, head, { signal, lower: true, before: () => own.endLife() })
-    if (result.state === 'refused') {
-      report.pending.push({ origin: head.origin, reason: result.reason })
-      return false
-    }
-    const records = result.state === 'applied' ? result.records : 0
-    report.records += records
-    const epoch = own.state?.head.epoch ?? 0
-    this.#context.emit('own:recovered', { from: remote.peer, records, epoch })
-    await own.reissue()
-    return true
+    return this.#recovery.run(async () => {
+      if (!own.isNews(head)) return true
+      const result = await puller.pull(remote, head, { signal, lower: true, before: () => own.endLife() })
+      if (result.state === 'refused') {
+        report.pending.push({ origin: head.origin, reason: result.reason })
+        return false
+      }
+      const records = result.state === 'applied' ? result.records : 0
+      report.records += records
+      this.#context.emit('own:recovered', { from: remote.peer, records, epoch: own.state?.head.epoch ?? 0 })
+      await own.reissue()
+      return true
+    })
   }
 
   /** Records that others keep for origins which lost them. */
@@ -145,7 +149,7 @@ export class Rounds {
       if (kept === 0) continue
       progress = true
       if (origin !== this.#context.self) continue
-      const records = await own.reissue()
+      const records = await this.#recovery.run(() => own.reissue())
       this.#context.emit('own:recovered', { from: round.remote.peer, records, epoch: own.state?.head.epoch ?? 0 })
     }
     return progress
