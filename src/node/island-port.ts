@@ -311,6 +311,18 @@ export function islandPort(parts: IslandParts): IslandPort {
       }
     },
 
+    async pardon(request) {
+      policy.check({ island: self, user: 'owner', action: 'member:revoke' })
+      const admin =
+        request.recoveryKey === undefined ? admins() : signerFromSeed(parseRecoveryKey(request.recoveryKey).seed)
+      const island = catalog.membership().members.has(request.island)
+        ? request.island
+        : parts.islandNamed(request.island)
+      const epoch = await revoke.pardon(island, admin)
+      journal.write({ actor: `owner@${self}`, action: 'member:pardon', subject: island, outcome: 'ok' })
+      return { pardoned: island, epoch }
+    },
+
     async leave() {
       policy.check({ island: self, user: 'owner', action: 'archipelago:leave' })
       const withdrawals: { kind: string; id: string }[] = []

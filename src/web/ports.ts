@@ -45,6 +45,11 @@ export interface IslandPort {
     request: { member?: string; ticket?: string; invitees?: 'keep' | 'revoke'; recoveryKey?: string },
     options?: CallOptions,
   ): Promise<{ revoked: string }>
+  /** Ends the quarantine of an island that was caught with two histories. @throws NOT_ADMIN, NOT_FOUND */
+  pardon(
+    request: { island: string; recoveryKey?: string },
+    options?: CallOptions,
+  ): Promise<{ pardoned: string; epoch: number }>
   /** Withdraws all own records, tells the others, then stops the island. */
   leave(options?: CallOptions): Promise<{ withdrawn: number; toldPeers: number }>
   journal(request: { limit: number }, options?: CallOptions): Promise<JournalEntry[]>

@@ -162,6 +162,7 @@ test('unpublish, resolve, invite, revoke and journal print their answers', async
   assert.is((await run(['revoke', 'grenoble', '--recovery-key', '-'], { stdin: 'the-key\n' })).code, 0)
   assert.equal(island.calls.find((c) => c.name === 'revoke')?.argument, { member: 'grenoble', recoveryKey: 'the-key' })
   assert.is((await run(['revoke', '--ticket', 'tkt1'])).stdout, 'revoked tkt1\n')
+  assert.match((await run(['pardon', 'grenoble'])).stdout, /^grenoble is believed again from epoch 7/)
   assert.match((await run(['journal', '--limit', '5'])).stdout, /owner@garching +publish +stars +ok/)
   assert.match((await run(['leave'])).stdout, 'left; 3 records withdrawn, 1 island told')
 })

@@ -48,6 +48,7 @@ test('each function reaches the island with its argument, and each answer fits i
     invite: await client.invite(invite),
     revoke: await client.revoke(revoke),
     leave: await client.leave(),
+    pardon: await client.pardon({ island: 'grenoble' }),
     journal: await client.journal({ limit: 7 }),
     health: await client.health(),
     metadata: await client.metadata('stars', 'json'),

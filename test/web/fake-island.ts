@@ -197,6 +197,7 @@ export function fakeIsland(): FakeIsland {
       mayInvite: request.mayInvite ?? false,
     }),
     revoke: async ({ member, ticket }) => ({ revoked: member ?? ticket ?? '' }),
+    pardon: async ({ island }) => ({ pardoned: island, epoch: 7 }),
     leave: async () => ({ withdrawn: 3, toldPeers: 1 }),
     journal: async () => [{ time: NOW, actor: 'owner@garching', action: 'publish', subject: 'stars', outcome: 'ok' }],
     async *events({ signal } = {}) {

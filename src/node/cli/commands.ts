@@ -30,6 +30,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'make a ticket with which another island may join',
     load: () => import('./commands/invite.ts'),
   },
+  { name: 'pardon', summary: 'end the quarantine of an island', load: () => import('./commands/pardon.ts') },
   { name: 'revoke', summary: 'revoke a member or a ticket', load: () => import('./commands/revoke.ts') },
   { name: 'leave', summary: 'withdraw this island from its archipelago', load: () => import('./commands/leave.ts') },
   { name: 'publish', summary: 'publish a file or folder, by reference', load: () => import('./commands/publish.ts') },

@@ -1,8 +1,10 @@
+import { decodeTicket, TICKET_PREFIX } from '../../protocols/join/ticket.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { Signer } from '../../protocols/record/keys.ts'
 import {
   type Admission,
   buildAdmission,
+  buildEpochFloor,
   buildRevocation,
   buildTicketRevocation,
   MEMBER_KIND,
@@ -67,8 +69,24 @@ export function revoker(init: { archipelagoId: string; self: string }, component
       return member
     },
 
-    /** @throws NOT_ADMIN, TICKET_USED, TICKET_UNKNOWN */
-    async ticket(ticket: string, admin: Signer | undefined): Promise<string> {
+    /** The epoch from which an island in quarantine is believed again: one above that of the proof. @throws NOT_ADMIN, NOT_FOUND */
+    async pardon(island: string, admin: Signer | undefined): Promise<number> {
+      if (admin === undefined) throw new ArchipelError('NOT_ADMIN', 'only an administrator ends a quarantine')
+      const proven = catalog.membership().quarantined.get(island)
+      if (proven === undefined) throw new ArchipelError('NOT_FOUND', `${island} is not in quarantine`)
+      const fact = buildEpochFloor({ archipelagoId, origin: island, epoch: proven + 1, admin })
+      await catalog.append(MEMBER_KIND, fact.id, fact.body)
+      if (catalog.membership().quarantined.has(island)) {
+        throw new ArchipelError('NOT_ADMIN', 'the key is not one of this archipelago’s admin keys', {
+          hint: 'Check the recovery key; what was written counts for nothing.',
+        })
+      }
+      return proven + 1
+    },
+
+    /** By id, or the ticket itself. @throws NOT_ADMIN, TICKET_USED, TICKET_UNKNOWN, TICKET_INVALID */
+    async ticket(given: string, admin: Signer | undefined): Promise<string> {
+      const ticket = given.startsWith(TICKET_PREFIX) ? decodeTicket(given).id : given
       const mine = await components.tickets.get(ticket)
       if (mine !== undefined) await components.tickets.revoke(ticket)
       else if (admin === undefined)

@@ -219,6 +219,6 @@ function others(f: StatusFacts): Finding | undefined {
     code: 'QUARANTINE',
     severity: 'warning',
     message: `In quarantine for two different histories: ${f.quarantined.join(', ')}.`,
-    remedy: 'An administrator finds out why, and revokes the island or ends the quarantine.',
+    remedy: 'An administrator finds out why, then runs `archipel pardon <island>` or `archipel revoke <island>`.',
   }
 }

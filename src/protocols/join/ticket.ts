@@ -5,7 +5,7 @@ import { decodeStrict, encodeCanonical } from '../record/cbor.ts'
 import { type Signer, type Verify, verify as verifyEd25519 } from '../record/keys.ts'
 
 /** One line: `archipel1.` and base64url of canonical CBOR `[payload, signature]`, signed by the issuing island's key. */
-const PREFIX = 'archipel1.'
+export const TICKET_PREFIX = 'archipel1.'
 const CONTEXT = new TextEncoder().encode('archipel ticket 1\0')
 const MAX_TICKET_CHARS = 8192
 
@@ -29,18 +29,19 @@ export type Ticket = z.infer<typeof ticketPayload>
 export function encodeTicket(ticket: Ticket, signer: Signer): string {
   const payload = encodeCanonical(ticket)
   const signature = signer.sign(concat(CONTEXT, payload))
-  return PREFIX + Buffer.from(encodeCanonical([payload, signature])).toString('base64url')
+  return TICKET_PREFIX + Buffer.from(encodeCanonical([payload, signature])).toString('base64url')
 }
 
 /** Reads a ticket that may have been wrapped or quoted on its way. @throws TICKET_INVALID; never looks at the clock */
 export function decodeTicket(text: string, verify: Verify = verifyEd25519): Ticket {
   const line = text.replace(/[\s"'`]+/g, '')
-  if (!line.startsWith(PREFIX) || line.length > MAX_TICKET_CHARS) throw invalid('this is not a ticket')
-  if (!/^[A-Za-z0-9_-]+$/.test(line.slice(PREFIX.length))) throw invalid('the ticket has characters that no ticket has')
+  if (!line.startsWith(TICKET_PREFIX) || line.length > MAX_TICKET_CHARS) throw invalid('this is not a ticket')
+  if (!/^[A-Za-z0-9_-]+$/.test(line.slice(TICKET_PREFIX.length)))
+    throw invalid('the ticket has characters that no ticket has')
   let ticket: Ticket
   try {
-    const raw = Buffer.from(line.slice(PREFIX.length), 'base64url')
-    if (raw.toString('base64url') !== line.slice(PREFIX.length)) throw invalid('the ticket was altered')
+    const raw = Buffer.from(line.slice(TICKET_PREFIX.length), 'base64url')
+    if (raw.toString('base64url') !== line.slice(TICKET_PREFIX.length)) throw invalid('the ticket was altered')
     const [payload, signature] = z
       .tuple([z.instanceof(Uint8Array), z.instanceof(Uint8Array)])
       .parse(decodeStrict(new Uint8Array(raw), { maxBytes: MAX_TICKET_CHARS }))

@@ -124,7 +124,7 @@ export const ERRORS = {
   FORKED: {
     status: 409,
     retryable: false,
-    hint: 'The island signed two different histories; an administrator ends the quarantine with `archipel revoke` or a countersigned epoch.',
+    hint: 'The island signed two different histories; an administrator finds out why, then runs `archipel pardon <island>` or `archipel revoke <island>`.',
   },
   RECOVERING: {
     status: 503,

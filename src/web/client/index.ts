@@ -89,6 +89,7 @@ export function createClient(init: ClientInit): IslandClient {
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: (body, options) => ask('sql', { body }, options),
     invite: (body, options) => ask('invite', { body }, options),
+    pardon: (body, options) => ask('pardon', { body }, options),
     revoke: (body, options) => ask('revoke', { body }, options),
     leave: (options) => ask('leave', { body: {} }, options),
     journal: (query, options) => ask('journal', { query }, options),

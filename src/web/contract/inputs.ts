@@ -112,7 +112,7 @@ export const inviteBody = z.strictObject({
     .number()
     .int()
     .min(1000)
-    .max(366 * 86_400_000)
+    .max(90 * 86_400_000)
     .optional()
     .describe('24 hours by default.'),
   mayInvite: z.boolean().optional().describe('Whether the new member may invite others.'),
@@ -130,6 +130,11 @@ export const revokeBody = z
     (body) => (body.member === undefined) !== (body.ticket === undefined),
     'name a member or a ticket, one of them',
   )
+
+export const pardonBody = z.strictObject({
+  island: islandRef,
+  recoveryKey: z.string().min(1).max(1000).optional(),
+})
 
 /** Leaving takes no input; a body is asked for so that no stray request does it. */
 export const leaveBody = z.strictObject({})

@@ -26,6 +26,7 @@ const NAMED: Record<string, z.ZodType> = {
   InviteRequest: input.inviteBody,
   Invitation: view.invitation,
   RevokeRequest: input.revokeBody,
+  PardonRequest: input.pardonBody,
   JournalEntry: view.journalEntry,
   IslandEvent: view.islandEvent,
   LostEvents: view.lostEvents,

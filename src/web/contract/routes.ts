@@ -133,6 +133,15 @@ export const ROUTES = {
     response: z.object({ revoked: z.string() }),
     errors: ['NOT_FOUND', 'NOT_ADMIN', 'TICKET_UNKNOWN', 'TICKET_INVALID'],
   },
+  pardon: {
+    method: 'POST',
+    path: `${API_PREFIX}/pardons`,
+    summary: 'End the quarantine of an island that was caught with two histories',
+    scope: 'owner',
+    body: input.pardonBody,
+    response: z.object({ pardoned: z.string(), epoch: z.number() }),
+    errors: ['NOT_FOUND', 'NOT_ADMIN'],
+  },
   leave: {
     method: 'POST',
     path: `${API_PREFIX}/leave`,

@@ -45,6 +45,7 @@ export const HANDLERS: Handlers = {
   resolve: ({ params, query }, { island, signal }) => island.resolve({ ref: params.ref, ...query }, { signal }),
   sql: ({ body }, { island, signal }) => island.sql(body, { signal }),
   invite: ({ body }, { island, signal }) => island.invite(body, { signal }),
+  pardon: ({ body }, { island, signal }) => island.pardon(body, { signal }),
   revoke: ({ body }, { island, signal }) => island.revoke(body, { signal }),
   leave: (_, { island, signal }) => island.leave({ signal }),
   journal: ({ query }, { island, signal }) => island.journal({ limit: query.limit ?? 100 }, { signal }),
