@@ -1,15 +1,12 @@
 /** The composition root: builds the parts in order, hands each its ports, starts them, and stops them in reverse. */
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { joinSpec } from '../protocols/join/messages.ts'
 import { ArchipelError } from '../protocols/model/errors.ts'
 import type { Card, EngineInfo } from '../protocols/model/island.ts'
-import { decodeRecord } from '../protocols/record/envelope.ts'
 import { verify } from '../protocols/record/keys.ts'
 import { MEMBER_KIND } from '../protocols/record/member-facts.ts'
 import { resolveSpec } from '../protocols/resolve/messages.ts'
-import { call } from '../protocols/wire/client.ts'
 import { serve } from '../protocols/wire/server.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
@@ -21,16 +18,20 @@ import { levelPublications } from './datasets/level-publications.ts'
 import { engineOf } from './engines/choose.ts'
 import { duckdbInspector } from './engines/inspect.ts'
 import { islandEvents } from './events.ts'
-import { ensureDataDir, pathIn, readSecret, writeSecret } from './identity/data-dir.ts'
+import { ensureDataDir, pathIn, writeSecret } from './identity/data-dir.ts'
 import { admissionChain, joinDesk } from './identity/join-desk.ts'
 import { readKeyFile } from './identity/keys.ts'
+import { levelTickets } from './identity/level-tickets.ts'
 import { readMembership } from './identity/membership-file.ts'
+import { ownerToken } from './identity/owner-token.ts'
 import { ticketBook } from './identity/tickets.ts'
 import { islandPort, viewOfIsland } from './island-port.ts'
 import { journal } from './journal/journal.ts'
+import { levelJournal } from './journal/level-journal.ts'
 import { openLogs, seedFacts } from './logs.ts'
 import { ownCard } from './members/own-card.ts'
 import { roster } from './members/roster.ts'
+import { showStanding } from './members/standing.ts'
 import { dialTargets } from './members/targets.ts'
 import { network } from './network/network.ts'
 import { peerIdOf } from './network/peer-id.ts'
@@ -39,7 +40,8 @@ import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
 import { publisher } from './publish/publisher.ts'
 import { announcer } from './resolve/announcer.ts'
-import type { AskHoldings, IslandLookup } from './resolve/port.ts'
+import type { IslandLookup } from './resolve/port.ts'
+import { reaching } from './resolve/reaching.ts'
 import { resolver } from './resolve/resolver.ts'
 import { searchIndex } from './search/search-index.ts'
 import { serveCatalog, syncRemote } from './spread/catalog-protocol.ts'
@@ -67,7 +69,6 @@ export interface StartedIsland {
 const WANTED_PEERS = 64
 const WATCH_SOURCES_MS = 60_000
 const INSPECT_CPU_MS = 4 * 3_600_000
-const PRESENT_AGAIN_MS = 5_000
 const MAX_RELAY_RESERVATIONS = 256
 
 /** The whole daemon, with web service and `daemon.json`. @throws NO_ARCHIPELAGO, DATA_DIR_LOCKED, ADDRESS_IN_USE, CONFIG_INVALID */
@@ -119,21 +120,8 @@ async function compose(
   const { store, catalog } = logs
   await catalog.start({ signal })
   await seedFacts(catalog, membership)
-  const journalBucket = store.bucket('journal')
   const diary = journal({
-    store: {
-      put: (k, v) => journalBucket.put(k, v),
-      async last(limit) {
-        const lines: string[] = []
-        for await (const [, value] of journalBucket.entries({ reverse: true, limit })) lines.push(value)
-        return lines
-      },
-      async trim(keep) {
-        let seen = 0
-        for await (const [k] of journalBucket.entries({ reverse: true }))
-          if (++seen > keep) await journalBucket.delete(k)
-      },
-    },
+    store: levelJournal(store),
     onError: (error) => logger.error({ err: error }, 'the journal could not be written'),
   })
   const policy = memberPolicy({ self, sql: config.policy.forwarded.sql, allow: config.policy.forwarded.allow })
@@ -273,22 +261,7 @@ async function compose(
     rttMs: (id) => (id === self ? 0 : present.of(id).rttMs),
     addressesOf: (id) => who.card(id)?.addresses ?? [],
   }
-  const connect = async (id: string, options: { signal: AbortSignal; addresses?: string[] }): Promise<string> => {
-    const peerId = who.peerOf(id)
-    if (peerId === undefined || !who.isMember(id)) throw new ArchipelError('NOT_A_MEMBER', `${id} is no member`)
-    if (net.connections().some((c) => c.peerId === peerId)) return peerId
-    const addresses = [...(options.addresses ?? []), ...lookup.addressesOf(id), ...relayWays(net.connections(), peerId)]
-    return await net.connect({ peerId, addresses }, { signal: options.signal })
-  }
-  const ask: AskHoldings = async (id, ids, options) => {
-    if (id === self) return await held.holdings(ids)
-    const timed = options.signal ?? AbortSignal.timeout(10_000)
-    const peerId = await connect(id, {
-      signal: timed,
-      ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
-    })
-    return (await call(net, peerId, resolveSpec, { ids }, { signal: timed })).holdings
-  }
+  const { connect, ask } = reaching({ self, roster: who, network: net, holdings: (ids) => held.holdings(ids) })
   const resolving = resolver({ catalog: shelf, islands: lookup, network: net, ask, logger: log('resolve') })
   const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
   onServedChange = dht.changed
@@ -312,19 +285,7 @@ async function compose(
   })
 
   // Joining.
-  const ticketsBucket = store.bucket('tickets')
-  const tickets = ticketBook({
-    store: {
-      get: (id) => ticketsBucket.get(id),
-      put: (id, value) => ticketsBucket.put(id, value),
-      delete: (id) => ticketsBucket.delete(id),
-      async ids() {
-        const ids: string[] = []
-        for await (const [id] of ticketsBucket.entries()) ids.push(id)
-        return ids
-      },
-    },
-  })
+  const tickets = ticketBook({ store: levelTickets(store) })
   const desk = joinDesk(
     { self, archipelagoId: archipelago.id, genesis: membership.archipelago.genesis },
     {
@@ -373,26 +334,15 @@ async function compose(
     retarget()
   })
   net.on('addresses:changed', () => card.changed())
-  net.on('peer:ready', (peerId) => void showStanding(peerId))
+  const standing = showStanding({
+    catalog,
+    network: net,
+    chain: () => admissionChain(catalog.membership(), self),
+    signal: stopping.signal,
+    logger: log('members'),
+  })
+  net.on('peer:ready', (peerId) => void standing(peerId))
   catalog.on('self:revoked', () => logger.error('this island was revoked: nobody speaks with it any more'))
-
-  /** Where a peer may not know us yet, we show how we became a member. */
-  async function showStanding(peerId: string): Promise<void> {
-    try {
-      const facts = admissionChain(catalog.membership(), self)
-      const reply = await call(net, peerId, joinSpec, { type: 'present', facts }, { signal: stopping.signal })
-      if (reply.type === 'standing' && reply.standing === 'revoked')
-        await catalog.addFacts(reply.facts.map((bytes) => decodeRecord(bytes)))
-    } catch (error) {
-      if (stopping.signal.aborted) return
-      logger.debug({ peer: peerId, error: (error as Error).message }, 'standing not shown')
-      setTimeout(
-        () =>
-          !stopping.signal.aborted && net.connections().some((c) => c.peerId === peerId) && void showStanding(peerId),
-        PRESENT_AGAIN_MS,
-      ).unref()
-    }
-  }
 
   if (config.catalog.enabled) sync.start()
   undo.push(() => sync.stop())
@@ -470,20 +420,3 @@ async function compose(
 }
 
 const engines = (info: EngineInfo): EngineInfo[] => (info.kind === 'disabled' ? [] : [info])
-
-/** Ways to a peer through members that we are connected to. */
-function relayWays(connections: { peerId: string; relayed: boolean; address: string }[], target: string): string[] {
-  return connections
-    .filter((c) => !c.relayed && c.peerId !== target)
-    .slice(0, 4)
-    .map((c) => `/p2p/${c.peerId}/p2p-circuit/p2p/${target}`)
-}
-
-/** The bearer token of this island's owner, made at the first start. */
-async function ownerToken(dataDir: string): Promise<string> {
-  const known = (await readSecret(pathIn(dataDir, 'token')))?.trim()
-  if (known !== undefined && known.length >= 32) return known
-  const token = randomBytes(32).toString('base64url')
-  await writeSecret(pathIn(dataDir, 'token'), `${token}\n`)
-  return token
-}

@@ -150,7 +150,9 @@ export class Applier {
       await this.#members.replaced(origin, generation)
       await this.#orphans.resolve(next)
       const old = state?.generation ?? null
-      await tellDifference(this.#context.store, (c) => this.#context.emit('change', c), origin, old, generation)
+      if (this.#context.hasListeners('change')) {
+        await tellDifference(this.#context.store, (c) => this.#context.emit('change', c), origin, old, generation)
+      }
       await this.#context.store.discard(origin, generation)
       return 'applied'
     })

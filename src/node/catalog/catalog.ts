@@ -50,7 +50,9 @@ export function catalog(init: CatalogInit, components: CatalogComponents): Catal
     throw new ArchipelError('ARCHIPELAGO_MISMATCH', 'the genesis record is that of another archipelago')
   }
   const logger = components.logger ?? SILENT
-  const { on, emit } = catalogEvents((error) => logger.warn({ err: error }, 'a listener of the catalog failed'))
+  const { on, emit, hasListeners } = catalogEvents((error) =>
+    logger.warn({ err: error }, 'a listener of the catalog failed'),
+  )
   const stopping = new AbortController()
   const underway = new Set<Promise<unknown>>()
   const verify = components.verify ?? ed25519
@@ -68,6 +70,7 @@ export function catalog(init: CatalogInit, components: CatalogComponents): Catal
     verifyMany: components.verifyMany ?? (verify === ed25519 ? ed25519Many : oneByOne(verify)),
     logger,
     emit,
+    hasListeners,
     state: (fact) => context.background('state', () => own.append([{ kind: 'member', ...fact }])),
     background,
     stopping: stopping.signal,
@@ -89,7 +92,18 @@ export function catalog(init: CatalogInit, components: CatalogComponents): Catal
   const own = new OwnLog(context, table, members, orphans, checks.clocks, (...news) => announcer.add(...news))
   const hints = new Hints(context)
   const answers = new Answers(context, table, members, checks, orphans, hints, applier)
-  const rounds = new Rounds(context, { table, members, checks, applier, puller, orphans, own, hints, answers })
+  const rounds = new Rounds(context, {
+    table,
+    members,
+    checks,
+    applier,
+    puller,
+    orphans,
+    own,
+    hints,
+    answers,
+    verifier,
+  })
   let purgeAt = 0
   members.onDropped((origin) => background('drop', () => applier.drop(origin)))
 

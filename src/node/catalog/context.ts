@@ -47,6 +47,7 @@ export interface Context extends Required<Omit<CatalogInit, 'genesis'>> {
   verifyMany: VerifyMany
   logger: CatalogLogger
   emit<E extends keyof CatalogEvents>(event: E, ...args: Parameters<CatalogEvents[E]>): void
+  hasListeners(event: keyof CatalogEvents): boolean
   /** States a fact in the own log, in the background. */
   state(fact: MemberFact): void
   /** Work that nobody waits for but `stop`; a failure is logged. */

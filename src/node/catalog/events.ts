@@ -12,6 +12,7 @@ export function catalogEvents(onError: (error: unknown) => void) {
       set.add(listener)
       return () => set.delete(listener)
     },
+    hasListeners: (event: keyof CatalogEvents): boolean => (listeners[event]?.size ?? 0) > 0,
     emit<E extends keyof CatalogEvents>(event: E, ...args: Parameters<CatalogEvents[E]>): void {
       for (const listener of listeners[event] ?? []) {
         try {

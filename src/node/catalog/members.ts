@@ -88,9 +88,9 @@ export class Members {
 
   /** The log got these records, live ones and withdrawals. */
   took(origin: string, records: SignedRecord[]): void {
-    const ours = records.filter(isFact)
-    if (ours.length === 0) return
     const log = this.#logs.get(origin) ?? new Map<string, SignedRecord>()
+    const ours = records.filter((r) => r.kind === MEMBER_KIND && (isFact(r) || log.has(r.id)))
+    if (ours.length === 0) return
     this.#logs.set(origin, log)
     for (const record of ours) {
       if (record.withdrawn === true) log.delete(record.id)
@@ -214,9 +214,9 @@ export class Members {
   }
 }
 
-/** What an origin says of its earlier lives is its own affair, and the most frequent of all member records. */
+/** What an origin says of its earlier lives is its own affair, and what later versions say is not understood here. */
 function isFact(record: SignedRecord): boolean {
-  return record.kind === MEMBER_KIND && record.id !== livesRecordName(record.origin).id
+  return record.id !== livesRecordName(record.origin).id && parseMemberBody(record) !== undefined
 }
 
 /** Cheap and on the safe side: what the listeners look at. */

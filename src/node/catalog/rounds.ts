@@ -16,6 +16,7 @@ import type { OwnLog } from './own-log.ts'
 import type { SyncRemote, SyncReport } from './port.ts'
 import type { Puller } from './puller.ts'
 import { bucketOf, type LogTable } from './table.ts'
+import type { Verifier } from './verifier.ts'
 
 /** Buckets asked for at once: some 500 heads. */
 const BUCKETS_AT_ONCE = 128
@@ -30,6 +31,7 @@ export interface RoundsComponents {
   own: OwnLog
   hints: Hints
   answers: Answers
+  verifier: Verifier
 }
 
 interface Round {
@@ -55,7 +57,11 @@ export class Rounds {
     if (running !== undefined) return running
     const all = signal === undefined ? this.#context.stopping : AbortSignal.any([signal, this.#context.stopping])
     const round = { remote, signal: all, report: { same: false, records: 0, logs: 0, pending: [] } }
-    const work = this.#round(round).finally(() => this.#running.delete(remote.peer))
+    const release = this.#c.verifier.hold()
+    const work = this.#round(round).finally(() => {
+      release()
+      this.#running.delete(remote.peer)
+    })
     this.#running.set(remote.peer, work)
     return work
   }

@@ -16,6 +16,8 @@ export class Verifier {
   readonly #checks: Checks
   readonly #queue = new Set<string>()
   #running = false
+  #held = 0
+  #release: (() => void)[] = []
 
   constructor(context: Context, table: LogTable, checks: Checks) {
     this.#context = context
@@ -30,16 +32,33 @@ export class Verifier {
     this.#context.background('verify', () => this.#work())
   }
 
+  /** While logs are pulled, the checking waits: what is wanted first is the data. The answer ends the waiting. */
+  hold(): () => void {
+    this.#held++
+    let released = false
+    return () => {
+      if (released) return
+      released = true
+      this.#held--
+      if (this.#held === 0) for (const go of this.#release.splice(0)) go()
+    }
+  }
+
+  async #turn(): Promise<void> {
+    while (this.#held > 0) await new Promise<void>((resolve) => this.#release.push(resolve))
+  }
+
   /** After a restart: goes on with what was not finished. */
   resume(): void {
     for (const { origin, verified, bad } of this.#table.all()) if (!verified && bad === null) this.later(origin)
   }
 
   /** Whether every live record of a generation is signed by its origin. */
-  async check(origin: string, generation: number): Promise<boolean> {
+  async check(origin: string, generation: number, turn: () => Promise<void> = async () => {}): Promise<boolean> {
     const key = this.#checks.keyOf(origin)
     if (key === undefined) return false
     for await (const chunk of this.#context.store.range(origin, generation, null)) {
+      await turn()
       if (this.#context.stopping.aborted) return false
       const records = chunk.map((bytes) => decodeRecord(bytes))
       if ((await this.#checks.records(records, key)).includes(false)) return false
@@ -50,6 +69,7 @@ export class Verifier {
   async #work(): Promise<void> {
     try {
       for (const origin of this.#queue) {
+        await this.#turn()
         this.#queue.delete(origin)
         await this.#verify(origin)
         if (this.#context.stopping.aborted) return
@@ -62,7 +82,7 @@ export class Verifier {
   async #verify(origin: string): Promise<void> {
     const state = this.#table.get(origin)
     if (state === undefined || state.verified) return
-    const valid = await this.check(origin, state.generation)
+    const valid = await this.check(origin, state.generation, () => this.#turn())
     if (this.#context.stopping.aborted) return
     const bad = await this.#table.locked(origin, async () => {
       const now = this.#table.get(origin)

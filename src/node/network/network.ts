@@ -95,10 +95,11 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     },
   )
 
+  /** Loopback addresses only where there are no others: elsewhere they would lead the dialler to itself. */
   function announced(): string[] {
     const own = node.getMultiaddrs().map((a) => a.toString())
-    // Loopback, too, when nothing else is configured: then all islands are on this machine.
-    return own
+    const outside = own.filter((a) => !/^\/ip4\/127\.|^\/ip6\/::1\//.test(a))
+    return outside.length > 0 ? outside : own
   }
 
   async function dialTarget(target: DialTarget, signal: AbortSignal): Promise<Connection> {
