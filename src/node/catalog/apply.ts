@@ -1,11 +1,11 @@
-import { decodeRecord, type SignedRecord } from '../../protocols/record/envelope.ts'
+import { contentPosition, decodeRecord, type SignedRecord } from '../../protocols/record/envelope.ts'
 import { headsConflict, type SignedHead } from '../../protocols/record/head.ts'
 import { LiveSet } from '../../protocols/record/lthash.ts'
-import { buildFork } from '../../protocols/record/member-facts.ts'
+import { buildFork, type Lives } from '../../protocols/record/member-facts.ts'
 import { comparePositions, type Position } from '../../protocols/record/position.ts'
 import { changeOf, tell, tellDifference } from './changes.ts'
 import type { Context } from './context.ts'
-import { livesRecordName, readLives } from './coverage.ts'
+import { covers, livesRecordName, readLives } from './coverage.ts'
 import { MAX_LOG_RECORDS } from './limits.ts'
 import type { Members } from './members.ts'
 import { asOrphan, type Orphans } from './orphans.ts'
@@ -30,6 +30,8 @@ export class Overlay {
   readonly #log: string
   readonly #generation: number
   readonly #current = new Map<string, SignedRecord | undefined>()
+  /** What the store had under the names that were loaded. */
+  readonly #before: SignedRecord[] = []
   count: number
 
   constructor(state: LogState | undefined, log: string, generation: number) {
@@ -43,8 +45,19 @@ export class Overlay {
   load(names: { kind: string; id: string }[], found: (Uint8Array | undefined)[]): void {
     for (const [i, name] of names.entries()) {
       const bytes = found[i]
-      this.#current.set(key(name), bytes && decodeRecord(bytes))
+      const record = bytes && decodeRecord(bytes)
+      if (record !== undefined && !this.#current.has(key(name))) this.#before.push(record)
+      this.#current.set(key(name), record)
     }
+  }
+
+  /** Records of the store that were replaced by what is older in content: their origin had lost and not missed them. */
+  lost(head: SignedHead, lives: Lives | null): SignedRecord[] {
+    return this.#before.filter((old) => {
+      const now = this.get(old)
+      const isOlder = now !== undefined && comparePositions(contentPosition(now), contentPosition(old)) < 0
+      return isOlder && !covers(head, lives, old)
+    })
   }
 
   get(name: { kind: string; id: string }): SignedRecord | undefined {
@@ -121,7 +134,9 @@ export class Applier {
         bad: null,
         lives: lives === undefined ? (state?.lives ?? null) : readLives(lives),
       }
-      await this.#table.commit(next, overlay.changes)
+      const lost = overlay.lost(head, next.lives)
+      await this.#table.commit(next, [...overlay.changes, ...this.#orphans.changesToKeep(origin, lost)])
+      for (const record of lost) this.#orphans.remember(record)
       this.#members.took(origin, records)
       await this.#orphans.resolve(next)
       tell((c) => this.#context.emit('change', c), records.map(changeOf))

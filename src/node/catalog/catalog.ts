@@ -155,6 +155,7 @@ export function catalog(init: CatalogInit, components: CatalogComponents): Catal
     async stop() {
       stopping.abort(new ArchipelError('CANCELLED', 'the island is stopping'))
       announcer.stop()
+      await rounds.settled()
       while (underway.size > 0) await Promise.all(underway)
     },
     async append(kind, id, body) {

@@ -66,6 +66,11 @@ export class Rounds {
     return work
   }
 
+  /** Settles when no round is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values())
+  }
+
   async #round(round: Round): Promise<SyncReport> {
     const { report, remote } = round
     await this.#c.own.refreshHead()

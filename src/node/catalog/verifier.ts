@@ -45,7 +45,13 @@ export class Verifier {
   }
 
   async #turn(): Promise<void> {
-    while (this.#held > 0) await new Promise<void>((resolve) => this.#release.push(resolve))
+    const { stopping } = this.#context
+    while (this.#held > 0 && !stopping.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#release.push(resolve)
+        stopping.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
   }
 
   /** After a restart: goes on with what was not finished. */
