@@ -2,7 +2,7 @@ import type { Column, DatasetFormat, Dialect } from '../../protocols/model/datas
 import type { EngineInfo } from '../../protocols/model/island.ts'
 import type { TableResult } from '../../protocols/model/task.ts'
 
-/** Livy's words (REST API, Session State and Statement State). */
+/** Livy's words (REST API, Session State). */
 export type SessionState =
   | 'not_started'
   | 'starting'
@@ -13,7 +13,6 @@ export type SessionState =
   | 'dead'
   | 'killed'
   | 'success'
-export type StatementState = 'waiting' | 'running' | 'available' | 'error' | 'cancelling' | 'cancelled'
 
 /** A dataset as a session sees it: names on one side, this site's files on the other. Paths never leave the engine. */
 export interface BoundDataset {

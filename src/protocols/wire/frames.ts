@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import type { z } from 'zod'
-import { ArchipelError, type ErrorInfo, errorFromInfo } from '../model/errors.ts'
+import { ArchipelError, errorFromInfo } from '../model/errors.ts'
 import { decodeStrict, encodeCanonical } from '../record/cbor.ts'
 import { reader } from './reader.ts'
 import { writeFrame } from './writer.ts'
@@ -14,9 +14,6 @@ export interface FrameStream {
   closeWrite(signal: AbortSignal): Promise<void>
   abort(reason: Error): void
 }
-
-/** Answer frames: `{item}` once or several times, then `{end: true}`; or `{error}`, which ends the answer. */
-export type AnswerFrame = { item: unknown } | { end: true } | { error: ErrorInfo }
 
 /** Milliseconds for the other side to end its half when everything is said. */
 export const LINGER_MS = 1000
@@ -60,7 +57,9 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown, what: string): 
   throw new ArchipelError('PROTOCOL', `${what}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'malformed'}`.trim())
 }
 
-/** @throws PROTOCOL for a frame that is none, or the error that the frame carries */
+/**
+ * Answer frames are `{item}` once or several times, then `{end: true}`; or `{error}`, which ends the answer.
+ * @throws PROTOCOL for a frame that is none, or the error that the frame carries */
 export function answerOf(frame: unknown): { item: unknown } | { end: true } {
   if (typeof frame === 'object' && frame !== null) {
     if ('error' in frame && typeof frame.error === 'object' && frame.error !== null) throw errorFromInfo(frame.error)
