@@ -10,6 +10,7 @@ import { configJsonSchema, configReference, EXAMPLE_CONFIG } from '../src/node/c
 import { SOFTWARE } from '../src/node/version.ts'
 import { ERRORS, type ErrorCode, exitCode } from '../src/protocols/model/errors.ts'
 import { openApi } from '../src/web/contract/openapi.ts'
+import { limitsReference } from './limits.ts'
 
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
 
@@ -40,6 +41,7 @@ const FILES: Record<string, () => string | Promise<string>> = {
   'config/archipel.schema.json': () => json(configJsonSchema()),
   'config/archipel.example.json': () => json(EXAMPLE_CONFIG),
   'config/errors.md': errorReference,
+  'config/limits.md': limitsReference,
   'config/openapi.json': () => json(openApi(SOFTWARE)),
   'config/cli.md': referenceOfCli,
 }

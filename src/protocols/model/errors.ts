@@ -30,7 +30,7 @@ export const ERRORS = {
   TOO_LARGE: {
     status: 413,
     retryable: false,
-    hint: 'Send less at once; LIMITS in the documentation names every bound.',
+    hint: 'Send less at once; config/limits.md names the bounds.',
   },
   TOO_MANY: { status: 429, retryable: true, hint: 'Wait a little and try again.' },
   CANCELLED: { status: 499, retryable: true, hint: 'The call was cancelled before it ended.' },
