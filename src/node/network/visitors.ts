@@ -6,11 +6,11 @@ import type { IslandNode } from './libp2p.ts'
 /** Strangers connected at a time: enough for a burst of joins, too few to hurt. */
 export const MAX_STRANGERS = 64
 /** Streams a stranger may open on one connection: joining takes two or three. */
-export const MAX_STRANGER_STREAMS = 64
+const MAX_STRANGER_STREAMS = 64
 /** Connections with one peer; more than two (both dialled, one is relayed) have no use. */
 const MAX_CONNECTIONS_PER_PEER = 8
-/** Bytes of a stream before a protocol is agreed on: a header, and a few names of a hundred bytes. */
-export const MAX_NEGOTIATION_BYTES = 1024
+/** Answers on a stream before a protocol is agreed on: to the header, and to a few names. */
+const MAX_NEGOTIATION_ANSWERS = 16
 
 export interface VisitorsInit {
   /** Milliseconds a stranger may stay connected. */
@@ -78,15 +78,19 @@ export function cut(connection: Connection, why: string): void {
   connection.abort(new DOMException(why, 'AbortError'))
 }
 
-/** A peer that proposes protocols without end would keep this island busy with refusing them. */
+/**
+ * A peer that proposes protocols without end would keep this island busy with refusing them. Counted are the answers and
+ * not the messages: a listener for these would take the first one from a handler that is not listening yet.
+ */
 function watchNegotiation(stream: Stream): void {
-  let bytes = 0
-  const onMessage = ({ data }: { data: { byteLength: number } }) => {
-    if (stream.protocol !== '') return stream.removeEventListener('message', onMessage)
-    bytes += data.byteLength
-    if (bytes > MAX_NEGOTIATION_BYTES) stream.abort(new DOMException('no protocol was agreed on', 'AbortError'))
+  let answers = 0
+  const send = stream.send.bind(stream)
+  stream.send = (data) => {
+    if (stream.protocol !== '') stream.send = send
+    else if (++answers > MAX_NEGOTIATION_ANSWERS)
+      stream.abort(new DOMException('no protocol was agreed on', 'AbortError'))
+    return send(data)
   }
-  stream.addEventListener('message', onMessage)
 }
 
 interface Muxer {
