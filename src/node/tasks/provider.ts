@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import type { Cell } from '../../protocols/model/task.ts'
 import { type RunEvent, type RunRequest, runSpec } from '../../protocols/task/messages.ts'
 import { serve } from '../../protocols/wire/server.ts'
@@ -28,6 +28,8 @@ export interface ProviderPort {
 const RUNNING_EVERY_MS = 5_000
 /** Rows a frame, by a rough count of their bytes. */
 const FRAME_BYTES = 256 * 1024
+/** One row has to fit into a frame of the protocol with room to spare. */
+const MAX_ROW_BYTES = 4 * 1024 * 1024
 
 /** The serving side of tasks: policy, data, engine, journal, in this order. */
 export function provider(components: ProviderComponents): ProviderPort {
@@ -57,7 +59,8 @@ export function provider(components: ProviderComponents): ProviderPort {
         journal.write({ ...entry, outcome: 'ok' })
         return outcome
       } finally {
-        await session.close()
+        // Never throws; the answer need not wait for the process to end.
+        void session.close()
       }
     } catch (cause) {
       const error = toArchipelError(cause)
@@ -113,23 +116,22 @@ function* framesOf(rows: Cell[][]): Generator<Cell[][]> {
   let frame: Cell[][] = []
   let bytes = 0
   for (const row of rows) {
+    const size = 16 + row.reduce<number>((sum, cell) => sum + sizeOf(cell), 0)
+    if (size > MAX_ROW_BYTES)
+      throw new ArchipelError('RESULT_LIMIT', `a row of the result is larger than ${MAX_ROW_BYTES} bytes`)
+    if (frame.length > 0 && bytes + size > FRAME_BYTES) {
+      yield frame
+      frame = []
+      bytes = 0
+    }
     frame.push(row)
-    bytes +=
-      16 +
-      row.reduce<number>(
-        (sum, cell) =>
-          sum +
-          (typeof cell === 'string'
-            ? cell.length
-            : typeof cell === 'object' && cell !== null
-              ? JSON.stringify(cell).length
-              : 9),
-        0,
-      )
-    if (bytes < FRAME_BYTES) continue
-    yield frame
-    frame = []
-    bytes = 0
+    bytes += size
   }
   if (frame.length > 0) yield frame
+}
+
+/** Bytes on the wire, roughly. */
+function sizeOf(cell: Cell): number {
+  if (typeof cell === 'string') return Buffer.byteLength(cell)
+  return typeof cell === 'object' && cell !== null ? JSON.stringify(cell).length : 9
 }
