@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { pathIn } from '../../src/node/identity/data-dir.ts'
+import { foundArchipelago, largeCatalog, writeIsland } from './archipelago.ts'
+import { type BenchContext, type Benchmark, best, median, timed } from './bench.ts'
+import { startDaemon } from './daemon.ts'
+
+/** How soon an island serves: from the start of the process of `archipel up` until its API answers. */
+export const start: Benchmark = {
+  name: 'start',
+  about: 'time from the start of the process until the API answers',
+  async run(context) {
+    const { dir, scale } = context
+    const runs = scale.quick ? 1 : 5
+    const bare = await best(runs, () => timed(() => once(spawn(process.execPath, ['-e', '0']), 'close')))
+    const emptyDir = join(dir, 'empty')
+    const alone = await foundArchipelago(1, pathIn(emptyDir, 'store'))
+    await writeIsland(alone, alone.members[0]!, emptyDir)
+    const empty = await starts(context, emptyDir, runs)
+
+    const { archipelago, store, records } = await largeCatalog(context)
+    const largeDir = join(dir, 'large')
+    await writeIsland(archipelago, archipelago.members[0]!, largeDir, { store })
+    const [building] = await starts(context, largeDir, 1)
+    const large = await starts(context, largeDir, Math.min(3, runs))
+    const least = Math.min(...empty)
+    return [
+      {
+        what: 'no data, best',
+        value: least,
+        unit: 'ms',
+        baseline: { what: 'node -e 0', value: bare, unit: 'ms', ratio: least / bare },
+      },
+      { what: 'no data, median', value: median(empty), unit: 'ms' },
+      { what: `${records} records, best`, value: Math.min(...large), unit: 'ms' },
+      { what: `${records} records, search index built anew`, value: building!, unit: 'ms' },
+    ]
+  },
+}
+
+async function starts(context: BenchContext, dataDir: string, runs: number): Promise<number[]> {
+  const times: number[] = []
+  for (let i = 0; i < runs; i++) {
+    const daemon = await startDaemon(context, dataDir)
+    times.push(daemon.servingMs)
+    await daemon.stop()
+  }
+  return times
+}
