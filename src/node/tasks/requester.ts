@@ -60,7 +60,7 @@ export function requester(components: RequesterComponents): RequesterPort {
       )
       const confirmed = holds.every((l) => l.holders.some((h) => h.island === island && h.confirmed))
       const missing = located.filter((l) => !holds.includes(l))
-      let reason = reasonFor(island)
+      let reason = located.length === 0 ? 'the statement needs no data' : reasonFor(island)
       let usable = true
       if (missing.length > 0) {
         usable = false
