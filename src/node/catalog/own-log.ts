@@ -33,8 +33,12 @@ interface Request {
   reject: (error: unknown) => void
 }
 
-/** Epochs are numbered by the second of their opening, with 20 random bits below. */
-const EPOCH_UNIT = 2 ** 20
+/**
+ * Epochs are numbered by the time of their opening in ticks of 32 ms, with 16 random bits below: later lives have higher
+ * numbers as far as clocks tell, two lives never the same. Fits into 53 bits until the year 2109.
+ */
+const EPOCH_TICK_MS = 32
+const EPOCH_UNIT = 2 ** 16
 /** The position that takes most bytes. */
 const LAST: Position = { epoch: Number.MAX_SAFE_INTEGER, seq: Number.MAX_SAFE_INTEGER }
 
@@ -323,7 +327,7 @@ export class OwnLog {
       floor,
       ...(state?.lives?.lives ?? []).map(([e]) => e),
     )
-    const byTime = Math.floor(this.#now() / 1000) * EPOCH_UNIT
+    const byTime = Math.floor(this.#now() / EPOCH_TICK_MS) * EPOCH_UNIT
     return Math.max(byTime, below + 1) + Math.floor(random() * EPOCH_UNIT)
   }
 }

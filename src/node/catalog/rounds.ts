@@ -73,12 +73,12 @@ export class Rounds {
 
   async #round(round: Round): Promise<SyncReport> {
     const { report, remote } = round
-    await this.#c.own.refreshHead()
     const hinted = this.#c.hints.take(remote.peer)
     if (this.#c.own.sendable) await this.#pullAll(round, hinted)
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       round.signal.throwIfAborted()
       const reply = await this.#digest(round)
+      await this.#c.own.refreshHead()
       let progress = reply.yours !== undefined && (await this.#recoverOwn(round, reply.yours))
       progress = (await this.#takeOrphans(round, reply)) || progress
       report.same = reply.same
