@@ -198,21 +198,26 @@ export class Rounds {
   }
 
   async #compare(round: Round, reply: DigestReply): Promise<boolean> {
-    const theirs =
-      reply.heads === undefined ? await this.#headsOfBuckets(round, reply.buckets) : decodeHeads(reply.heads)
-    await this.#tellAhead(round, theirs, reply)
+    if (reply.heads !== undefined) {
+      const theirs = decodeHeads(reply.heads)
+      await this.#tellAhead(round, theirs, () => true)
+      return await this.#pullAll(round, [...theirs.values()])
+    }
+    const of = (reply.buckets?.length ?? 0) / BUCKET_DIGEST_BYTES
+    if (reply.buckets === undefined || of < 1 || of > MAX_BUCKETS || !Number.isInteger(of) || (of & (of - 1)) !== 0) {
+      throw new ArchipelError('PROTOCOL', 'neither heads nor buckets in the answer')
+    }
+    const differing = differingBuckets(this.#c.table.bucketDigests(of), reply.buckets)
+    const theirs = await this.#headsOfBuckets(round, differing, of)
+    const asked = new Set(differing)
+    await this.#tellAhead(round, theirs, (origin) => asked.has(bucketOf(origin, of)))
     return await this.#pullAll(round, [...theirs.values()])
   }
 
-  async #headsOfBuckets({ remote, signal }: Round, buckets: Uint8Array | undefined): Promise<Map<string, SignedHead>> {
-    const of = (buckets?.length ?? 0) / BUCKET_DIGEST_BYTES
-    if (buckets === undefined || of === 0 || of > MAX_BUCKETS || !Number.isInteger(of) || (of & (of - 1)) !== 0) {
-      throw new ArchipelError('PROTOCOL', 'neither heads nor buckets in the answer')
-    }
-    const differing = differingBuckets(this.#c.table.bucketDigests(of), buckets)
+  async #headsOfBuckets({ remote, signal }: Round, buckets: number[], of: number): Promise<Map<string, SignedHead>> {
     const all = new Map<string, SignedHead>()
-    for (let i = 0; i < differing.length; i += BUCKETS_AT_ONCE) {
-      const request = { buckets: differing.slice(i, i + BUCKETS_AT_ONCE), of, heads: [] }
+    for (let i = 0; i < buckets.length; i += BUCKETS_AT_ONCE) {
+      const request = { buckets: buckets.slice(i, i + BUCKETS_AT_ONCE), of, heads: [] }
       const { heads } = await remote.heads(request, { signal })
       for (const [origin, head] of decodeHeads(heads)) all.set(origin, head)
     }
@@ -223,15 +228,11 @@ export class Rounds {
   async #tellAhead(
     { remote, signal }: Round,
     theirs: Map<string, SignedHead>,
-    { buckets }: DigestReply,
+    isConcerned: (origin: string) => boolean,
   ): Promise<void> {
-    const of = (buckets?.length ?? 0) / BUCKET_DIGEST_BYTES
-    const own = of === 0 ? undefined : this.#c.table.bucketDigests(of)
-    const differing = own === undefined ? undefined : new Set(differingBuckets(own, buckets!))
     const ahead = this.#c.table
       .told()
-      .filter((s) => differing === undefined || differing.has(bucketOf(s.origin, of)))
-      .filter((s) => comparePositions(s.head, theirs.get(s.origin)) > 0)
+      .filter((s) => isConcerned(s.origin) && comparePositions(s.head, theirs.get(s.origin)) > 0)
     if (ahead.length === 0) return
     const heads = some(ahead, HEADS_AT_ONCE, this.#context.random).map((s) => s.head.bytes)
     await remote.heads({ buckets: [], of: 0, heads }, { signal })
