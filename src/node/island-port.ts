@@ -220,6 +220,7 @@ export function islandPort(parts: IslandParts): IslandPort {
           twins: parts.presence.twins().map(roster.nameOf),
           recovering: catalogStatus.recovering && members.length > 1,
           staleDatasets: await datasets.stale(),
+          lostDatasets: await datasets.lost(),
         }),
       }
     },
@@ -325,6 +326,21 @@ export function islandPort(parts: IslandParts): IslandPort {
 
     async leave() {
       policy.check({ island: self, user: 'owner', action: 'archipelago:leave' })
+      const stopAndRetire = () => {
+        setTimeout(() => {
+          void parts
+            .stop()
+            .then(() => retire(config.dataDir))
+            .catch((error: unknown) =>
+              parts.logger.error({ err: error }, 'the island left, but its files could not be put aside'),
+            )
+        }, LEAVE_DELAY_MS)
+      }
+      // Nobody listens to a revoked island: there is nothing to withdraw.
+      if (roster.member(self)?.state === 'revoked') {
+        stopAndRetire()
+        return { withdrawn: 0, toldPeers: 0 }
+      }
       const withdrawals: { kind: string; id: string }[] = []
       // Admissions stay: those that this island invited are members by them.
       for (const kind of ['replica', 'dataset', 'island', 'rule', 'action', 'channel']) {
@@ -339,14 +355,7 @@ export function islandPort(parts: IslandParts): IslandPort {
         outcome: 'ok',
       })
       const toldPeers = await parts.sync.flush()
-      setTimeout(() => {
-        void parts
-          .stop()
-          .then(() => retire(config.dataDir))
-          .catch((error: unknown) =>
-            parts.logger.error({ err: error }, 'the island left, but its files could not be put aside'),
-          )
-      }, LEAVE_DELAY_MS)
+      stopAndRetire()
       return { withdrawn: withdrawals.length, toldPeers }
     },
 

@@ -194,6 +194,7 @@ async function compose(
     {
       publisher: publishing,
       store: levelPublications(store),
+      ownReplicas: () => catalog.own('replica'),
       own: async (kind, id) => (await catalog.get(kind, id, self))?.body,
       append: async (records) => {
         await catalog.appendMany(records)
@@ -328,7 +329,7 @@ async function compose(
   undo.push(() => serving.stop())
 
   const contacts = membership.contacts.map((c) => ({ peerId: c.peerId, addresses: c.addresses }))
-  const retarget = () => net.setTargets(dialTargets(who, self, contacts))
+  const retarget = () => net.setTargets(who.member(self)?.state === 'revoked' ? [] : dialTargets(who, self, contacts))
   who.onChange(() => {
     net.membershipChanged()
     retarget()
@@ -342,7 +343,16 @@ async function compose(
     logger: log('members'),
   })
   net.on('peer:ready', (peerId) => void standing(peerId))
-  catalog.on('self:revoked', () => logger.error('this island was revoked: nobody speaks with it any more'))
+  catalog.on('self:revoked', () => {
+    logger.error('this island was revoked: nobody speaks with it any more')
+    retarget()
+    for (const { peerId } of net.connections()) net.drop(peerId)
+  })
+  catalog.on('own:recovered', () => {
+    void held
+      .findLost()
+      .catch((error: unknown) => logger.error({ err: error }, 'the own datasets could not be checked'))
+  })
 
   if (config.catalog.enabled) sync.start()
   undo.push(() => sync.stop())

@@ -58,6 +58,17 @@ test(
     assert.is(after.total, 1, 'the record of the island whose store was lost is still there')
     assert.ok((await fleet.status(four)).catalog.epoch > 1, 'a new epoch was opened')
     assert.equal((await fleet.status(one)).catalog.quarantined, [])
+    // Its files are not known any more, and nobody is told otherwise; publishing again mends it.
+    await eventually(async () => (await one.client().dataset('kept')).holders[0]?.state === 'failed', {
+      timeoutMs: 20_000,
+      signal: t.signal,
+    })
+    assert.ok((await fleet.status(four)).findings.some((f) => f.code === 'NOT_HELD'))
+    await fleet.run(four, ['publish', join(four.dataDir, 'kept.csv'), '--name', 'kept'])
+    await eventually(async () => (await one.client().sql({ sql: 'SELECT a FROM kept' })).result.rowCount === 1, {
+      timeoutMs: 20_000,
+      signal: t.signal,
+    })
 
     // The island that all joined through goes; the others go on, also after a restart.
     await fleet.stop(one)
@@ -152,11 +163,15 @@ test(
       signal: t.signal,
     })
     assert.is((await bad.client().datasets({ text: 'secret' })).total, 0)
-    await eventually(
-      async () =>
-        (await bad.client().status()).findings.some((f) => f.code === 'MEMBER_REVOKED' || f.code === 'NO_PEERS'),
-      { timeoutMs: 30_000, signal: t.signal },
-    )
+    await eventually(async () => (await bad.client().status()).findings.some((f) => f.code === 'MEMBER_REVOKED'), {
+      timeoutMs: 30_000,
+      signal: t.signal,
+    })
+    await rejects(bad.client().sql({ sql: 'SELECT 1 FROM secret' }), 'DATASET_NOT_FOUND')
+    // It can clear away what is left of the membership by itself.
+    await fleet.run(bad, ['leave', '--yes'])
+    await eventually(() => bad.process?.exitCode === 0, { timeoutMs: 20_000, signal: t.signal })
+    bad.process = undefined
   },
   LONG,
 )

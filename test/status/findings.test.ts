@@ -24,6 +24,7 @@ const WELL: StatusFacts = {
   recoveries: 0,
   twins: [],
   staleDatasets: [],
+  lostDatasets: [],
 }
 
 test('nothing wrong is said as such', () => {
@@ -60,6 +61,7 @@ const CASES: [string, Partial<StatusFacts>, string, 'warning' | 'error'][] = [
   ['a log being recovered', { recovering: true }, 'RECOVERING', 'warning'],
   ['a log that others write, too', { recoveries: 4 }, 'KEY_IN_USE', 'error'],
   ['an island that runs twice', { twins: ['two'] }, 'KEY_IN_USE', 'warning'],
+  ['datasets whose files are not known any more', { lostDatasets: ['a'] }, 'NOT_HELD', 'warning'],
   ['changed source files', { staleDatasets: ['a'] }, 'STALE', 'warning'],
 ]
 

@@ -1,5 +1,11 @@
 import type { Logger } from 'pino'
-import { type DatasetBody, datasetBody, type ReplicaBody, replicaRecordId } from '../../protocols/model/dataset.ts'
+import {
+  type DatasetBody,
+  datasetBody,
+  type ReplicaBody,
+  replicaBody,
+  replicaRecordId,
+} from '../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { defaultDatasetId } from '../../protocols/model/ids.ts'
 import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
@@ -27,6 +33,8 @@ export interface OwnRecord {
 export interface DatasetsComponents {
   publisher: PublisherPort
   store: PublicationStore
+  /** Own live replica records. */
+  ownReplicas: () => AsyncIterable<{ id: string; body?: unknown }>
   /** The own live record. */
   own: (kind: string, id: string) => Promise<unknown>
   /** Durable when it resolves; all or none. */
@@ -49,6 +57,9 @@ export interface DatasetsPort {
   unpublish(id: string): Promise<void>
   /** Ids under which this island can be asked: those it publishes, with their aliases. */
   served(): Promise<string[]>
+  /** Ids that the own log says are here while nothing is known of their files: the store was lost. Says so in the catalog, too. */
+  findLost(): Promise<string[]>
+  lost(): Promise<string[]>
   /** Ids whose source files changed after publishing. */
   stale(): Promise<string[]>
   /** Own truth about these ids, aliases included; source files looked at just now. */
@@ -64,6 +75,7 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
   /** Alias -> the own ids it leads to. */
   const aliases = new Map<string, Set<string>>()
   const staleIds = new Set<string>()
+  const lostIds = new Set<string>()
   const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
 
@@ -76,7 +88,10 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     for (const ids of aliases.values()) ids.delete(id)
     for (const alias of body?.aliases ?? []) aliases.set(alias, (aliases.get(alias) ?? new Set()).add(id))
     for (const [alias, ids] of aliases) if (ids.size === 0) aliases.delete(alias)
-    if (body === undefined) staleIds.delete(id)
+    if (body === undefined) {
+      staleIds.delete(id)
+      lostIds.delete(id)
+    }
   }
 
   async function writeReplica(publication: Publication, bytes: number): Promise<void> {
@@ -121,7 +136,22 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     return next
   }
 
+  async function findLost(): Promise<string[]> {
+    lostIds.clear()
+    for await (const record of components.ownReplicas()) {
+      const replica = replicaBody.safeParse(record.body)
+      if (!replica.success || replica.data.publisher !== init.self || busy.has(replica.data.dataset)) continue
+      if ((await store.get(replica.data.dataset)) !== undefined) continue
+      lostIds.add(replica.data.dataset)
+      if (replica.data.state === 'failed') continue
+      await components.append([{ kind: 'replica', id: record.id, body: { ...replica.data, state: 'failed' } }])
+      logger.warn({ dataset: replica.data.dataset }, 'published, but its files are not known here any more')
+    }
+    return [...lostIds]
+  }
+
   async function watch(): Promise<void> {
+    await findLost()
     for (const id of await store.ids()) {
       if (stopping.signal.aborted) return
       await look(id).catch((error: Error) =>
@@ -189,6 +219,7 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         throw error
       }
       staleIds.delete(prepared.id)
+      lostIds.delete(prepared.id)
       remember(prepared.id, body)
       components.onChange()
       return prepared.id
@@ -242,6 +273,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     async served() {
       return [...new Set([...(await store.ids()), ...aliases.keys()])]
     },
+    findLost,
+    lost: async () => [...lostIds],
     stale: async () => [...staleIds],
     async holdings(ids) {
       const wanted = new Set(ids.flatMap((id) => [id, ...(aliases.get(id) ?? [])]))

@@ -21,6 +21,7 @@ const MAX_RELAYS = 4
 export function reaching({ self, roster, network, holdings }: ReachingComponents) {
   /** @returns its peer id, connected. @throws NOT_A_MEMBER, UNREACHABLE */
   async function connect(island: string, options: { signal: AbortSignal; addresses?: string[] }): Promise<string> {
+    if (roster.member(self)?.state === 'revoked') throw new ArchipelError('MEMBER_REVOKED', 'this island was revoked')
     const peerId = roster.peerOf(island)
     if (peerId === undefined || !roster.isMember(island)) {
       throw new ArchipelError('NOT_A_MEMBER', `${island} is no member`)

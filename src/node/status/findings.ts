@@ -24,6 +24,8 @@ export interface StatusFacts {
   /** Names of islands that seem to run twice. */
   twins: string[]
   staleDatasets: string[]
+  /** Published by the catalog, but the files behind them are not known here any more: the store was lost. */
+  lostDatasets: string[]
 }
 
 /** Below either the disk counts as nearly full. */
@@ -48,6 +50,7 @@ export function findings(facts: StatusFacts): Finding[] {
     sandbox(facts),
     disk(facts),
     stale(facts),
+    lost(facts),
     others(facts),
   ].flatMap((f) => f ?? [])
   if (all.length === 0) return [{ code: 'OK', severity: 'ok', message: 'Nothing is wrong.', remedy: '' }]
@@ -210,6 +213,16 @@ function stale(f: StatusFacts): Finding | undefined {
     severity: 'warning',
     message: `The source files of ${f.staleDatasets.slice(0, 5).join(', ')}${f.staleDatasets.length > 5 ? ' and others' : ''} changed after publishing.`,
     remedy: 'Publish them again, or put the files back.',
+  }
+}
+
+function lost(f: StatusFacts): Finding | undefined {
+  if (f.lostDatasets.length === 0) return undefined
+  return {
+    code: 'NOT_HELD',
+    severity: 'warning',
+    message: `The files of ${f.lostDatasets.slice(0, 5).join(', ')}${f.lostDatasets.length > 5 ? ' and others' : ''} are not known here any more: the store was lost or restored.`,
+    remedy: 'Publish them again under the same ids, or unpublish them.',
   }
 }
 

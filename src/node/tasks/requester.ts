@@ -125,7 +125,7 @@ export function requester(components: RequesterComponents): RequesterPort {
         const { tables } = await components.analyser.analyse(request.sql, { signal })
         const located = await Promise.all(tables.map(async (table) => components.locate(table, options.signal)))
         const { order, explain } = candidates(located, on)
-        if (order.length === 0) throw noHolder(located, explain)
+        if (order.length === 0) throw noHolder(located, explain, on)
         const datasets = tables.map((table, i) => ({
           table,
           id: located[i]!.id,
@@ -173,7 +173,7 @@ export function requester(components: RequesterComponents): RequesterPort {
   }
 }
 
-function noHolder(located: Located[], explain: PlacementEntry[]): ArchipelError {
+function noHolder(located: Located[], explain: PlacementEntry[], on: string | undefined): ArchipelError {
   const stale = located.find((l) => l.holders.length > 0 && l.holders.every((h) => h.state === 'stale'))
   if (stale !== undefined)
     return new ArchipelError('STALE', `the source files of ${stale.id} changed after publishing`, {
@@ -182,9 +182,11 @@ function noHolder(located: Located[], explain: PlacementEntry[]): ArchipelError 
   const text =
     explain.length === 0 ? 'nobody is known to hold the data' : explain.map((e) => `${e.name}: ${e.reason}`).join('; ')
   const hint =
-    located.length > 1
-      ? 'A statement runs where all its datasets are: ask for each by itself, or bring them to one island.'
-      : undefined
+    on !== undefined
+      ? 'The island that was asked for cannot run it; leave out --on to let any holder.'
+      : located.length > 1
+        ? 'A statement runs where all its datasets are: ask for each by itself, or bring them to one island.'
+        : undefined
   return new ArchipelError('NO_HOLDER', `no island can run this now: ${text}`, {
     details: { explain },
     ...(hint === undefined ? {} : { hint }),
