@@ -39,25 +39,21 @@ export function browse(components: BrowseComponents): BrowsePort {
 
   const holderIds = (publisher: string, id: string) => replicas.holders(publisher, id).map((h) => h.island)
 
+  /** The catalog tells of records only whose bodies fit their kind: the index takes what it knows of them. */
   function entryOf(record: SignedRecord) {
-    const body = datasetBody.safeParse(record.body)
-    return body.success
-      ? {
-          publisher: record.origin,
-          id: record.id,
-          body: body.data,
-          recordedAt: record.time,
-          holders: holderIds(record.origin, record.id),
-        }
-      : undefined
+    return {
+      publisher: record.origin,
+      id: record.id,
+      body: record.body as DatasetBody,
+      recordedAt: record.time,
+      holders: holderIds(record.origin, record.id),
+    }
   }
 
   function apply(changes: CatalogChange[]): void {
     try {
       const touched = replicas.apply(changes)
-      const entries = changes.flatMap((c) =>
-        c.type === 'put' && c.record.kind === 'dataset' ? (entryOf(c.record) ?? []) : [],
-      )
+      const entries = changes.flatMap((c) => (c.type === 'put' && c.record.kind === 'dataset' ? entryOf(c.record) : []))
       for (const change of changes) {
         if (change.type === 'dropped') search.removePublisher(change.origin)
         else if (change.type === 'withdrawn' && change.kind === 'dataset')
@@ -108,13 +104,12 @@ export function browse(components: BrowseComponents): BrowsePort {
       await replicas.load(catalog)
       // The index is derived; a crash may have left it behind the catalog, so it is compared, not trusted.
       const known = new Map(search.versions().map((v) => [`${v.publisher} ${v.id}`, v.recordedAt]))
-      let batch: NonNullable<ReturnType<typeof entryOf>>[] = []
+      let batch: ReturnType<typeof entryOf>[] = []
       for await (const record of catalog.list('dataset')) {
         const key = `${record.origin} ${record.id}`
         const same = known.get(key) === record.time
         known.delete(key)
         const entry = entryOf(record)
-        if (entry === undefined) continue
         if (same) search.setHolders(entry, entry.holders)
         else batch.push(entry)
         if (batch.length < BATCH) continue
