@@ -17,17 +17,18 @@ export interface Reader {
 }
 
 /**
- * Reads a stream without ever holding more than one frame and a little: where the reader is slower than the sender,
- * the stream is paused, which keeps the sender from sending. (`lpStream` of libp2p collects until its bound and
- * then resets the stream, and follows a length that never ends.)
+ * Reads a stream without holding more than a frame and what the window of the stream lets the sender send ahead: where
+ * the reader is the slower one, the stream is paused. (`lpStream` of libp2p collects until its bound and then resets
+ * the stream, and follows a length that never ends.)
  */
 export function reader(stream: Stream, maxBytes: number): Reader {
   const buffer = new Uint8ArrayList()
   let wanted = 1
+  let resuming = false
   let wake: (() => void) | undefined
   const onMessage = (event: { data: Uint8Array | Uint8ArrayList }) => {
     buffer.append(event.data)
-    if (buffer.byteLength >= wanted + AHEAD_BYTES && stream.readStatus === 'readable') stream.pause()
+    if (!resuming) hold()
     wake?.()
   }
   const onChange = () => wake?.()
@@ -35,12 +36,32 @@ export function reader(stream: Stream, maxBytes: number): Reader {
   stream.addEventListener('remoteCloseWrite', onChange)
   stream.addEventListener('close', onChange)
 
+  function hold(): void {
+    if (buffer.byteLength >= wanted + AHEAD_BYTES && stream.readStatus === 'readable') stream.pause()
+  }
+
+  /**
+   * What had come in meanwhile is told within `resume()`, which only then lets the sender go on: to pause in between
+   * would leave a stream that is paused while its window grows, until it is reset for the size of its buffer.
+   */
+  function resume(): void {
+    resuming = true
+    try {
+      stream.resume()
+    } catch {
+      // The connection is gone; what had arrived can still be read.
+    } finally {
+      resuming = false
+    }
+    hold()
+  }
+
   /** Until so many bytes are here. */
   async function fill(bytes: number, signal: AbortSignal): Promise<void> {
     wanted = bytes
     while (buffer.byteLength < bytes) {
       signal.throwIfAborted()
-      if (stream.readStatus === 'paused') resume(stream)
+      if (stream.readStatus === 'paused') resume()
       if (buffer.byteLength >= bytes) return
       if (stream.remoteWriteStatus !== 'writable' && stream.readBufferLength === 0)
         throw new ArchipelError('UNREACHABLE', 'the stream ended before a frame was complete')
@@ -85,14 +106,5 @@ export function reader(stream: Stream, maxBytes: number): Reader {
       wanted = 1
       return frame
     },
-  }
-}
-
-/** What had come in meanwhile is told at once; only then the sender hears that it may go on, if it is still there. */
-function resume(stream: Stream): void {
-  try {
-    stream.resume()
-  } catch {
-    // The connection is gone; what had arrived can still be read.
   }
 }
