@@ -1,4 +1,4 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
+import { decode, encode, rfc8949EncodeOptions, Tokenizer, Type } from 'cborg'
 import { ArchipelError } from '../model/errors.ts'
 
 /** Levels of arrays and maps inside each other; what a record or a frame of ours needs is below 10. */
@@ -42,10 +42,29 @@ export function decodeStrict(bytes: Uint8Array, options: { maxBytes: number }): 
   if (bytes.length > options.maxBytes) throw invalid(`${bytes.length} bytes, more than ${options.maxBytes}`)
   checkDeterministic(bytes)
   try {
-    return decode(bytes, DECODE)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(BOM)
+      ? decodeKeeping(bytes)
+      : decode(bytes, DECODE)
   } catch (error) {
     throw invalid((error as Error).message, error)
   }
+}
+
+const BOM = Buffer.from([0xef, 0xbb, 0xbf])
+const keeping = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** cborg takes a byte order mark at the beginning of a text away, and two different texts would be read as one. */
+function decodeKeeping(bytes: Uint8Array): unknown {
+  const options = { ...DECODE, retainStringBytes: true }
+  const tokenizer = new Tokenizer(bytes, options)
+  const next = tokenizer.next.bind(tokenizer)
+  tokenizer.next = () => {
+    const token = next()
+    if (Type.equals(token.type, Type.string) && token.byteValue !== undefined)
+      token.value = keeping.decode(token.byteValue)
+    return token
+  }
+  return decode(bytes, { ...options, tokenizer })
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
