@@ -41,7 +41,7 @@ export interface Benchmark {
 }
 
 export const FULL: Scale = { quick: false, islands: 20, records: 100_000, runs: 40 }
-export const QUICK: Scale = { quick: true, islands: 4, records: 400, runs: 3 }
+export const QUICK: Scale = { quick: true, islands: 3, records: 300, runs: 2 }
 
 /** The value below which so many percent lie; of an empty list NaN. */
 export function percentile(values: number[], percent: number): number {

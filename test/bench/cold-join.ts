@@ -33,7 +33,7 @@ export const coldJoin: Benchmark = {
     let slowest = Number.POSITIVE_INFINITY
     let peakMb = 0
     let cpu = { main: 0, others: 0, hub: 0 }
-    for (let run = 0; run < (scale.quick || process.env.ONE_RUN ? 1 : 3); run++) {
+    for (let run = 0; run < (scale.quick ? 1 : 3); run++) {
       const dataDir = join(dir, `newcomer-${run}`)
       await writeIsland(archipelago, newcomer, dataDir, { contacts })
       const daemon = await startDaemon(context, dataDir)

@@ -21,15 +21,18 @@ export const memory: Benchmark = {
     await writeIsland(alone, alone.members[0]!, emptyDir)
     const empty = await atRest(context, emptyDir)
 
+    const baseline = (value: number) => ({ what: 'bare Node', value: bare, unit: 'MB', ratio: value / bare })
+    const figure = (what: string, value: number): Figure => ({ what, value, unit: 'MB', baseline: baseline(value) })
+    const withNothing = figure('alone, no data', empty.nowMb)
+    if (scale.quick) return [withNothing]
+
     const { archipelago, store, records } = await largeCatalog(context)
     const largeDir = join(dir, 'large')
     await writeIsland(archipelago, archipelago.members[0]!, largeDir, { store })
     const building = await atRest(context, largeDir)
     const large = await atRest(context, largeDir)
-    const baseline = (value: number) => ({ what: 'bare Node', value: bare, unit: 'MB', ratio: value / bare })
-    const figure = (what: string, value: number): Figure => ({ what, value, unit: 'MB', baseline: baseline(value) })
     return [
-      figure('alone, no data', empty.nowMb),
+      withNothing,
       figure(`with ${records} records`, large.nowMb),
       { what: `with ${records} records, highest since the start`, value: large.peakMb, unit: 'MB' },
       { what: 'after the start that built its search index', value: building.nowMb, unit: 'MB' },
