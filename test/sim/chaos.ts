@@ -8,7 +8,7 @@ import type { Random } from './random.ts'
 import type { SimWorld } from './world.ts'
 
 export interface ChaosOptions {
-  /** Milliseconds of virtual time. Default eight minutes. */
+  /** Milliseconds of virtual time. Default five minutes, two where there are more than 50 islands. */
   durationMs?: number
   /** Milliseconds between two faults, on average, whatever the number of islands. Default: one of 3,000, 8,000 and 20,000. */
   faultMs?: number
@@ -41,7 +41,11 @@ export class Chaos {
   async run(options: ChaosOptions = {}): Promise<void> {
     const { scheduler, network } = this.#sim
     const random = this.#random
-    const { durationMs = 480_000, faultMs = random.pick([3_000, 8_000, 20_000]), writeMs = 2_000 } = options
+    const {
+      durationMs = this.#sim.islands.length > 50 ? 120_000 : 300_000,
+      faultMs = random.pick([3_000, 8_000, 20_000]),
+      writeMs = 2_000,
+    } = options
     network.weather = {
       loss: random.pick([0, 0.02, 0.1]),
       duplication: random.pick([0, 0.1]),

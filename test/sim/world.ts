@@ -68,6 +68,7 @@ export class SimWorld {
     const known = founder.catalog!.membershipFacts()
     for (const island of newcomers) island.init.facts.push(...known)
     this.#connect()
+    for (const peer of founder.init.peers) founder.meet(peer)
     for (const island of newcomers) await this.act(island.start())
     await this.run(2_000)
   }

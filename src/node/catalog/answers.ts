@@ -165,7 +165,7 @@ async function* rechunk(chunks: AsyncIterable<Uint8Array[]>): AsyncGenerator<Uin
 }
 
 /** At most `most`, any of them: so that what never fits does not always stand in the way of the same others. */
-export function some<T>(items: T[], most: number, random: () => number): T[] {
+export function some<T>(items: readonly T[], most: number, random: () => number): readonly T[] {
   if (items.length <= most) return items
   const start = Math.floor(random() * items.length)
   return [...items.slice(start), ...items.slice(0, start)].slice(0, most)

@@ -101,8 +101,9 @@ export class Members {
 
   /** The log's records are those of another generation now. */
   async replaced(origin: string, generation: number): Promise<void> {
+    const before = this.#logs.get(origin)?.size ?? 0
     await this.#read(origin, generation)
-    this.derive()
+    if (before > 0 || this.#logs.get(origin)!.size > 0) this.derive()
   }
 
   /** The log is gone. What proves itself in it was kept by `changesToKeep`. */

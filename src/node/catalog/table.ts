@@ -27,13 +27,16 @@ export class LogTable {
   readonly #states = new Map<string, LogState>()
   readonly #locks = new Map<string, Mutex>()
   readonly #generations = new Map<string, number>()
-  /** Logs that this island tells others about. */
-  readonly #told: (state: LogState) => boolean
+  /** Whether this island tells others about a log. */
+  readonly #isTold: (state: LogState) => boolean
+  // Asked for in every round, different only after a change.
+  #told: LogState[] | undefined
   #digest: Uint8Array | undefined
+  #buckets: Uint8Array | undefined
 
-  constructor(store: LogStore, told: (state: LogState) => boolean) {
+  constructor(store: LogStore, isTold: (state: LogState) => boolean) {
     this.#store = store
-    this.#told = told
+    this.#isTold = isTold
   }
 
   async load(): Promise<void> {
@@ -98,19 +101,21 @@ export class LogTable {
     await this.#store.discard(origin, null)
   }
 
-  /** To be called when the answer of `told` may be another. */
+  /** To be called when the answer of `isTold` may be another. */
   changed(): void {
+    this.#told = undefined
     this.#digest = undefined
+    this.#buckets = undefined
   }
 
   isTold(state: LogState): boolean {
-    return this.#told(state)
+    return this.#isTold(state)
   }
 
   /** What peers are told about, in the order of origins. */
-  told(): LogState[] {
-    const states = [...this.#states.values()].filter(this.#told)
-    return states.sort((a, b) => (a.origin < b.origin ? -1 : 1))
+  told(): readonly LogState[] {
+    this.#told ??= [...this.#states.values()].filter(this.#isTold).sort((a, b) => (a.origin < b.origin ? -1 : 1))
+    return this.#told
   }
 
   /** SHA-256 over all that is told; equal digests mean equal catalogs. */
@@ -121,12 +126,14 @@ export class LogTable {
 
   /** For `of` buckets (a power of two), 8 bytes each. */
   bucketDigests(of: number): Uint8Array {
+    if (this.#buckets?.length === of * BUCKET_DIGEST_BYTES) return this.#buckets
     const buckets = Array.from({ length: of }, (): LogState[] => [])
     for (const state of this.told()) buckets[bucketOf(state.origin, of)]!.push(state)
     const out = new Uint8Array(of * BUCKET_DIGEST_BYTES)
     for (const [i, states] of buckets.entries()) {
       if (states.length > 0) out.set(digestOf(states).subarray(0, BUCKET_DIGEST_BYTES), i * BUCKET_DIGEST_BYTES)
     }
+    this.#buckets = out
     return out
   }
 }
@@ -138,12 +145,22 @@ export function bucketCount(logs: number): number {
   return count
 }
 
+const MAX_CACHED_BUCKETS = 10_000
+const bucketHashes = new Map<string, number>()
+
+/** The first four bytes of the SHA-256 of the id, modulo the number of buckets. */
 export function bucketOf(origin: string, of: number): number {
-  return createHash('sha256').update(origin).digest().readUInt32BE(0) & (of - 1)
+  let hash = bucketHashes.get(origin)
+  if (hash === undefined) {
+    hash = createHash('sha256').update(origin).digest().readUInt32BE(0)
+    if (bucketHashes.size >= MAX_CACHED_BUCKETS) bucketHashes.clear()
+    bucketHashes.set(origin, hash)
+  }
+  return (hash & (of - 1)) >>> 0
 }
 
 /** The time of a head is left out: it says nothing about what is known. */
-function digestOf(states: LogState[]): Uint8Array {
+function digestOf(states: readonly LogState[]): Uint8Array {
   const hash = createHash('sha256')
   for (const { head } of states) {
     hash.update(`${head.origin} ${head.audience} ${head.epoch} ${head.seq}\0`).update(head.liveHash)
