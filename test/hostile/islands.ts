@@ -1,5 +1,5 @@
 /** Real islands in this process, and keys of members, strangers and the revoked to come to them with. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -39,6 +39,8 @@ const SETTINGS = {
   'catalog.syncIntervalMs': 1000,
   'catalog.heartbeatMs': 1000,
 }
+/** The digest of no catalog. */
+const NOTHING = createHash('sha256').digest('hex')
 const LOGGER = pino({ level: process.env.ARCHIPEL_TEST_LOG ?? 'silent' }, pino.destination(2))
 
 export async function found(t: Context, name: string, settings: Record<string, unknown> = {}): Promise<Home> {
@@ -96,6 +98,8 @@ export async function settled(t: Context, homes: Home[], members = homes.length)
     async () => {
       const states = await Promise.all(homes.map(async (h) => h.port.status()))
       const digests = new Set(states.map((s) => s.catalog.digest))
+      // Until islands have met after their start, they tell nothing at all.
+      if (states.some((s) => s.catalog.digest === NOTHING)) throw new Error('a catalog is empty')
       if (digests.size !== 1) throw new Error(`not settled: ${[...digests].map((d) => d.slice(0, 8)).join(' ')}`)
       if (states.some((s) => s.peers.members !== members))
         throw new Error(`members: ${states.map((s) => s.peers.members).join(' ')}`)

@@ -52,6 +52,8 @@ export interface RawInit {
   /** Answers heartbeats, as a member has to who wants to stay connected. Default: as `key` is given or not. */
   alive?: boolean
   listen?: boolean
+  /** Whether to note what comes in. Default: yes. */
+  record?: boolean
 }
 
 /** The same as islands have: the two sides of a stream have to agree on the first window. */
@@ -60,7 +62,7 @@ const STREAM_OPTIONS = { initialStreamWindowSize: 1024 * 1024, maxStreamWindowSi
 export async function rawPeer(init: RawInit): Promise<RawPeer> {
   const prefix = `archipel/${init.archipelagoId}`
   const privateKey = init.key === undefined ? await generateKeyPair('Ed25519') : privateKeyFromRaw(rawKey(init.key))
-  const tap = new Tap()
+  const tap = new Tap(init.record ?? true)
   const services: Record<string, unknown> = { identify: identify() }
   if (init.services === 'gossip') services.pubsub = gossip(prefix)
   else if (init.services === true) {
@@ -129,12 +131,18 @@ function gossip(prefix: string) {
 class Tap {
   readonly #connections: { carrier: object; us: 'client' | 'server'; bytes: Uint8Array[] }[] = []
   readonly peers = new Map<number, string>()
+  readonly #record: boolean
+
+  constructor(record: boolean) {
+    this.#record = record
+  }
 
   readonly muxer = (): StreamMuxerFactory => {
     const inner = (yamux({ streamOptions: STREAM_OPTIONS } as never) as () => StreamMuxerFactory)()
     return {
       protocol: inner.protocol,
       createStreamMuxer: (connection) => {
+        if (!this.#record) return inner.createStreamMuxer(connection)
         const us = (connection as MultiaddrConnection).direction === 'outbound' ? 'client' : 'server'
         const bytes: Uint8Array[] = []
         this.#connections.push({ carrier: connection, us, bytes })
@@ -147,7 +155,7 @@ class Tap {
   opened(connection: Connection): void {
     const { muxer } = connection as unknown as { muxer: { maConn: object } }
     const index = this.#connections.findIndex((c) => c.carrier === muxer.maConn)
-    this.peers.set(index, connection.remotePeer.toString())
+    if (index >= 0) this.peers.set(index, connection.remotePeer.toString())
   }
 
   heard(): Heard[] {
@@ -227,6 +235,8 @@ export interface Exchange {
   bytes: Uint8Array
   /** How it ended: both sides closed, the island reset it, negotiation refused, or nothing happened until the time was over. */
   end: 'closed' | 'reset' | 'refused' | 'open'
+  /** Where it was refused. */
+  why?: string
 }
 
 /** Opens a stream, writes bytes as they are, ends the own side unless told not to, and listens until the stream ends. */
@@ -239,8 +249,8 @@ export async function exchange(
   let stream: Stream
   try {
     stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(options.timeoutMs) })
-  } catch {
-    return { bytes: new Uint8Array(), end: 'refused' }
+  } catch (error) {
+    return { bytes: new Uint8Array(), end: 'refused', why: String(error) }
   }
   const got = new Uint8ArrayList()
   stream.addEventListener('message', (event) => got.append(event.data))
