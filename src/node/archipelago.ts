@@ -45,6 +45,19 @@ export async function ensureKey(dataDir: string): Promise<KeyPair> {
   return pair
 }
 
+/** The key of an island that is a member already: it has to be there, and to be the one of its first card. @throws DATA_DIR_BROKEN */
+export async function memberKey(dataDir: string, membership: MembershipFile): Promise<KeyPair> {
+  const key = await readKeyFile(pathIn(dataDir, 'key'))
+  if (key !== undefined && Buffer.compare(key.publicKey, decodeFirstCard(membership.island.card).key) === 0) return key
+  throw new ArchipelError(
+    'DATA_DIR_BROKEN',
+    `${FILES.key} ${key === undefined ? 'is missing' : 'is not the key of this island'}`,
+    {
+      hint: `Restore ${FILES.key} from a backup. If there is none, put the data directory aside, join again with a new ticket, and have the old island revoked.`,
+    },
+  )
+}
+
 async function refuseMembers(dataDir: string): Promise<void> {
   const membership = await readMembership(dataDir)
   if (membership !== undefined)
@@ -57,6 +70,12 @@ export async function createArchipelago(init: {
   name: string
 }): Promise<{ archipelago: Named; island: Named; recoveryKey: string }> {
   const { config, name } = init
+  if (name.trim() === '' || name.length > 100 || /[\p{Cc}\p{Cf}]/u.test(name)) {
+    throw new ArchipelError(
+      'BAD_INPUT',
+      'the name of an archipelago has 1 to 100 characters, no control characters among them',
+    )
+  }
   await refuseMembers(config.dataDir)
   const key = await ensureKey(config.dataDir)
   const admin = (await readKeyFile(pathIn(config.dataDir, 'adminKey'))) ?? newKeyPair()

@@ -54,6 +54,11 @@ export function islandEvents(components: {
   }
 
   catalog.on('change', onChange)
+  browse.onDropped((publisher, ids) => {
+    for (const id of ids) {
+      tell({ type: 'dataset:withdrawn', time: now(), id, publisher: { id: publisher, name: roster.nameOf(publisher) } })
+    }
+  })
   catalog.on('log:forked', ({ origin }) => tell({ type: 'log:forked', time: now(), id: origin }))
   catalog.on('membership', (membership) => {
     const next = new Map(

@@ -56,6 +56,8 @@ export interface IslandParts {
   islandNamed: (text: string) => string
   key: KeyPair
   adminKey: KeyPair | undefined
+  /** Public admin keys of the genesis. */
+  admins: readonly Uint8Array[]
   stop: () => Promise<void>
 }
 
@@ -103,7 +105,7 @@ export function islandPort(parts: IslandParts): IslandPort {
   const { config, self, catalog, roster, network, browse, resolver, datasets, policy, journal, tickets } = parts
   const signer = signerFromSeed(parts.key.seed)
   const admins = () => (parts.adminKey === undefined ? undefined : signerFromSeed(parts.adminKey.seed))
-  const revoke = revoker({ archipelagoId: parts.archipelago.id, self }, { catalog, tickets })
+  const revoke = revoker({ archipelagoId: parts.archipelago.id, self, admins: parts.admins }, { catalog, tickets })
 
   const mayInvite = () => roster.member(self)?.mayInvite === true
 

@@ -4,13 +4,14 @@ import type { Logger } from 'pino'
 import { joinSpec } from '../protocols/join/messages.ts'
 import { ArchipelError } from '../protocols/model/errors.ts'
 import type { Card, EngineInfo } from '../protocols/model/island.ts'
+import { decodeGenesis } from '../protocols/record/genesis.ts'
 import { verify } from '../protocols/record/keys.ts'
 import { MEMBER_KIND } from '../protocols/record/member-facts.ts'
 import { resolveSpec } from '../protocols/resolve/messages.ts'
 import { serve } from '../protocols/wire/server.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
-import { ensureKey, type Named } from './archipelago.ts'
+import { memberKey, type Named } from './archipelago.ts'
 import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
 import { datasets } from './datasets/datasets.ts'
@@ -110,7 +111,7 @@ async function compose(
   const membership = await readMembership(config.dataDir)
   if (membership === undefined) throw new ArchipelError('NO_ARCHIPELAGO', 'this island belongs to no archipelago yet')
   await ensureDataDir(config.dataDir)
-  const key = await ensureKey(config.dataDir)
+  const key = await memberKey(config.dataDir, membership)
   const self = membership.island.id
   const archipelago = { id: membership.archipelago.id, name: membership.archipelago.name }
 
@@ -394,6 +395,7 @@ async function compose(
     webUrl,
     islandNamed: island,
     key,
+    admins: decodeGenesis(membership.archipelago.genesis).admins,
     adminKey: await readKeyFile(pathIn(config.dataDir, 'adminKey')),
     stop,
   })

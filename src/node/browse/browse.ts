@@ -24,6 +24,8 @@ export interface BrowsePort extends ClaimLookup {
   datasets(filter: DatasetFilter): Promise<DatasetPage>
   view(publisher: string, id: string): Promise<DatasetView | undefined>
   viewOf(record: SignedRecord): DatasetView | undefined
+  /** Datasets that went at once, because their publisher is a member no more. */
+  onDropped(listener: (publisher: string, ids: string[]) => void): void
   heldBy(island: string): number
   count(): number
 }
@@ -36,6 +38,7 @@ export function browse(components: BrowseComponents): BrowsePort {
   const { catalog, search, logger } = components
   const replicas = replicaTable()
   let off: (() => void) | undefined
+  let onDropped: (publisher: string, ids: string[]) => void = () => {}
 
   const holderIds = (publisher: string, id: string) => replicas.holders(publisher, id).map((h) => h.island)
 
@@ -55,8 +58,13 @@ export function browse(components: BrowseComponents): BrowsePort {
       const touched = replicas.apply(changes)
       const entries = changes.flatMap((c) => (c.type === 'put' && c.record.kind === 'dataset' ? entryOf(c.record) : []))
       for (const change of changes) {
-        if (change.type === 'dropped') search.removePublisher(change.origin)
-        else if (change.type === 'withdrawn' && change.kind === 'dataset')
+        if (change.type === 'dropped') {
+          onDropped(
+            change.origin,
+            search.versions().flatMap((v) => (v.publisher === change.origin ? v.id : [])),
+          )
+          search.removePublisher(change.origin)
+        } else if (change.type === 'withdrawn' && change.kind === 'dataset')
           search.remove({ publisher: change.origin, id: change.id })
       }
       for (let i = 0; i < entries.length; i += BATCH) search.putMany(entries.slice(i, i + BATCH))
@@ -140,6 +148,9 @@ export function browse(components: BrowseComponents): BrowsePort {
     byId: (id) => search.byId(id).map(claimOf),
     byName: (name) => search.byName(name).map(claimOf),
     holders: (publisher, id) => replicas.holders(publisher, id),
+    onDropped(listener) {
+      onDropped = listener
+    },
     heldBy: (island) => replicas.heldBy(island),
     count: () => search.count(),
   }

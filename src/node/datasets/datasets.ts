@@ -150,6 +150,15 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     return [...lostIds]
   }
 
+  /** One id, other files: more likely a slip than a new version. @throws DATASET_EXISTS */
+  async function refuseOther(id: string, source: Publication['source']): Promise<void> {
+    const known = await store.get(id)
+    if (known === undefined) return
+    const paths = new Set(known.source.map((f) => f.local))
+    if (source.some((f) => paths.has(f.local))) return
+    throw new ArchipelError('DATASET_EXISTS', `${id} is published from other files already`)
+  }
+
   async function watch(): Promise<void> {
     await findLost()
     for (const id of await store.ids()) {
@@ -191,9 +200,15 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       signal,
       onProgress: options.onProgress,
     })
+    if (prepared.id.startsWith('archipel:') && !prepared.id.startsWith(`archipel:${init.self}/`)) {
+      throw new ArchipelError('BAD_ID', `${prepared.id} is a name that another island gives`, {
+        hint: 'Choose another --id, or none.',
+      })
+    }
     return await once(prepared.id, async () => {
       const before = await bodyOf(prepared.id)
-      const body = before === undefined ? prepared.body : { ...prepared.body, created: before.created }
+      await refuseOther(prepared.id, prepared.source)
+      const body = before === undefined ? prepared.body : keepGiven(request, prepared.body, before)
       const publication: Publication = {
         id: prepared.id,
         version: body.version,
@@ -334,4 +349,16 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       }
     },
   }
+}
+
+/** Publishing again changes what is given and what is read from the files; words given before stay. */
+function keepGiven(request: PublishRequest, next: DatasetBody, before: DatasetBody): DatasetBody {
+  const kept: DatasetBody = { ...next, created: before.created }
+  if (request.title === undefined) kept.title = before.title
+  if (request.description === undefined && before.description !== undefined) kept.description = before.description
+  if (request.keywords === undefined || request.keywords.length === 0) kept.keywords = before.keywords
+  if (request.licence === undefined && before.licence !== undefined) kept.licence = before.licence
+  if (request.creators === undefined || request.creators.length === 0) kept.creators = before.creators
+  if (request.aliases === undefined || request.aliases.length === 0) kept.aliases = before.aliases
+  return kept
 }

@@ -18,9 +18,20 @@ export interface RevokerComponents {
 }
 
 /** Ends memberships and tickets: as an administrator, or for what this island itself invited or issued. */
-export function revoker(init: { archipelagoId: string; self: string }, components: RevokerComponents) {
+export function revoker(
+  init: { archipelagoId: string; self: string; admins: readonly Uint8Array[] },
+  components: RevokerComponents,
+) {
   const { catalog } = components
   const { archipelagoId, self } = init
+
+  /** Before anything is written. @throws NOT_ADMIN */
+  function checkAdmin(admin: Signer | undefined): void {
+    if (admin === undefined || init.admins.some((key) => Buffer.compare(key, admin.publicKey) === 0)) return
+    throw new ArchipelError('NOT_ADMIN', 'the key is not one of this archipelago’s admin keys', {
+      hint: 'Check the recovery key; nothing was written.',
+    })
+  }
 
   /** Islands that `member` alone had admitted: kept by admissions of our own, which have to stand before the revocation. */
   function keepInvitees(member: string, admin: Signer | undefined): Entry[] {
@@ -42,6 +53,11 @@ export function revoker(init: { archipelagoId: string; self: string }, component
     return entries
   }
 
+  /** Whether a member came in by this ticket. */
+  function isCited(ticket: string): boolean {
+    return [...catalog.membership().members.values()].some((m) => m.ticket === ticket)
+  }
+
   return {
     /** @throws NOT_ADMIN, NOT_FOUND, BAD_INPUT */
     async member(member: string, invitees: 'keep' | 'revoke', admin: Signer | undefined): Promise<string> {
@@ -61,32 +77,25 @@ export function revoker(init: { archipelagoId: string; self: string }, component
       })
       const kept = invitees === 'keep' ? keepInvitees(member, admin) : []
       await catalog.appendMany([...kept, { kind: MEMBER_KIND, id: fact.id, body: fact.body }])
-      if (catalog.membership().members.get(member)?.state !== 'revoked') {
-        throw new ArchipelError('NOT_ADMIN', 'the key is not one of this archipelago’s admin keys', {
-          hint: 'Check the recovery key; the revocation was written but counts for nothing.',
-        })
-      }
       return member
     },
 
     /** The epoch from which an island in quarantine is believed again: one above that of the proof. @throws NOT_ADMIN, NOT_FOUND */
     async pardon(island: string, admin: Signer | undefined): Promise<number> {
       if (admin === undefined) throw new ArchipelError('NOT_ADMIN', 'only an administrator ends a quarantine')
+      checkAdmin(admin)
       const proven = catalog.membership().quarantined.get(island)
       if (proven === undefined) throw new ArchipelError('NOT_FOUND', `${island} is not in quarantine`)
       const fact = buildEpochFloor({ archipelagoId, origin: island, epoch: proven + 1, admin })
       await catalog.append(MEMBER_KIND, fact.id, fact.body)
-      if (catalog.membership().quarantined.has(island)) {
-        throw new ArchipelError('NOT_ADMIN', 'the key is not one of this archipelago’s admin keys', {
-          hint: 'Check the recovery key; what was written counts for nothing.',
-        })
-      }
       return proven + 1
     },
 
     /** By id, or the ticket itself. @throws NOT_ADMIN, TICKET_USED, TICKET_UNKNOWN, TICKET_INVALID */
     async ticket(given: string, admin: Signer | undefined): Promise<string> {
-      const ticket = given.startsWith(TICKET_PREFIX) ? decodeTicket(given).id : given
+      checkAdmin(admin)
+      const isWhole = given.startsWith(TICKET_PREFIX)
+      const ticket = isWhole ? decodeTicket(given).id : given
       const mine = await components.tickets.get(ticket)
       if (mine !== undefined) await components.tickets.revoke(ticket)
       else if (admin === undefined)
@@ -94,6 +103,12 @@ export function revoker(init: { archipelagoId: string; self: string }, component
           'NOT_ADMIN',
           'that ticket was issued elsewhere: its issuer or an administrator revokes it',
         )
+      // Of a ticket issued elsewhere only its issuer knows the id; the ticket itself proves that it exists.
+      else if (!isWhole && !isCited(ticket)) {
+        throw new ArchipelError('TICKET_UNKNOWN', 'this island did not issue a ticket with that id', {
+          hint: 'Give the whole ticket, or revoke it at the island that issued it.',
+        })
+      }
       const fact = buildTicketRevocation({ archipelagoId, ticket, ...(admin === undefined ? {} : { admin }) })
       await catalog.append(MEMBER_KIND, fact.id, fact.body)
       return ticket

@@ -336,7 +336,7 @@ function dialable(text: string, peerId: string | undefined): Multiaddr[] {
 
 function startFailure(error: unknown, listen: string[]): ArchipelError {
   const text = `${(error as Error).message} ${((error as { errors?: Error[] }).errors ?? []).map((e) => e.message).join(' ')}`
-  if (/EADDRINUSE|already in use/i.test(text) || (error as Error).name === 'UnsupportedListenAddressesError') {
+  if (/EADDRINUSE|already in use/i.test(text)) {
     return new ArchipelError('ADDRESS_IN_USE', `cannot listen on ${listen.join(', ')}`, { cause: error })
   }
   return new ArchipelError('UNREACHABLE', `cannot listen on ${listen.join(', ')}`, {

@@ -220,8 +220,12 @@ export function resolver(components: ResolverComponents): ResolverPort {
       }
     },
     one(ref, located) {
-      const versions = new Set(located.map((l) => `${l.id} ${l.version}`))
-      if (versions.size <= 1) return { ...located[0]!, holders: located.flatMap((l) => l.holders) }
+      // One version is one state of the same bytes, whoever publishes it and under which id.
+      const versions = new Set(located.map((l) => l.version))
+      if (versions.size <= 1) {
+        const same = located.filter((l) => l.id === located[0]!.id)
+        return { ...located[0]!, holders: same.flatMap((l) => l.holders) }
+      }
       const candidates = located.map((l) => ({
         id: l.id,
         publisher: l.publisher,

@@ -89,8 +89,18 @@ export function define(command: Command, cli: Cli): void {
       })
       if (io.json) return io.printJson(view)
       io.print(describeDataset(view, io, { brief: true }))
-      io.note(
-        `Next: archipel sql "SELECT count(*) FROM ${/^[A-Za-z_]\w*$/.test(view.body.name) ? view.body.name : `\\"${view.body.name}\\"`}"`,
-      )
+      if (['csv', 'parquet', 'jsonl'].includes(view.body.format)) {
+        io.note(`Next: archipel sql ${sample(view.body.name)}`)
+      }
     })
+}
+
+/** Words of SQL that a table may be called, but not bare. */
+const RESERVED =
+  /^(all|and|as|case|create|default|distinct|else|end|from|group|having|in|join|like|limit|not|null|or|order|select|table|then|to|union|unique|using|when|where|with)$/i
+
+function sample(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) && !RESERVED.test(name)
+    ? `"SELECT count(*) FROM ${name}"`
+    : `'SELECT count(*) FROM "${name}"'`
 }

@@ -58,10 +58,10 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
 
     return {
       /** Never fails: an engine that cannot run is down, and says why in its status. */
-      async start(options = {}) {
+      async start() {
         if (source !== undefined) return
         try {
-          tools = await findTools(init.sandbox, options.signal)
+          tools = await findTools(init.sandbox)
           await sweep(init.scratchDir)
           version = await analyser.start(tools)
           source = workerSource({ tools, scratchDir: init.scratchDir, spares: init.spares ?? 1 })

@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { openSync, readdirSync, readFileSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { type Bind, CHILD_MAIN, CHILD_MAIN_IN_SANDBOX, NODE_IN_SANDBOX, sandboxArguments } from './sandbox.ts'
 import type { Tools } from './tools.ts'
@@ -47,9 +48,43 @@ export function launchChild(options: LaunchOptions): SqlChild {
     cwd: '/',
     // Time zones of casts and prints are the session's own, never the site's.
     env: { TZ: 'UTC' },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', ...closedToChildren()],
     detached: true,
-  })
+  }) as SqlChild
+}
+
+/** O_CLOEXEC as Linux prints it in `/proc/self/fdinfo`, octal. */
+const CLOSE_ON_EXEC = 0o2000000
+let nowhere: number | undefined
+
+/**
+ * What stands for the descriptors 3 and up in a child: `/dev/null` in place of each that it would inherit. Node marks
+ * its own descriptors so that children do not get them, LevelDB does not mark those of the store.
+ */
+function closedToChildren(): ('ignore' | number)[] {
+  const stdio: ('ignore' | number)[] = []
+  try {
+    for (const name of readdirSync('/proc/self/fdinfo')) {
+      const fd = Number(name)
+      if (fd < 3 || fd === nowhere || !isInherited(fd)) continue
+      nowhere ??= openSync('/dev/null', 'r')
+      while (stdio.length < fd - 3) stdio.push('ignore')
+      stdio[fd - 3] = nowhere
+    }
+  } catch {
+    // No /proc: not Linux.
+  }
+  return stdio
+}
+
+function isInherited(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
+    return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0
+  } catch {
+    // Closed meanwhile: the descriptor that listed the folder is among them.
+    return false
+  }
 }
 
 /** Ends the whole group at once. There is nothing to save in a child. */

@@ -23,20 +23,17 @@ const PROBE_TIMEOUT_MS = 5_000
  * Looks the tools up and tries them: a machine may have bubblewrap and forbid the namespaces it needs.
  * @throws ENGINE_DOWN when the sandbox is required and does not work
  */
-export async function findTools(mode: SandboxMode, signal?: AbortSignal): Promise<Tools> {
+export async function findTools(mode: SandboxMode): Promise<Tools> {
   const tools: Tools = {}
   const prlimit = await which('prlimit')
-  if (
-    prlimit !== undefined &&
-    (await works(prlimit, ['--core=0', '--', process.execPath, '--version'], signal)) === undefined
-  )
+  if (prlimit !== undefined && (await works(prlimit, ['--core=0', '--', process.execPath, '--version'])) === undefined)
     tools.prlimit = prlimit
   if (mode === 'off') return { ...tools, reason: 'switched off in the configuration' }
   const bwrap = await which('bwrap')
   const failure =
     bwrap === undefined
       ? 'bubblewrap (bwrap) is not installed'
-      : await works(bwrap, [...sandboxArguments([]), NODE_IN_SANDBOX, '--version'], signal)
+      : await works(bwrap, [...sandboxArguments([]), NODE_IN_SANDBOX, '--version'])
   if (failure === undefined) return { ...tools, bwrap: bwrap! }
   if (mode === 'required')
     throw new ArchipelError('ENGINE_DOWN', `the sandbox is required and does not work: ${failure}`, {
@@ -62,16 +59,12 @@ async function which(name: string): Promise<string | undefined> {
 }
 
 /** Undefined when the command ends well, else why not. */
-function works(command: string, args: string[], signal?: AbortSignal): Promise<string | undefined> {
+/** Runs to its end even when the start is given up: bwrap killed before it has set itself up would leave its child behind. */
+function works(command: string, args: string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(
-      command,
-      args,
-      { timeout: PROBE_TIMEOUT_MS, env: {}, ...(signal && { signal }) },
-      (error, _stdout, stderr) => {
-        if (error === null) resolve(undefined)
-        else resolve(stderr.trim().split('\n').at(-1)?.slice(0, 200) || 'it does not run here')
-      },
-    )
+    execFile(command, args, { timeout: PROBE_TIMEOUT_MS, env: {} }, (error, _stdout, stderr) => {
+      if (error === null) resolve(undefined)
+      else resolve(stderr.trim().split('\n').at(-1)?.slice(0, 200) || 'it does not run here')
+    })
   })
 }
