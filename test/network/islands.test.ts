@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -271,7 +271,26 @@ test(
     assert.match(error?.stderr ?? '', /DATA_DIR_LOCKED/)
     assert.is((await fleet.status(one)).name, 'one')
     assert.is(await fleet.stop(one, 'SIGINT'), 0, 'a clean stop')
+
+    // Without its key, or with another's, it does not start: what it would write nobody could believe.
+    const key = join(one.dataDir, 'island.key')
+    const start = () =>
+      fleet.run(one, ['up', '--listen', 'none', '--web-port', '0']).then(
+        () => '',
+        (e: { stderr: string }) => e.stderr,
+      )
+    await rename(key, `${key}.away`)
+    assert.match(await start(), /DATA_DIR_BROKEN.*island\.key is missing/)
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
+    await writeFile(key, pem, { mode: 0o600 })
+    assert.match(await start(), /DATA_DIR_BROKEN.*not the key of this island/)
+    await rename(`${key}.away`, key)
     await fleet.up(one)
+    const wrong = `archipel-recovery-${'ab'.repeat(32)}`
+    const { ticket } = await one.client().invite({ local: true })
+    await rejects(one.client().revoke({ ticket, recoveryKey: wrong }), 'NOT_ADMIN')
+    await rejects(one.client().revoke({ ticket: 'nosuch' }), 'TICKET_UNKNOWN')
+    await rejects(one.client().pardon({ island: 'one' }), 'NOT_FOUND')
   },
   LONG,
 )

@@ -14,7 +14,7 @@ export interface RunInit {
 
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 /** Launchers (npm, timeout, systemd) pass a signal on that the whole group got already: within this time it is one. */
-const SAME_SIGNAL_MS = 500
+const SAME_SIGNAL_MS = 1500
 
 /** @returns the exit code. Never throws. */
 export async function runCli(argv: string[], init: RunInit): Promise<number> {
@@ -86,7 +86,8 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     return interrupted ? signalCode! : exitCode(error.code)
   } finally {
     await client?.close()
-    for (const signal of Object.keys(SIGNAL_CODES)) process.off(signal, onSignal)
+    // A launcher may pass the same signal on a moment later: it must not find the default action, which kills.
+    if (signalCode === undefined) for (const signal of Object.keys(SIGNAL_CODES)) process.off(signal, onSignal)
   }
 }
 
