@@ -113,7 +113,7 @@ export class Applier {
     before: () => void = () => {},
   ): Promise<Applied> {
     const { origin } = head
-    return this.#table.locked(origin, async () => {
+    return this.#stillWanted(origin, async () => {
       const state = this.#table.get(origin)
       if (comparePositions(state?.head, from) !== 0) return 'moved'
       if (!this.#isWanted(origin, state)) return 'moved'
@@ -148,7 +148,7 @@ export class Applier {
   whole(whole: WholeLog, options: { lower?: boolean; before?: () => void } = {}): Promise<Applied> {
     const { head, generation } = whole
     const { origin } = head
-    return this.#table.locked(origin, async () => {
+    return this.#stillWanted(origin, async () => {
       const state = this.#table.get(origin)
       const isNews = options.lower === true || comparePositions(head, state?.head) > 0
       if (!isNews || !this.#isWanted(origin, state)) {
@@ -221,6 +221,13 @@ export class Applier {
     if (!dropped) return
     this.#context.emit('change', [{ type: 'dropped', origin }])
     this.#context.emit('log:dropped', { origin })
+  }
+
+  /** A revocation that arrives while a new log is being written finds nothing to drop yet: so it is looked at again after. */
+  async #stillWanted(origin: string, work: () => Promise<Applied>): Promise<Applied> {
+    const applied = await this.#table.locked(origin, work)
+    if (origin !== this.#context.self && this.#members.accepted(origin) === undefined) await this.drop(origin)
+    return applied
   }
 
   #isWanted(origin: string, state: LogState | undefined): boolean {
