@@ -1,5 +1,5 @@
 /** What comes over a wire from somebody who means no good, or has a bad line. */
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 import fc from 'fast-check'
 import { encodeCanonical } from '../../src/protocols/record/cbor.ts'
 import { framed } from './raw-peer.ts'
@@ -189,6 +189,3 @@ export const deep: fc.Arbitrary<Uint8Array> = fc
           : [byte]
     return Buffer.concat([Buffer.alloc(level.length * depth, Buffer.from(level)), Buffer.from([0])])
   })
-
-/** What cborg reads, by no rules of ours. */
-export const loosely = (bytes: Uint8Array): unknown => decode(bytes)
