@@ -13,6 +13,8 @@ export interface Daemon {
   pid: number
   /** Milliseconds from the start of the process until the API answered. */
   servingMs: number
+  /** Seconds of processor time of its main thread until then. */
+  servingCpu: number
   stop(): Promise<void>
 }
 
@@ -57,7 +59,7 @@ export async function startDaemon(context: BenchContext, dataDir: string, settin
     await delay(POLL_MS)
   }
   const servingMs = performance.now() - started
-  return { client, pid: child.pid!, servingMs, stop }
+  return { client, pid: child.pid!, servingMs, servingCpu: cpuOf(child.pid!).main, stop }
 }
 
 async function connect(dataDir: string): Promise<IslandClient | undefined> {
@@ -68,11 +70,18 @@ async function connect(dataDir: string): Promise<IslandClient | undefined> {
   return createClient({ url, token })
 }
 
-/** Resident memory of a process and, where the system has it, its highest value so far; MB. Linux. */
-export function memoryOf(pid: number | 'self'): { nowMb: number; peakMb: number } {
+export interface Memory {
+  nowMb: number
+  /** The part that is the process's own, without pages of files it has mapped. */
+  ownMb: number
+  peakMb: number
+}
+
+/** Resident memory of a process. Linux. */
+export function memoryOf(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const mb = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024
-  return { nowMb: mb('VmRSS'), peakMb: mb('VmHWM') }
+  return { nowMb: mb('VmRSS'), ownMb: mb('RssAnon'), peakMb: mb('VmHWM') }
 }
 
 /** Waits until `look` says yes. */

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pathIn } from '../../src/node/identity/data-dir.ts'
 import { foundArchipelago, largeCatalog, writeIsland } from './archipelago.ts'
 import { type BenchContext, type Benchmark, type Figure, median } from './bench.ts'
-import { memoryOf, startDaemon } from './daemon.ts'
+import { type Memory, memoryOf, startDaemon } from './daemon.ts'
 
 const REST_MS = 15_000
 
@@ -34,6 +34,7 @@ export const memory: Benchmark = {
     return [
       withNothing,
       figure(`with ${records} records`, large.nowMb),
+      { what: `with ${records} records, without mapped files`, value: large.ownMb, unit: 'MB' },
       { what: `with ${records} records, highest since the start`, value: large.peakMb, unit: 'MB' },
       { what: 'after the start that built its search index', value: building.nowMb, unit: 'MB' },
       { what: 'highest in the start that built its search index', value: building.peakMb, unit: 'MB' },
@@ -41,14 +42,18 @@ export const memory: Benchmark = {
 
     async function atRest(c: BenchContext, dataDir: string) {
       const daemon = await startDaemon(c, dataDir)
-      const samples: number[] = []
+      const samples: Memory[] = []
       for (let i = 0; i < 5; i++) {
         await delay(scale.quick ? 20 : REST_MS / 5, undefined, { signal: c.signal })
-        samples.push(memoryOf(daemon.pid).nowMb)
+        samples.push(memoryOf(daemon.pid))
       }
-      const { peakMb } = memoryOf(daemon.pid)
       await daemon.stop()
-      return { nowMb: median(samples.slice(-3)), peakMb }
+      const last = samples.slice(-3)
+      return {
+        nowMb: median(last.map((m) => m.nowMb)),
+        ownMb: median(last.map((m) => m.ownMb)),
+        peakMb: Math.max(...samples.map((m) => m.peakMb)),
+      }
     }
   },
 }
