@@ -57,7 +57,11 @@ export interface RawInit {
 }
 
 /** The same as islands have: the two sides of a stream have to agree on the first window. */
-const STREAM_OPTIONS = { initialStreamWindowSize: 1024 * 1024, maxStreamWindowSize: 4 * 1024 * 1024 }
+const STREAM_OPTIONS = {
+  initialStreamWindowSize: 1024 * 1024,
+  maxStreamWindowSize: 4 * 1024 * 1024,
+  maxReadBufferLength: 64 * 1024 * 1024,
+}
 
 export async function rawPeer(init: RawInit): Promise<RawPeer> {
   const prefix = `archipel/${init.archipelagoId}`

@@ -296,7 +296,7 @@ test(
         assert.not.ok(told, `${island.name} tells of a stranger`)
       }
     }
-    assert.equal([...callers], [])
+    assert.equal([...callers], [accepting.peerId])
     assert.equal(leaked(stranger.heard().filter((h) => !fromPeer(h, stranger, accepting))), [])
   },
   LONG,

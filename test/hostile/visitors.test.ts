@@ -5,6 +5,7 @@ import { newKeyPair } from '../../src/node/identity/keys.ts'
 import { createNode, type IslandNode } from '../../src/node/network/libp2p.ts'
 import { libp2pLogger } from '../../src/node/network/logger.ts'
 import { peerIdOf } from '../../src/node/network/peer-id.ts'
+import { forgetRoutes, routes } from '../../src/node/network/routes.ts'
 import { MAX_STRANGERS, visitors } from '../../src/node/network/visitors.ts'
 import { joinSpec } from '../../src/protocols/join/messages.ts'
 import { serve } from '../../src/protocols/wire/server.ts'
@@ -123,14 +124,20 @@ function stalls(): { stop(): number } {
   }
 }
 
-test('strangers that are gone are forgotten', async (t) => {
-  const admission = { isMember: () => false, islandOf: () => undefined, isRevoked: () => false }
+/** A libp2p node as islands have it, with a membership that may change. */
+async function bareNode(t: Context, members: Set<string>) {
+  const admission = { isMember: (id: string) => members.has(id), islandOf: () => undefined, isRevoked: () => false }
   const { seed, publicKey, ...rest } = networkInit()
   const logger = libp2pLogger(pino({ level: 'silent' })) as never
   const privateKey = Buffer.concat([seed, publicKey])
   const node: IslandNode = await createNode({ ...rest, privateKey }, admission, logger, () => true)
-  const guests = visitors({ strangerMs: 30_000 }, { node, admission })
   t.cleanup(async () => node.stop())
+  return { node, admission }
+}
+
+test('strangers that are gone are forgotten', async (t) => {
+  const { node, admission } = await bareNode(t, new Set())
+  const guests = visitors({ strangerMs: 30_000 }, { node, admission })
   guests.start()
   await node.start()
   const known = async () => (await node.peerStore.all()).filter((p) => !p.id.equals(node.peerId)).length
@@ -147,6 +154,21 @@ test('strangers that are gone are forgotten', async (t) => {
       { signal: t.signal },
     )
   }
+})
+
+test('the routing table of the DHT has members only, and those who were members are taken out', async (t) => {
+  const key = newKeyPair()
+  const members = new Set([peerIdOf(key.publicKey)])
+  const { node, admission } = await bareNode(t, members)
+  await node.start()
+  const stranger = await raw(t, { archipelagoId: ARCHIPELAGO, services: true, listen: true })
+  const member = await raw(t, { archipelagoId: ARCHIPELAGO, key, services: true, listen: true })
+  for (const peer of [stranger, member]) await peer.connect(node.getMultiaddrs().map(String))
+  await eventually(() => routes(node).length > 0, { signal: t.signal })
+  assert.equal(routes(node).map(String), [member.peerId])
+  members.clear()
+  await forgetRoutes(node, admission)
+  assert.equal(routes(node), [])
 })
 
 test.run()

@@ -23,6 +23,7 @@ import type {
   Provider,
 } from './port.ts'
 import { needsRelay, relayClient } from './relay-client.ts'
+import { forgetRoutes } from './routes.ts'
 import { cut, MAX_STRANGERS, visitors } from './visitors.ts'
 
 export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
@@ -231,7 +232,9 @@ export async function network(init: NetworkInit, components: NetworkComponents):
         if (admission.isRevoked(id)) cut(connection, 'revoked')
         else if (was) void node.hangUp(connection.remotePeer).catch(() => {})
       }
-      forgetRoutes(node, admission)
+      forgetRoutes(node, admission).catch((error: Error) =>
+        logger.debug({ error: error.message }, 'routes not forgotten'),
+      )
     },
     async connect(target, options = {}) {
       const signal = options.signal ?? AbortSignal.timeout(10_000)
@@ -297,19 +300,6 @@ function transports(node: IslandNode): TransportManager {
 interface TransportManager {
   getAddrs(): Multiaddr[]
   listen(addresses: Multiaddr[]): Promise<void>
-}
-
-/** Takes those who are no members any more out of the DHT's table: it tells others of them, and would ask them. */
-function forgetRoutes(node: IslandNode, admission: NetworkAdmission): void {
-  const table = (node.services.dht as unknown as { routingTable: RoutingTable } | undefined)?.routingTable
-  if (table === undefined) return
-  for (const { peerId } of [...table.kb.toIterable()])
-    if (!admission.isMember(peerId.toString())) void table.remove(peerId).catch(() => {})
-}
-
-interface RoutingTable {
-  kb: { toIterable(): Iterable<{ peerId: PeerId }> }
-  remove(peerId: PeerId): Promise<void>
 }
 
 function isRelayed(connection: Connection): boolean {
