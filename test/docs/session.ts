@@ -95,7 +95,10 @@ export async function openSession(t: TestContext): Promise<Session> {
   async function stop(): Promise<void> {
     await Promise.all(
       [...staying].map(async (child) => {
-        const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+        // The shell around an island may end by the signal itself.
+        const ended = new Promise<number | null>((resolve) =>
+          child.once('exit', (code, signal) => resolve(signal === 'SIGTERM' ? 0 : code)),
+        )
         process.kill(-child.pid!, 'SIGTERM')
         const code = await ended
         if (code !== 0) throw new Error(`an island that was told to stop ended with ${code}`)

@@ -78,7 +78,7 @@ test('a file that changes while it is hashed is STALE, however it changes', asyn
   for (const [how, change] of changes) {
     const dir = await t.tmpdir()
     const path = join(dir, 'f')
-    await writeFile(path, Buffer.alloc(8 * MIB, 1))
+    await writeFile(path, Buffer.alloc(96 * MIB, 1))
     const [file] = await scan(path)
     let changed: Promise<unknown> | undefined
     const hashing = hashFile(file!, {
