@@ -8,6 +8,9 @@ import { foundArchipelago, writeIsland } from './archipelago.ts'
 import type { BenchContext } from './bench.ts'
 import { until } from './daemon.ts'
 
+/** The intervals of a real island, not those of a development one. */
+const AS_DEPLOYED = { 'catalog.syncIntervalMs': 30_000, 'catalog.heartbeatMs': 15_000 }
+
 export async function manyIslands(
   context: BenchContext,
   count: number,
@@ -23,7 +26,7 @@ export async function manyIslands(
     const dataDir = join(base, String(i))
     const contacts = islands.slice(0, 1).map(({ peerId, addresses }) => ({ peerId, addresses }))
     await writeIsland(archipelago, member, dataDir, { contacts })
-    const config = devConfig(dataDir, member.name, { 'web.enabled': false, ...settings })
+    const config = devConfig(dataDir, member.name, { ...AS_DEPLOYED, 'web.enabled': false, ...settings })
     const island = await startIsland({ config, signal, logger })
     context.cleanup(() => island.stop())
     islands.push(island)

@@ -19,7 +19,7 @@ export const visibility: Benchmark = {
     const on = await publishEverywhere(context, {
       runs,
       pauseMs: quick ? 50 : 400,
-      settings: { 'catalog.syncIntervalMs': 30_000, 'catalog.heartbeatMs': 15_000 },
+      settings: {},
     })
     const settings = {
       'network.gossipEnabled': false,
