@@ -1,6 +1,7 @@
 import type { Column, DatasetFormat, Dialect } from '../../protocols/model/dataset.ts'
 import type { EngineInfo } from '../../protocols/model/island.ts'
-import type { TableResult } from '../../protocols/model/task.ts'
+import type { ParamValue, TableResult, TaskKind } from '../../protocols/model/task.ts'
+import type { ResultSink } from '../results/port.ts'
 
 /** Livy's words (REST API, Session State). */
 export type SessionState =
@@ -28,9 +29,13 @@ export interface BoundDataset {
 }
 
 export interface SessionInit {
-  kind: 'sql'
+  kind: TaskKind
   datasets: BoundDataset[]
+  /** Values that the code may use: `archipel.params` in programs, `$name` in a statement. */
+  params?: Record<string, ParamValue>
   limits?: Partial<EngineLimits>
+  /** Work of another island: a program then runs in a sandbox or not at all. */
+  forwarded?: boolean
 }
 
 export interface EngineLimits {
@@ -46,15 +51,24 @@ export interface EngineLimits {
 }
 
 export interface StatementOutcome {
+  /** Without rows where a sink took them. */
   result: TableResult
   elapsedMs: number
+}
+
+export interface StatementOptions {
+  signal?: AbortSignal
+  maxRows?: number
+  timeoutMs?: number
+  /** Takes rows, items and log as they come; memory does not grow with the result then. */
+  sink?: ResultSink
 }
 
 export interface EngineSession {
   readonly id: number
   readonly state: SessionState
   /** Runs one statement. @throws SQL_INVALID, SQL_REFUSED, MEMORY_LIMIT, TIME_LIMIT, RESULT_LIMIT, STALE, ENGINE_FAILED, CANCELLED */
-  run(code: string, options?: { signal?: AbortSignal; maxRows?: number; timeoutMs?: number }): Promise<StatementOutcome>
+  run(code: string, options?: StatementOptions): Promise<StatementOutcome>
   /** Ends the session and its process; never throws. */
   close(): Promise<void>
 }

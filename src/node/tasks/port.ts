@@ -1,4 +1,6 @@
+import type { LogPage, RowsPage, SubmitRequest, TaskPage, TaskQuery, TaskView } from '../../protocols/model/views.ts'
 import type { BoundDataset } from '../engines/port.ts'
+import type { Placement } from '../placement/port.ts'
 
 /** Local data for an attempt, looked at just now. */
 export interface DataBinder {
@@ -12,4 +14,36 @@ export interface DataBinder {
   ): Promise<BoundDataset[]>
   /** Looks at the same files again after the work. @throws STALE when one changed meanwhile */
   recheck(tables: { id: string; publisher: string }[]): Promise<void>
+}
+
+interface CallOptions {
+  signal?: AbortSignal
+}
+
+/** Tasks, for the owner of this island and for everybody who knows an id. */
+export interface TasksPort {
+  /** Takes the unfinished ones up again. */
+  start(options: { signal: AbortSignal }): Promise<void>
+  stop(): Promise<void>
+  /**
+   * Durable when it resolves; it goes on whoever leaves. The same idempotency key of the same user is the same task.
+   * @throws DATASET_NOT_FOUND, AMBIGUOUS, SQL_INVALID, SQL_REFUSED, IDEMPOTENCY_CONFLICT, TOO_MANY, FORBIDDEN, BAD_INPUT, DISK_FULL
+   */
+  submit(request: SubmitRequest, options?: CallOptions & { user?: string }): Promise<TaskView>
+  /** The choice of an island, without the forward. */
+  place(request: SubmitRequest, options?: CallOptions & { user?: string }): Promise<Placement>
+  list(query: TaskQuery): Promise<TaskPage>
+  /** Of any island. @throws TASK_NOT_FOUND, UNREACHABLE */
+  show(id: string, options?: CallOptions): Promise<TaskView>
+  /** The view now and at each change, until the end state. */
+  watch(id: string, options?: CallOptions): AsyncIterable<TaskView>
+  log(id: string, range: { offset: number; limit: number }, options?: CallOptions): Promise<LogPage>
+  /** A page of the table of the result. @throws TASK_STATE (no result yet), NOT_FOUND (no table), RESULT_EXPIRED */
+  rows(id: string, page: { from: number; limit: number }, options?: CallOptions): Promise<RowsPage>
+  /** An item of the result. */
+  read(id: string, item: string, options?: CallOptions & { offset?: number }): AsyncIterable<Uint8Array>
+  /** Durable when it resolves. A task that has ended stays as it is. @throws TASK_NOT_FOUND, FORBIDDEN (of another island) */
+  cancel(id: string): Promise<TaskView>
+  /** A new task with the same work. @throws TASK_STATE while it runs */
+  retry(id: string): Promise<TaskView>
 }

@@ -191,7 +191,61 @@ export const ERRORS = {
     retryable: false,
     hint: 'The result is larger than the island returns at once; add a LIMIT or aggregate.',
   },
-  TASK_NOT_FOUND: { status: 404, retryable: false, hint: 'Check the task id.' },
+  TASK_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    hint: 'Check the task id; `archipel tasks` lists those of this island.',
+  },
+  TASK_STATE: {
+    status: 409,
+    retryable: false,
+    hint: 'The task is not in a state that allows this; `archipel task show <id>` tells where it is.',
+  },
+  LEASE_EXPIRED: {
+    status: 503,
+    retryable: true,
+    hint: 'The island that ran it was lost and nobody else holds the data; run `archipel task retry <id>` when one is back.',
+  },
+  OUTCOME_UNKNOWN: {
+    status: 503,
+    retryable: false,
+    hint: 'It may have run, and --at-most-once forbids another try; look at what it should have done, then `archipel task retry <id>` if nothing was.',
+  },
+  FENCED: {
+    status: 409,
+    retryable: false,
+    hint: 'A newer attempt of the task has taken over; nothing has to be done.',
+  },
+  IDEMPOTENCY_CONFLICT: {
+    status: 409,
+    retryable: false,
+    hint: 'The same idempotency key was used for another task; choose a new key.',
+  },
+  CODE_FAILED: {
+    status: 422,
+    retryable: false,
+    hint: 'The program ended with an error; `archipel task log <id>` has what it printed.',
+  },
+  LANGUAGE_MISSING: {
+    status: 409,
+    retryable: false,
+    hint: 'No island that holds the data runs this language; `archipel islands` shows who runs what.',
+  },
+  NO_SANDBOX: {
+    status: 403,
+    retryable: false,
+    hint: 'Forwarded programs run only inside a sandbox; the operator of that island has to install bubblewrap.',
+  },
+  DISK_LIMIT: {
+    status: 507,
+    retryable: false,
+    hint: 'The program wrote more than the island allows; write less.',
+  },
+  RESULT_EXPIRED: {
+    status: 410,
+    retryable: false,
+    hint: 'Results are kept for a limited time; run `archipel task retry <id>` to have it again.',
+  },
 } as const satisfies Record<string, { status: number; retryable: boolean; hint: string }>
 
 export type ErrorCode = keyof typeof ERRORS
@@ -272,8 +326,8 @@ export function toArchipelError(error: unknown): ArchipelError {
 /** The exit code of the CLI for an error code. */
 export function exitCode(code: ErrorCode): number {
   const { status } = ERRORS[code]
-  if (code === 'INTERNAL' || code === 'ENGINE_FAILED') return 1
-  if (status === 404) return 4
+  if (code === 'INTERNAL' || code === 'ENGINE_FAILED' || code === 'CODE_FAILED') return 1
+  if (status === 404 || status === 410) return 4
   if (status === 401 || status === 403) return 3
   if (status === 400 || status === 405 || status === 409 || status === 413) return 2
   if (status === 429 || status === 499 || status === 503 || status === 504) return 5

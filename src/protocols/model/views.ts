@@ -1,7 +1,17 @@
 /** What an island shows to people and programs: assembled answers, never signed and never stored. */
 import type { DatasetBody, ReplicaBody } from './dataset.ts'
+import type { ErrorInfo } from './errors.ts'
 import type { Card, Liveness, Load } from './island.ts'
-import type { PlacementEntry, TableResult, TaskState } from './task.ts'
+import type {
+  AttemptState,
+  BoundRef,
+  ParamValue,
+  PlacementEntry,
+  ResultMeta,
+  TableResult,
+  TaskKind,
+  TaskState,
+} from './task.ts'
 
 export interface Finding {
   /** Stable word, e.g. `NO_PEERS`, `NOT_REACHABLE`, `CLOCK_SKEW`, `ENGINE_DOWN`, `NO_SANDBOX`, `DISK_NEARLY_FULL`, `FORKED`, `RECOVERING`. */
@@ -168,6 +178,115 @@ export interface TaskResult {
   result: TableResult
   explain: PlacementEntry[]
   elapsedMs: number
+}
+
+/** What somebody wants to have run. */
+export interface SubmitRequest {
+  kind: TaskKind
+  code: string
+  /** Refs of datasets. A statement's are found in the statement; those given here have to be among them. */
+  datasets?: string[]
+  params?: Record<string, ParamValue>
+  /** Island id or name that has to run it. */
+  on?: string
+  /** Milliseconds of one attempt; the island's limit when absent. */
+  timeoutMs?: number
+  maxRows?: number
+  /** Of one user: the same key is the same task. */
+  idempotencyKey?: string
+  /** Never begin it a second time, not even when nobody knows what became of the first. */
+  atMostOnce?: boolean
+  /** A word for people. */
+  name?: string
+  /** Publish the result as a dataset of this id or name. */
+  publish?: { id: string; title?: string; description?: string; keywords?: string[]; licence?: string }
+  /** Milliseconds; default 60 s. */
+  leaseMs?: number
+}
+
+export interface AttemptView {
+  number: number
+  island: string
+  name: string
+  state: AttemptState
+  started: string
+  ended?: string
+  error?: ErrorInfo
+}
+
+export interface TaskView {
+  id: string
+  kind: TaskKind
+  user: string
+  name?: string
+  state: TaskState
+  code: string
+  /** Hex. */
+  codeSha256: string
+  params: Record<string, ParamValue>
+  datasets: BoundRef[]
+  askedAt: { island: string; name: string; time: string }
+  /** Where the attempt that counts runs or ran. */
+  ranAt?: { island: string; name: string }
+  attempts: AttemptView[]
+  explain: PlacementEntry[]
+  /** Bytes of the log so far. */
+  logBytes: number
+  result?: ResultMeta
+  error?: ErrorInfo
+  atMostOnce: boolean
+  timeoutMs?: number
+  maxRows?: number
+  cancelRequested: boolean
+  publish?: SubmitRequest['publish']
+  published?: { id: string; version: string }
+  /** The task that this one tries again. */
+  retryOf?: string
+  /** ISO instants. */
+  started?: string
+  ended?: string
+  /** Milliseconds from the submission to the end, or to now. */
+  elapsedMs: number
+  /** Who answered: `requester` is the truth; a `provider` answers for its attempt while the requester is away. */
+  from: { island: string; name: string; role: 'requester' | 'provider' }
+}
+
+export interface TaskQuery {
+  state?: TaskState
+  user?: string
+  /** Also what this island runs or ran for others. */
+  provided?: boolean
+  limit?: number
+  cursor?: string
+}
+
+/** A line of a list: a task without its code and explanation. */
+export type TaskSummary = Pick<
+  TaskView,
+  'id' | 'kind' | 'user' | 'name' | 'state' | 'askedAt' | 'ranAt' | 'started' | 'ended' | 'elapsedMs'
+> & { datasets: string[]; error?: { code: string; message: string }; rowCount?: number }
+
+export interface TaskPage {
+  items: TaskSummary[]
+  next?: string
+}
+
+export interface LogPage {
+  /** UTF-8. */
+  text: string
+  offset: number
+  /** The offset to ask for next. */
+  next: number
+  /** Bytes so far. */
+  total: number
+  /** Nothing more will come. */
+  ended: boolean
+}
+
+export interface RowsPage extends TableResult {
+  from: number
+  /** Of the whole table. */
+  total: number
 }
 
 export interface Invitation {

@@ -1,0 +1,59 @@
+import type { BoundRef, PlacementEntry, TaskKind } from '../../protocols/model/task.ts'
+import type { LocatedHolder } from '../resolve/port.ts'
+
+/** A dataset of a task with who holds it, as the resolver found it. */
+export interface PlacementData extends BoundRef {
+  /** Of the version, all files. */
+  bytes: number
+  holders: LocatedHolder[]
+}
+
+export interface PlacementRequest {
+  user: string
+  kind: TaskKind
+  datasets: PlacementData[]
+  /** Island id: only this one. */
+  on?: string
+  /** Islands that had an attempt already, with what became of it. */
+  excluded?: { island: string; reason: string }[]
+  /** Every one has to be among an island's labels. */
+  labels?: string[]
+  resources?: { memoryBytes?: number }
+  /** Bytes of the code and parameters, to be sent. */
+  codeBytes: number
+}
+
+export interface Placement {
+  /** Islands that can run it now, cheapest first; each confirmed, unless `confirm` was false. */
+  order: { island: string; seconds: number }[]
+  /** Every island considered, cheapest first, the excluded ones last. */
+  explain: PlacementEntry[]
+}
+
+export interface PlacementPort {
+  /**
+   * Chooses. With `confirm` the best few are asked whether they would take it, from their own truth.
+   * @throws NO_HOLDER (details.explain), LANGUAGE_MISSING, FORBIDDEN when every holder refuses, STALE
+   */
+  place(request: PlacementRequest, options: { confirm: boolean; signal: AbortSignal }): Promise<Placement>
+}
+
+/** What was measured of the way to other islands. */
+export interface LinkObserver {
+  /** `bytes` came from or went to the island within `ms`. */
+  observe(island: string, bytes: number, ms: number): void
+}
+
+/** What was measured of the work done here. */
+export interface QueueObserver {
+  /** A piece of work waited and ran here, in milliseconds. */
+  observe(kind: TaskKind, waitedMs: number, ranMs: number): void
+}
+
+/** The work at this island just now, from its queue. */
+export interface LocalLoad {
+  running: number
+  waiting: number
+  /** Pieces that may run at once. */
+  slots: number
+}
