@@ -19,7 +19,7 @@ import { levelPublications } from './datasets/level-publications.ts'
 import { engineOf } from './engines/choose.ts'
 import { duckdbInspector } from './engines/inspect.ts'
 import { islandEvents } from './events.ts'
-import { ensureDataDir, pathIn, writeSecret } from './identity/data-dir.ts'
+import { checkParts, ensureDataDir, pathIn, writeSecret } from './identity/data-dir.ts'
 import { admissionChain, joinDesk } from './identity/join-desk.ts'
 import { readKeyFile } from './identity/keys.ts'
 import { levelTickets } from './identity/level-tickets.ts'
@@ -111,6 +111,7 @@ async function compose(
   const membership = await readMembership(config.dataDir)
   if (membership === undefined) throw new ArchipelError('NO_ARCHIPELAGO', 'this island belongs to no archipelago yet')
   await ensureDataDir(config.dataDir)
+  await checkParts(config.dataDir)
   const key = await memberKey(config.dataDir, membership)
   const self = membership.island.id
   const archipelago = { id: membership.archipelago.id, name: membership.archipelago.name }

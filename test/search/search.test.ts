@@ -434,7 +434,7 @@ test('pages that break while the index is in use are found, and the index begins
       try {
         call()
       } catch (error) {
-        assert.ok(error instanceof ArchipelError && error.code === 'INTERNAL', String(error))
+        assert.ok(error instanceof ArchipelError && error.code === 'RECOVERING', String(error))
         found++
         break
       }

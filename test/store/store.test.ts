@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { chmod, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
 import * as assert from 'uvu/assert'
@@ -95,11 +96,67 @@ test('a database of something else is refused', async (t) => {
 test('a place where no database can be is refused', async (t) => {
   const dir = await t.tmpdir()
   await writeFile(join(dir, 'file'), 'x')
-  await rejects(openStore({ directory: join(dir, 'file') }), 'DATA_DIR_BROKEN')
+  const error = await rejects(openStore({ directory: join(dir, 'file') }), 'DATA_DIR_BROKEN')
+  assert.match(error.message, 'not a directory')
   await mkdir(join(dir, 'broken'))
   await writeFile(join(dir, 'broken', 'CURRENT'), 'MANIFEST-999999\n')
   await rejects(openStore({ directory: join(dir, 'broken') }), 'DATA_DIR_BROKEN')
   await chmod(join(dir, 'file'), 0o600)
+})
+
+test('damage is told by the name of the part, with what to do, and nothing is deleted', async (t) => {
+  const dir = await t.tmpdir()
+  const whole = join(dir, 'whole')
+  const made = await openStore({ directory: whole })
+  for (let i = 0; i < 2000; i++) await made.bucket('state').put(`n${i}`, 'x'.repeat(2000) + i)
+  await made.close()
+  const level = new Level(whole)
+  await level.open()
+  await (level as unknown as { compactRange(from: string, to: string): Promise<void> }).compactRange('\0', '\uffff')
+  await level.close()
+  const files = await readdir(whole)
+  const manifest = files.find((f) => f.startsWith('MANIFEST'))!
+  const tables = files.filter((f) => f.endsWith('.ldb'))
+  assert.ok(tables.length > 0, files.join())
+  const damage: [string, (at: string) => Promise<unknown>, RegExp][] = [
+    ['no CURRENT', (at) => rm(join(at, 'CURRENT')), /CURRENT is missing/],
+    ['garbage in CURRENT', (at) => writeFile(join(at, 'CURRENT'), 'hello\n'), /CURRENT is damaged/],
+    ['empty CURRENT', (at) => writeFile(join(at, 'CURRENT'), ''), /CURRENT is damaged/],
+    ['garbage in MANIFEST', (at) => writeFile(join(at, manifest), randomBytes(5000)), /MANIFEST is damaged/],
+    ['no MANIFEST', (at) => rm(join(at, manifest)), /MANIFEST-\d+ is missing/],
+    ['no table', (at) => rm(join(at, tables[0]!)), /\d+\.ldb is missing/],
+    ['garbage in a table', (at) => writeFile(join(at, tables[0]!), randomBytes(60_000)), /\d+\.ldb is damaged/],
+  ]
+  for (const [what, harm, expected] of damage) {
+    const directory = join(dir, 'store')
+    await rm(directory, { recursive: true, force: true })
+    await cp(whole, directory, { recursive: true })
+    await harm(directory)
+    const before = (await readdir(directory)).filter((f) => f.endsWith('.ldb'))
+    const error = await rejects(async () => {
+      const store = await openStore({ directory })
+      try {
+        for await (const _ of store.bucket('state').entries());
+      } finally {
+        await store.close()
+      }
+    }, 'DATA_DIR_BROKEN')
+    assert.match(error.message, expected, what)
+    assert.match(error.message, 'store/', what)
+    assert.match(error.hint, 'Restore store/ from a backup', what)
+    assert.not.match(`${error.message} ${error.hint}`, dir, what)
+    const after = await readdir(directory)
+    for (const file of before) assert.ok(after.includes(file), `${what}: ${file} is still there`)
+  }
+})
+
+test('a database whose making was cut off before it had data is made anew', async (t) => {
+  const directory = join(await t.tmpdir(), 'db')
+  await mkdir(directory)
+  await writeFile(join(directory, 'MANIFEST-000001'), 'half')
+  const store = await openStore({ directory })
+  await store.bucket('state').put('a', 'b')
+  await store.close()
 })
 
 test('the numbers of the parts are all different', () => {

@@ -6,6 +6,7 @@ import type { SignedRecord } from '../../protocols/record/envelope.ts'
 import type { CatalogChange, CatalogPort } from '../catalog/port.ts'
 import type { Claim, ClaimLookup } from '../resolve/port.ts'
 import type { SearchPort } from '../search/port.ts'
+import { feed } from './feed.ts'
 import { replicaTable } from './replicas.ts'
 
 export interface BrowseComponents {
@@ -20,24 +21,23 @@ export interface BrowseComponents {
 export interface BrowsePort extends ClaimLookup {
   /** Reads the catalog into the index where that is needed, then follows it. */
   start(): Promise<void>
-  stop(): void
+  stop(): Promise<void>
   datasets(filter: DatasetFilter): Promise<DatasetPage>
   view(publisher: string, id: string): Promise<DatasetView | undefined>
   viewOf(record: SignedRecord): DatasetView | undefined
   /** Datasets that went at once, because their publisher is a member no more. */
   onDropped(listener: (publisher: string, ids: string[]) => void): void
   heldBy(island: string): number
+  /** Datasets known; the last count while the index is built again. */
   count(): number
 }
-
-/** Records read into the index at a time: each batch is one breath of the event loop, some 40 ms. */
-const BATCH = 200
 
 /** Datasets as people ask for them: the search index and the table of replicas, kept equal to the catalog. */
 export function browse(components: BrowseComponents): BrowsePort {
   const { catalog, search, logger } = components
   const replicas = replicaTable()
   let off: (() => void) | undefined
+  let lastCount = 0
   let onDropped: (publisher: string, ids: string[]) => void = () => {}
 
   const holderIds = (publisher: string, id: string) => replicas.holders(publisher, id).map((h) => h.island)
@@ -53,25 +53,24 @@ export function browse(components: BrowseComponents): BrowsePort {
     }
   }
 
+  const index = feed({ catalog, search, entryOf, holdersOf: holderIds, logger })
+
   function apply(changes: CatalogChange[]): void {
+    const touched = replicas.apply(changes)
+    for (const change of changes) if (change.type === 'dropped') tellDropped(change.origin)
+    index.apply(changes, touched)
+  }
+
+  /** Before they go from the index: it knows what they were. */
+  function tellDropped(publisher: string): void {
     try {
-      const touched = replicas.apply(changes)
-      const entries = changes.flatMap((c) => (c.type === 'put' && c.record.kind === 'dataset' ? entryOf(c.record) : []))
-      for (const change of changes) {
-        if (change.type === 'dropped') {
-          onDropped(
-            change.origin,
-            search.versions().flatMap((v) => (v.publisher === change.origin ? v.id : [])),
-          )
-          search.removePublisher(change.origin)
-        } else if (change.type === 'withdrawn' && change.kind === 'dataset')
-          search.remove({ publisher: change.origin, id: change.id })
-      }
-      for (let i = 0; i < entries.length; i += BATCH) search.putMany(entries.slice(i, i + BATCH))
-      for (const { publisher, id } of touched) search.setHolders({ publisher, id }, holderIds(publisher, id))
+      const all = index.look(() => search.versions())
+      onDropped(
+        publisher,
+        all.flatMap((v) => (v.publisher === publisher ? v.id : [])),
+      )
     } catch (error) {
-      logger.error({ err: error }, 'the search index could not follow the catalog; it is rebuilt at the next start')
-      search.invalidate()
+      logger.warn({ err: error, publisher }, 'the datasets of a former member are not told one by one')
     }
   }
 
@@ -110,34 +109,18 @@ export function browse(components: BrowseComponents): BrowsePort {
     async start() {
       off = catalog.on('change', apply)
       await replicas.load(catalog)
-      // The index is derived; a crash may have left it behind the catalog, so it is compared, not trusted.
-      const known = new Map(search.versions().map((v) => [`${v.publisher} ${v.id}`, v.recordedAt]))
-      let batch: ReturnType<typeof entryOf>[] = []
-      for await (const record of catalog.list('dataset')) {
-        const key = `${record.origin} ${record.id}`
-        const same = known.get(key) === record.time
-        known.delete(key)
-        const entry = entryOf(record)
-        if (same) search.setHolders(entry, entry.holders)
-        else batch.push(entry)
-        if (batch.length < BATCH) continue
-        search.putMany(batch)
-        batch = []
-      }
-      if (batch.length > 0) search.putMany(batch)
-      for (const key of known.keys()) {
-        const at = key.indexOf(' ')
-        search.remove({ publisher: key.slice(0, at), id: key.slice(at + 1) })
-      }
+      await index.start()
     },
-    stop() {
+    async stop() {
       off?.()
+      await index.stop()
     },
     async datasets(filter) {
-      const found = search.search({
+      const wanted = {
         ...filter,
         ...(filter.island === undefined ? {} : { island: components.islandNamed(filter.island) }),
-      })
+      }
+      const found = await index.whenWhole(() => search.search(wanted))
       const items = await Promise.all(found.items.map(async ({ publisher, id }) => view(publisher, id)))
       const page: DatasetPage = { items: items.filter((i) => i !== undefined), total: found.total }
       if (found.next !== undefined) page.next = found.next
@@ -145,14 +128,21 @@ export function browse(components: BrowseComponents): BrowsePort {
     },
     view,
     viewOf,
-    byId: (id) => search.byId(id).map(claimOf),
-    byName: (name) => search.byName(name).map(claimOf),
+    byId: (id) => index.look(() => search.byId(id)).map(claimOf),
+    byName: (name) => index.look(() => search.byName(name)).map(claimOf),
     holders: (publisher, id) => replicas.holders(publisher, id),
     onDropped(listener) {
       onDropped = listener
     },
     heldBy: (island) => replicas.heldBy(island),
-    count: () => search.count(),
+    count() {
+      try {
+        lastCount = index.look(() => search.count())
+      } catch (error) {
+        logger.debug({ err: error }, 'the datasets could not be counted')
+      }
+      return lastCount
+    },
   }
 }
 

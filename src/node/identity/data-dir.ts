@@ -33,6 +33,29 @@ export async function ensureDataDir(dataDir: string): Promise<void> {
   }
 }
 
+/** What is made anew when it is missing. */
+const DERIVED = new Set<string>([FILES.search, FILES.publish, FILES.scratch, FILES.daemon])
+const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.scratch])
+
+/** Whether everything that is there is of the kind it has to be. @throws DATA_DIR_BROKEN naming the part that is not */
+export async function checkParts(dataDir: string): Promise<void> {
+  for (const name of Object.values(FILES)) {
+    const info = await stat(join(dataDir, name)).catch(() => undefined)
+    const folder = FOLDERS.has(name)
+    if (info === undefined || (folder ? info.isDirectory() : info.isFile())) continue
+    const found = info.isDirectory() ? 'a directory' : info.isFile() ? 'a file' : 'a special file'
+    throw new ArchipelError(
+      'DATA_DIR_BROKEN',
+      `${name} in the data directory is ${found}, it has to be a ${folder ? 'directory' : 'file'}`,
+      {
+        hint: DERIVED.has(name)
+          ? `Move ${name} out of the data directory and start again: the island makes it anew.`
+          : `Move ${name} out of the data directory and restore it from a backup.`,
+      },
+    )
+  }
+}
+
 /** Writes whole or not at all, durable before it returns. @throws DATA_DIR_BROKEN, DISK_FULL */
 export async function writeSecret(
   path: string,

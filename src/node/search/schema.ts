@@ -28,11 +28,12 @@ const SCHEMA = `
 /** Weights of the columns of `words`, in their order. */
 export const WEIGHTS = '10, 8, 5, 4, 3, 2, 1'
 
-/** Opens the file, or begins it anew when it is missing, of another version or broken. */
-export function openIndex(path: string): DatabaseSync {
+/** Opens the file, or begins it anew when it is missing, of another version or broken; `onBroken` hears of the last. */
+export function openIndex(path: string, onBroken: (error: unknown) => void = () => {}): DatabaseSync {
   try {
     return attempt(path)
-  } catch {
+  } catch (error) {
+    onBroken(error)
     dropIndex(path)
     return attempt(path)
   }

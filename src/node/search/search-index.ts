@@ -19,6 +19,10 @@ export interface SearchComponents {
 const BROKEN = new Set([11, 26, 267])
 const CLAIM = 'publisher, id, name, version, aliases, recorded'
 
+/** Primary result codes that speak of the file, not of the statement: PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
+const UNUSABLE = new Set([3, 5, 6, 8, 10, 13, 14])
+const FULL = 13
+
 /** @see SearchPort. Opened by the first call; a file that turns out broken is dropped and begun anew. */
 export function searchIndex(init: SearchInit) {
   return (components: SearchComponents = {}): SearchPort => {
@@ -26,7 +30,9 @@ export function searchIndex(init: SearchInit) {
 
     function opened() {
       if (open === undefined) {
-        const db = openIndex(init.path)
+        const db = openIndex(init.path, (error) =>
+          components.logger?.warn({ err: error }, 'the search index could not be opened and begins anew'),
+        )
         open = { db, run: prepareAll(db) }
       }
       return open
@@ -35,7 +41,11 @@ export function searchIndex(init: SearchInit) {
     function invalidate(): void {
       if (open?.db.isOpen) open.db.close()
       open = undefined
-      dropIndex(init.path)
+      try {
+        dropIndex(init.path)
+      } catch (error) {
+        throw unusable((error as NodeJS.ErrnoException).code ?? 'unknown', error)
+      }
     }
 
     function guarded<T>(work: (db: DatabaseSync, run: Statements) => T): T {
@@ -43,14 +53,19 @@ export function searchIndex(init: SearchInit) {
         const { db, run } = opened()
         return work(db, run)
       } catch (error) {
-        const code = (error as { errcode?: number }).errcode
-        if (code === undefined || !BROKEN.has(code)) throw error
-        components.logger?.warn({ errcode: code }, 'the search index is broken and begins anew')
-        invalidate()
-        throw new ArchipelError('INTERNAL', 'the search index was broken and has to be built again', {
-          cause: error,
-          hint: 'Restart the island: it builds the index from the catalog.',
-        })
+        const { errcode, code } = error as { errcode?: number; code?: string }
+        if (errcode !== undefined && BROKEN.has(errcode)) {
+          components.logger?.warn({ errcode }, 'the search index is broken and begins anew')
+          invalidate()
+          throw new ArchipelError('RECOVERING', 'the search index was broken and is built again from the catalog', {
+            cause: error,
+            hint: 'Try again in a moment.',
+          })
+        }
+        if (errcode !== undefined && UNUSABLE.has(errcode & 0xff)) throw unusable(errcode & 0xff, error)
+        // The broken file could not be dropped.
+        if (code !== undefined && /^(E[A-Z]+|ERR_FS_\w+)$/.test(code)) throw unusable(code, error)
+        throw error
       }
     }
 
@@ -132,6 +147,16 @@ export function searchIndex(init: SearchInit) {
       },
     }
   }
+}
+
+function unusable(reason: number | string, cause: unknown): ArchipelError {
+  if (reason === FULL)
+    return new ArchipelError('DISK_FULL', 'the disk is full: the search index cannot be written', { cause })
+  const why = typeof reason === 'string' ? reason : (cause as Error).message
+  return new ArchipelError('DATA_DIR_BROKEN', `the search index search.db cannot be used (${why})`, {
+    cause,
+    hint: 'Make search.db in the data directory readable and writable, or move it away and start again: the island makes it anew.',
+  })
 }
 
 type Statements = ReturnType<typeof prepareAll>

@@ -1,6 +1,6 @@
 import { decode, encode } from 'cborg'
 import type { LogStore, StoreChange, StoredLog, StoredRecord } from '../catalog/port.ts'
-import { type Database, type Sublevel, type Sublevels, storeFailure } from './database.ts'
+import { type Database, type Sublevel, type Sublevels, shielded, storeFailure } from './database.ts'
 import * as keys from './keys.ts'
 
 type Operation =
@@ -80,6 +80,8 @@ export function levelLogs(db: Database, parts: Sublevels): LogStore {
         const chunk = found.filter((bytes) => bytes !== undefined)
         if (chunk.length > 0) yield chunk
       }
+    } catch (error) {
+      throw storeFailure(error)
     } finally {
       await pointers.close()
       await snapshot.close()
@@ -123,7 +125,8 @@ export function levelLogs(db: Database, parts: Sublevels): LogStore {
 
   return {
     async *logs() {
-      for await (const [key, value] of logs.iterator()) yield [Buffer.from(key).toString(), decode(value) as StoredLog]
+      for await (const [key, value] of shielded(logs.iterator()))
+        yield [Buffer.from(key).toString(), decode(value) as StoredLog]
     },
     commit: (changes) => write(changes.flatMap(operations), true),
     stage: (log, generation, staged) =>
@@ -163,7 +166,13 @@ export function levelLogs(db: Database, parts: Sublevels): LogStore {
         await snapshot.close()
       }
     },
-    at: (log, generation, position) => records.get(keys.recordKey(log, generation, position)),
+    async at(log, generation, position) {
+      try {
+        return await records.get(keys.recordKey(log, generation, position))
+      } catch (error) {
+        throw storeFailure(error)
+      }
+    },
     range(log, generation, from) {
       const start = keys.generationKey(log, generation)
       const bound = from === null ? { gte: start } : { gt: keys.recordKey(log, generation, from) }
@@ -176,6 +185,8 @@ export function levelLogs(db: Database, parts: Sublevels): LogStore {
             if (chunk.length === 0) return
             yield chunk
           }
+        } catch (error) {
+          throw storeFailure(error)
         } finally {
           await iterator.close()
         }
@@ -185,12 +196,12 @@ export function levelLogs(db: Database, parts: Sublevels): LogStore {
       byPointer(Buffer.concat([keys.generationKey(log, generation), Buffer.from(`${kind}\0`)]), false),
     withdrawals: (log, generation) => byPointer(keys.generationKey(log, generation), true),
     async *facts() {
-      for await (const [key, value] of facts.iterator()) yield [Buffer.from(key).toString(), value]
+      for await (const [key, value] of shielded(facts.iterator())) yield [Buffer.from(key).toString(), value]
     },
     async *orphans(log) {
       const prefix = log === undefined ? undefined : keys.logPrefix(log)
       const range = prefix === undefined ? {} : { gte: prefix, lt: keys.after(prefix) }
-      for await (const value of orphans.values(range)) yield value
+      for await (const value of shielded(orphans.values(range))) yield value
     },
   }
 }

@@ -1,4 +1,4 @@
-import { type Database, openDatabase, type Sublevels, storeFailure } from './database.ts'
+import { type Database, openDatabase, type Sublevels, shielded, storeFailure } from './database.ts'
 import { levelLogs } from './log-store.ts'
 import type { Bucket, OpenBucket, RangeOptions, StorePort } from './port.ts'
 
@@ -37,7 +37,7 @@ function bucket(db: Database, parts: Sublevels, name: OpenBucket): Bucket {
       reverse,
       limit,
     }
-    for await (const [key, value] of sublevel.iterator(range)) yield [text(key), value]
+    for await (const [key, value] of shielded(sublevel.iterator(range))) yield [text(key), value]
   }
 
   return {

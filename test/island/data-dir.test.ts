@@ -1,0 +1,99 @@
+/** An island whose data directory is damaged: it says which part, and what to do; what is derived it makes anew. */
+import { randomBytes } from 'node:crypto'
+import { chmod, cp, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import * as assert from 'uvu/assert'
+import { createArchipelago } from '../../src/node/archipelago.ts'
+import { loadConfig } from '../../src/node/config/load.ts'
+import { startIsland } from '../../src/node/island.ts'
+import { rejects, suite, type TestContext } from '../kit/index.ts'
+
+const test = suite('island: the data directory')
+const logger = pino({ level: 'silent' })
+
+let template = ''
+test.before(async (t) => {
+  template = join(await t.tmpdir(), 'template')
+  await createArchipelago({ config: await configOf(template), name: 'tests' })
+})
+
+function configOf(dataDir: string) {
+  const set = ['network.listen=none', 'web.enabled=false', 'engine.kind=disabled', 'network.dhtEnabled=false']
+  return loadConfig({ flags: { dataDir, set }, env: {} })
+}
+
+async function copy(t: TestContext): Promise<string> {
+  const dir = join(await t.tmpdir(), 'data')
+  await cp(template, dir, { recursive: true })
+  await chmod(dir, 0o700)
+  return dir
+}
+
+async function start(t: TestContext, dataDir: string) {
+  return await startIsland({ config: await configOf(dataDir), signal: t.signal, logger })
+}
+
+/** Refused, in words that name the part and no more of the path. */
+async function refused(t: TestContext, dataDir: string, what: string, message: RegExp, hint: RegExp) {
+  const error = await rejects(start(t, dataDir), 'DATA_DIR_BROKEN')
+  assert.match(error.message, message, what)
+  assert.match(error.hint, hint, what)
+  assert.not.match(`${error.message} ${error.hint}`, dataDir, what)
+}
+
+test('a damaged database is told by its file, and moving it away is enough to start again', async (t) => {
+  const dir = await copy(t)
+  const store = join(dir, 'store')
+  const manifest = (await readdir(store)).find((f) => f.startsWith('MANIFEST'))!
+  await writeFile(join(store, manifest), randomBytes(3000))
+  await refused(t, dir, 'garbage in MANIFEST', /store\/.*MANIFEST is damaged/, /move store out/)
+  await rm(join(store, 'CURRENT'))
+  await refused(t, dir, 'no CURRENT', /store\/.*CURRENT is missing/, /Restore store\/ from a backup/)
+  await rm(store, { recursive: true })
+  await (await start(t, dir)).stop()
+})
+
+test('a part of the wrong kind is named, with what to do', async (t) => {
+  for (const [name, kind] of [
+    ['search.db', 'directory'],
+    ['owner.token', 'directory'],
+    ['island.key', 'directory'],
+    ['daemon.json', 'directory'],
+    ['store', 'file'],
+    ['publish', 'file'],
+    ['scratch', 'file'],
+  ] as const) {
+    const dir = await copy(t)
+    await rm(join(dir, name), { recursive: true, force: true })
+    if (kind === 'directory') await mkdir(join(dir, name))
+    else await writeFile(join(dir, name), 'x', { mode: 0o600 })
+    const derived = ['search.db', 'publish', 'scratch', 'daemon.json'].includes(name)
+    await refused(
+      t,
+      dir,
+      name,
+      new RegExp(`${name} .*${kind}`),
+      derived ? /makes it anew/ : /restore it from a backup|Restore/,
+    )
+  }
+})
+
+test('a search index that is garbage, empty or cut is made anew', async (t) => {
+  const dir = await copy(t)
+  await (await start(t, dir)).stop()
+  const path = join(dir, 'search.db')
+  for (const harm of [
+    () => writeFile(path, randomBytes(20_000)),
+    () => writeFile(path, ''),
+    () => truncate(path, 5000),
+    () => rm(path),
+  ]) {
+    await harm()
+    const island = await start(t, dir)
+    assert.is((await island.port.datasets({})).total, 0)
+    await island.stop()
+  }
+})
+
+test.run()
