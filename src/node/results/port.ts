@@ -1,5 +1,8 @@
 import type { Column } from '../../protocols/model/dataset.ts'
-import type { Cell, ResultMeta, TableResult } from '../../protocols/model/task.ts'
+import type { Cell, ResultMeta, TableFormat, TableResult } from '../../protocols/model/task.ts'
+import type { TableExport } from '../../protocols/model/views.ts'
+
+export type { TableExport, TableFormat }
 
 /** Where running work puts what comes out of it. Everything is awaited: a slow disk slows the work. */
 export interface ResultSink {
@@ -60,16 +63,6 @@ export interface SpoolPort {
   remove(key: SpoolKey): Promise<void>
   /** Bytes on the disk. */
   bytes(): Promise<number>
-}
-
-/** Formats that a table can be saved as. */
-export type TableFormat = 'csv' | 'json' | 'ndjson' | 'parquet' | 'arrow'
-
-export interface TableExport {
-  mediaType: string
-  /** With its ending. */
-  fileName: string
-  body: AsyncIterable<Uint8Array>
 }
 
 /** A table of the spool in a format of the field. Streams; memory does not grow with the table. */

@@ -32,6 +32,7 @@ export const ERRORS = {
     retryable: false,
     hint: 'Send less at once; config/limits.md names the bounds.',
   },
+  BAD_RANGE: { status: 416, retryable: false, hint: 'Ask for bytes within the size that the message names.' },
   TOO_MANY: { status: 429, retryable: true, hint: 'Wait a little and try again.' },
   CANCELLED: { status: 499, retryable: true, hint: 'The call was cancelled before it ended.' },
   DEADLINE: {
@@ -329,7 +330,7 @@ export function exitCode(code: ErrorCode): number {
   if (code === 'INTERNAL' || code === 'ENGINE_FAILED' || code === 'CODE_FAILED') return 1
   if (status === 404 || status === 410) return 4
   if (status === 401 || status === 403) return 3
-  if (status === 400 || status === 405 || status === 409 || status === 413) return 2
+  if (status === 400 || status === 405 || status === 409 || status === 413 || status === 416) return 2
   if (status === 429 || status === 499 || status === 503 || status === 504) return 5
   return 1
 }

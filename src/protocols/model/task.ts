@@ -98,6 +98,10 @@ export type ResultItem = z.infer<typeof resultItem>
 export const MAX_RESULT_ITEMS = 1000
 export const TABLE_ITEM = 'table.ndjson'
 
+/** Formats that a table can be saved as: CSV (RFC 4180), one JSON array of objects, one JSON object a line, Apache Parquet, an Arrow IPC stream. */
+export const tableFormat = z.enum(['csv', 'json', 'ndjson', 'parquet', 'arrow'])
+export type TableFormat = z.infer<typeof tableFormat>
+
 /** What came out, without the bytes. */
 export const resultMeta = z.object({
   /** The main thing: the table if there is one, else the first of image, json, text, files; `none` for nothing at all. */

@@ -289,6 +289,22 @@ export interface RowsPage extends TableResult {
   total: number
 }
 
+/** The choice of an island for a task, and why. */
+export interface PlacementView {
+  /** Islands that can run it now, cheapest first. */
+  order: { island: string; seconds: number }[]
+  /** Every island considered, cheapest first, the excluded ones last. */
+  explain: PlacementEntry[]
+}
+
+/** A table in a format that other programs read. */
+export interface TableExport {
+  mediaType: string
+  /** With its ending. */
+  fileName: string
+  body: AsyncIterable<Uint8Array>
+}
+
 export interface Invitation {
   ticket: string
   id: string
