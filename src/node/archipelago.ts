@@ -20,7 +20,14 @@ import { deriveMembership } from '../protocols/record/membership.ts'
 import { call } from '../protocols/wire/client.ts'
 import type { Config } from './config/schema.ts'
 import { ensureDataDir, exists, FILES, pathIn, readSecret, writeSecret } from './identity/data-dir.ts'
-import { formatRecoveryKey, type KeyPair, newKeyPair, readKeyFile, writeKeyFile } from './identity/keys.ts'
+import {
+  formatRecoveryKey,
+  KEY_LOST_HINT,
+  type KeyPair,
+  newKeyPair,
+  readKeyFile,
+  writeKeyFile,
+} from './identity/keys.ts'
 import { type MembershipFile, readMembership, retiredDir, writeMembership } from './identity/membership-file.ts'
 import { openLogs } from './logs.ts'
 import { network } from './network/network.ts'
@@ -53,7 +60,7 @@ export async function memberKey(dataDir: string, membership: MembershipFile): Pr
     'DATA_DIR_BROKEN',
     `${FILES.key} ${key === undefined ? 'is missing' : 'is not the key of this island'}`,
     {
-      hint: `Restore ${FILES.key} from a backup. If there is none, put the data directory aside, join again with a new ticket, and have the old island revoked.`,
+      hint: KEY_LOST_HINT,
     },
   )
 }

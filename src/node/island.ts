@@ -113,6 +113,8 @@ async function compose(
   await ensureDataDir(config.dataDir)
   await checkParts(config.dataDir)
   const key = await memberKey(config.dataDir, membership)
+  const adminKey = await readKeyFile(pathIn(config.dataDir, 'adminKey'))
+  const token = await ownerToken(config.dataDir)
   const self = membership.island.id
   const archipelago = { id: membership.archipelago.id, name: membership.archipelago.name }
 
@@ -397,12 +399,11 @@ async function compose(
     islandNamed: island,
     key,
     admins: decodeGenesis(membership.archipelago.genesis).admins,
-    adminKey: await readKeyFile(pathIn(config.dataDir, 'adminKey')),
+    adminKey,
     stop,
   })
 
   // The web service, last: what answers there works.
-  const token = await ownerToken(config.dataDir)
   const web = config.web.enabled
     ? webServer({ host: config.web.host, port: config.web.port, token, version: SOFTWARE })({
         island: port,

@@ -1,6 +1,6 @@
 /** An island whose data directory is damaged: it says which part, and what to do; what is derived it makes anew. */
-import { randomBytes } from 'node:crypto'
-import { chmod, cp, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { chmod, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import * as assert from 'uvu/assert'
@@ -77,6 +77,50 @@ test('a part of the wrong kind is named, with what to do', async (t) => {
       derived ? /makes it anew/ : /restore it from a backup|Restore/,
     )
   }
+})
+
+test('a key file that is no key is named, with what is wrong and what to do', async (t) => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  const pem = await readFile(join(template, 'island.key'), 'utf8')
+  for (const [text, why] of [
+    ['', /empty/],
+    ['not a key', /cut or altered/],
+    [pem.slice(0, 60), /cut or altered/],
+    [pem.replace('MC4CAQ', 'MC8CAQ'), /cut or altered/],
+    [rsa.export({ format: 'pem', type: 'pkcs8' }), /type rsa/],
+  ] as const) {
+    for (const [name, hint] of [
+      ['island.key', /Restore island\.key from a backup.*revoked/],
+      ['admin.key', /Restore admin\.key from a backup.*recovery key/],
+    ] as const) {
+      const dir = await copy(t)
+      await writeFile(join(dir, name), text)
+      await refused(t, dir, `${name}: ${why}`, new RegExp(`^${name} does not hold an Ed25519.*${why.source}`), hint)
+    }
+  }
+  const dir = await copy(t)
+  await rm(join(dir, 'island.key'))
+  await refused(t, dir, 'no key', /^island\.key is missing/, /Restore island\.key/)
+})
+
+test('a secret that others can read is named, and the hint is one for that file', async (t) => {
+  const dir = await copy(t)
+  await (await start(t, dir)).stop()
+  for (const [name, hint] of [
+    ['owner.token', /Delete owner\.token and start again: a new token is made/],
+    ['island.key', /mode of island\.key to 0600.*revoked/],
+    ['admin.key', /mode of admin\.key to 0600/],
+    ['archipelago.json', /mode of archipelago\.json to 0600/],
+  ] as const) {
+    const mode = 0o644
+    await chmod(join(dir, name), mode)
+    await refused(t, dir, name, new RegExp(`^${name} can be read by others`), hint)
+    await chmod(join(dir, name), 0o600)
+  }
+  const before = await readFile(join(dir, 'owner.token'), 'utf8')
+  await rm(join(dir, 'owner.token'))
+  await (await start(t, dir)).stop()
+  assert.is.not(await readFile(join(dir, 'owner.token'), 'utf8'), before, 'the hint is true')
 })
 
 test('a search index that is garbage, empty or cut is made anew', async (t) => {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 
 /**
@@ -65,7 +65,7 @@ export async function writeSecret(
   const temporary = `${path}.${process.pid}.tmp`
   try {
     if (!options.replace && (await exists(path)))
-      throw new ArchipelError('DATA_DIR_BROKEN', `${path.split('/').at(-1)} exists already`)
+      throw new ArchipelError('DATA_DIR_BROKEN', `${basename(path)} exists already`)
     const file = await open(temporary, constants.O_CREAT | constants.O_WRONLY | constants.O_TRUNC, 0o600)
     try {
       await file.writeFile(text)
@@ -77,7 +77,7 @@ export async function writeSecret(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     if (error instanceof ArchipelError) throw error
-    throw broken(`${path.split('/').at(-1)} cannot be written`, error)
+    throw broken(`${basename(path)} cannot be written`, error)
   }
 }
 
@@ -86,16 +86,28 @@ export async function readSecret(path: string): Promise<string | undefined> {
   try {
     const info = await stat(path)
     if ((info.mode & 0o077) !== 0) {
-      throw new ArchipelError('DATA_DIR_BROKEN', `${path.split('/').at(-1)} can be read by others`, {
-        hint: 'Set its mode to 0600; if others may have read it, leave the archipelago and join with a new key.',
+      throw new ArchipelError('DATA_DIR_BROKEN', `${basename(path)} can be read by others`, {
+        hint: seenHint(basename(path)),
       })
     }
     return await readFile(path, 'utf8')
   } catch (error) {
     if ((error as { code?: string }).code === 'ENOENT') return undefined
     if (error instanceof ArchipelError) throw error
-    throw broken(`${path.split('/').at(-1)} cannot be read`, error)
+    throw broken(`${basename(path)} cannot be read`, error)
   }
+}
+
+/** What to do when others could read a file that is the owner's alone. */
+function seenHint(name: string): string {
+  const mode = `Set the mode of ${name} to 0600.`
+  if (name === FILES.token)
+    return `Delete ${name} and start again: a new token is made. Or, if nobody has read it: ${mode}`
+  if (name === FILES.key)
+    return `${mode} If others may have read it, they can act as this island: have it revoked, and join again as a new one.`
+  if (name === FILES.adminKey)
+    return `${mode} If others may have read it, they can revoke and admit anybody; an admin key cannot be exchanged yet.`
+  return mode
 }
 
 export async function exists(path: string): Promise<boolean> {

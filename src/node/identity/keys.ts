@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { basename } from 'node:path'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import { readSecret, writeSecret } from './data-dir.ts'
+import { FILES, readSecret, writeSecret } from './data-dir.ts'
 
 export interface KeyPair {
   /** 32 bytes each. */
@@ -24,11 +25,28 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
 export async function readKeyFile(path: string): Promise<KeyPair | undefined> {
   const pem = await readSecret(path)
   if (pem === undefined) return undefined
+  let key: KeyObject
   try {
-    return pairOf(createPrivateKey(pem))
+    key = createPrivateKey(pem)
   } catch (error) {
-    throw new ArchipelError('DATA_DIR_BROKEN', 'the key file does not hold an Ed25519 key', { cause: error })
+    throw brokenKey(path, pem.trim() === '' ? 'it is empty' : 'it is cut or altered', error)
   }
+  if (key.asymmetricKeyType !== 'ed25519') throw brokenKey(path, `it holds one of type ${key.asymmetricKeyType}`)
+  return pairOf(key)
+}
+
+/** What to do when the key of an island is lost. */
+export const KEY_LOST_HINT = `Restore ${FILES.key} from a backup. If there is none, put the data directory aside, join again with a new ticket, and have the old island revoked.`
+
+function brokenKey(path: string, why: string, cause?: unknown): ArchipelError {
+  const name = basename(path)
+  return new ArchipelError('DATA_DIR_BROKEN', `${name} does not hold an Ed25519 private key in PEM: ${why}`, {
+    cause,
+    hint:
+      name === FILES.key
+        ? KEY_LOST_HINT
+        : `Restore ${name} from a backup. If there is none, move it away: from then on the recovery key alone acts for the archipelago.`,
+  })
 }
 
 export async function writeKeyFile(path: string, pair: KeyPair): Promise<void> {
@@ -52,7 +70,6 @@ export function parseRecoveryKey(text: string): KeyPair {
 }
 
 function pairOf(key: KeyObject): KeyPair {
-  if (key.asymmetricKeyType !== 'ed25519') throw new ArchipelError('DATA_DIR_BROKEN', 'not an Ed25519 key')
   const jwk = key.export({ format: 'jwk' })
   const pub = createPublicKey(key).export({ format: 'jwk' })
   return {
