@@ -24,30 +24,39 @@ export interface PlacementRequest {
 }
 
 export interface Placement {
-  /** Islands that can run it now, cheapest first; each confirmed, unless `confirm` was false. */
+  /** Islands that can run it now, cheapest first; each confirmed, unless `confirm` was false. When all were tried: place again with these `excluded`. */
   order: { island: string; seconds: number }[]
-  /** Every island considered, cheapest first, the excluded ones last. */
+  /** Every island considered: the chosen one, then the cheapest first, the excluded ones last. */
   explain: PlacementEntry[]
 }
 
 export interface PlacementPort {
   /**
    * Chooses. With `confirm` the best few are asked whether they would take it, from their own truth.
-   * @throws NO_HOLDER (details.explain), LANGUAGE_MISSING, FORBIDDEN when every holder refuses, STALE
+   * @throws NO_HOLDER, LANGUAGE_MISSING, FORBIDDEN, STALE, or what else all holders refuse with; `details.explain` has the entries
    */
   place(request: PlacementRequest, options: { confirm: boolean; signal: AbortSignal }): Promise<Placement>
 }
 
 /** What was measured of the way to other islands. */
 export interface LinkObserver {
-  /** `bytes` came from or went to the island within `ms`. */
+  /** `bytes` came from or went to the island within `ms`. Small amounts count for nothing: their time is the round trip. */
   observe(island: string, bytes: number, ms: number): void
 }
 
 /** What was measured of the work done here. */
 export interface QueueObserver {
-  /** A piece of work waited and ran here, in milliseconds. */
-  observe(kind: TaskKind, waitedMs: number, ranMs: number): void
+  /**
+   * A piece of work waited and ran here, in milliseconds. `ahead`: pieces that had to end before it could begin, when it
+   * came (running + waiting + 1 - slots, at least 0). `startMs`: what the engine needed until it was ready, a part of `ranMs`.
+   */
+  observe(kind: TaskKind, waitedMs: number, ranMs: number, more?: { ahead?: number; startMs?: number }): void
+}
+
+/** What was measured of results that came back. */
+export interface ResultObserver {
+  /** A task over these datasets (ids) ended with a result of so many bytes. */
+  observe(kind: TaskKind, datasets: string[], bytes: number): void
 }
 
 /** The work at this island just now, from its queue. */
@@ -56,4 +65,8 @@ export interface LocalLoad {
   waiting: number
   /** Pieces that may run at once. */
   slots: number
+  /** Pieces that may wait at most; more are refused. Default: any number. */
+  maxWaiting?: number
+  /** Milliseconds since those that run now began. */
+  runningMs?: number[]
 }

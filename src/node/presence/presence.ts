@@ -15,12 +15,14 @@ export interface PresenceComponents {
   network: NetworkPort
   /** Position of the own log, and what runs here. */
   position: () => { epoch: number; seq: number }
-  work: () => { running: number; waiting: number }
+  work: () => Omit<Load, 'cpu' | 'memory'>
   members: () => number
   islandOf: (peerId: string) => string | undefined
   /** A peer's beat says that its log is ahead of what is known here. */
   onAhead?: (island: string, position: { epoch: number; seq: number }, peerId: string) => void
   onChange?: (island: string) => void
+  /** Milliseconds that a connected peer took to answer a beat. */
+  onRoundTrip?: (island: string, rttMs: number) => void
   logger: Logger
 }
 
@@ -105,6 +107,7 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
     })
     silent.delete(peerId)
     const rttMs = Date.now() - sent
+    components.onRoundTrip?.(island, rttMs)
     note(island, peerId, answer, { rttMs, skewMs: answer.time - (sent + rttMs / 2) })
   }
 

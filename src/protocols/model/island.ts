@@ -5,6 +5,8 @@ export const engineInfo = z.object({
   /** Kinds of work: `sql`, `python`, `r`, `spark`, `pyspark`, `sparkr`. */
   languages: z.array(z.string().max(32)).max(20),
   version: z.string().max(64),
+  /** Memory that one session may use, where the engine limits it. */
+  memoryBytes: z.number().int().positive().optional(),
 })
 export type EngineInfo = z.infer<typeof engineInfo>
 
@@ -31,6 +33,8 @@ export const card = z.object({
     .array(z.object({ type: z.string().max(64), url: z.string().max(512), version: z.string().max(64).optional() }))
     .max(32),
   software: z.string().max(64),
+  /** The operator's own words for the island, which work may ask for: `gpu`, `near-telescope`. */
+  labels: z.array(z.string().min(1).max(64)).max(32).optional(),
 })
 export type Card = z.infer<typeof card>
 
@@ -45,5 +49,9 @@ export const load = z.object({
   /** Fractions 0..1 of the machine. */
   cpu: z.number().min(0).max(1),
   memory: z.number().min(0).max(1),
+  /** Pieces of work that may run at once. */
+  slots: z.number().int().nonnegative().optional(),
+  /** Milliseconds that a new piece would wait now, as the island judges by its own history. */
+  queueWaitMs: z.number().nonnegative().optional(),
 })
 export type Load = z.infer<typeof load>
