@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { appendFile, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, open, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { DatabaseSync } from 'node:sqlite'
 import * as assert from 'uvu/assert'
 import { hashFile } from '../../src/node/publish/files/hash.ts'
 import { resumeState } from '../../src/node/publish/files/resume.ts'
-import { scan } from '../../src/node/publish/files/scan.ts'
+import { scan, sourceFile } from '../../src/node/publish/files/scan.ts'
 import { hashAll } from '../../src/node/publish/files/table.ts'
 import { pieceTableHash } from '../../src/protocols/manifest/pieces.ts'
 import { rejects, suite } from '../kit/index.ts'
@@ -33,6 +33,22 @@ test('the hash is the one defined, for every size around a piece', async (t) => 
       const table = await hashFile(file!, { concurrency })
       assert.is(Buffer.from(pieceTableHash(size, table)).toString('hex'), expected(bytes), `${size} bytes`)
     }
+  }
+})
+
+test('a file that the system does not let be read, or whose size is not true, is UNREADABLE', async (t) => {
+  for (const [path, words] of [
+    // Of size 0 by `stat`: reading the first is refused, the second one goes on.
+    ['/proc/self/mem', /cannot be read: .*\(EIO\)/],
+    ['/proc/version', /do not end where its size of 0 says/],
+    // Of a page by `stat`, and shorter.
+    ['/sys/kernel/uevent_seqnum', /do not end where its size of 4096 says/],
+  ] as const) {
+    const held = await open(path)
+    t.cleanup(() => held.close())
+    const file = sourceFile('f', path, await held.stat({ bigint: true }))
+    const error = await rejects(hashFile(file, { concurrency: 2 }), 'UNREADABLE')
+    assert.match(error.message, words, path)
   }
 })
 

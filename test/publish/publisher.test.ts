@@ -230,7 +230,7 @@ test('a file behind a folder that became a symlink elsewhere is not served', asy
   assert.equal(await port.check(source, manifest, body.version), { state: 'changed', path: 'f' })
 })
 
-test('a folder that cannot be read is BAD_INPUT', async (t) => {
+test('a folder that cannot be read is told with its reason', async (t) => {
   const { prepare } = await makePublisher(t)
   const dir = await t.tmpdir()
   await writeFile(join(dir, 'f'), 'x')
@@ -239,7 +239,15 @@ test('a folder that cannot be read is BAD_INPUT', async (t) => {
   if (process.getuid?.() === 0) return
   await rm(join(dir, 'dangling'))
   await chmod(join(dir, 'f'), 0)
-  await rejects(prepare({ path: dir }), 'BAD_INPUT')
+  assert.match((await rejects(prepare({ path: dir }), 'UNREADABLE')).message, /"f" cannot be read.*EACCES/)
+})
+
+test('a special file is UNREADABLE for the publisher, too, whatever it is published as', async (t) => {
+  const { prepare } = await makePublisher(t)
+  for (const as of [undefined, 'files', 'csv', 'fits'] as const) {
+    for (const path of ['/proc/self/mem', '/dev/zero'])
+      await rejects(prepare({ path, ...(as && { as }) }, undefined, t.signal), 'UNREADABLE')
+  }
 })
 
 test('nothing is opened before it is needed, and stopping twice is no error', async (t) => {

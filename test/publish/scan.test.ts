@@ -69,7 +69,7 @@ test('symlinks inside the folder are followed to files; those that lead out or n
   }
 })
 
-test('what is missing, empty, hidden or special is BAD_INPUT', async (t) => {
+test('what is missing, empty or hidden is BAD_INPUT', async (t) => {
   const dir = await t.tmpdir()
   await rejects(scan(join(dir, 'none')), 'BAD_INPUT')
   await rejects(scan(dir), 'BAD_INPUT')
@@ -77,8 +77,34 @@ test('what is missing, empty, hidden or special is BAD_INPUT', async (t) => {
   await rejects(scan(dir), 'BAD_INPUT')
   await symlink('nowhere', join(dir, 'dangling'))
   await rejects(scan(join(dir, 'dangling')), 'BAD_INPUT')
-  await rejects(scan('/dev/null'), 'BAD_INPUT')
   await rejects(scan(`${dir}/a\0b`), 'BAD_INPUT')
+})
+
+test('pipes, sockets, devices and files of the kernel are UNREADABLE, in words, and nothing of them is read', async (t) => {
+  const dir = await t.tmpdir()
+  const pipe = join(dir, 'pipe')
+  execFileSync('/usr/bin/mkfifo', [pipe])
+  const server = createServer()
+  t.cleanup(() => void server.close())
+  await new Promise<void>((resolve) => server.listen(join(dir, 'socket'), resolve))
+  await symlink('pipe', join(dir, 'link'))
+  for (const [path, words] of [
+    [pipe, /"pipe" cannot be published: it is a named pipe/],
+    [join(dir, 'link'), /named pipe/],
+    [join(dir, 'socket'), /a socket/],
+    ['/dev/null', /a device/],
+    ['/dev/zero', /a device/],
+    ['/proc/self/mem', /made up by the kernel/],
+    ['/proc/self/environ', /made up by the kernel/],
+    ['/proc/kmsg', /made up by the kernel/],
+    ['/proc', /made up by the kernel/],
+    ['/sys/kernel', /made up by the kernel/],
+  ] as const) {
+    const error = await rejects(scan(path), 'UNREADABLE')
+    assert.match(error.message, words, path)
+    assert.match(error.hint, 'copy', path)
+    assert.not.match(error.message, dir, path)
+  }
 })
 
 test('sockets and pipes in a folder are passed over', async (t) => {

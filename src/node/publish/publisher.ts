@@ -206,7 +206,7 @@ async function stillSame(
     const table = await hashFile(seen, { concurrency, ...(signal && { signal }) })
     return Buffer.compare(pieceTableHash(seen.size, table), entry.pieces) === 0 ? seen : undefined
   } catch (error) {
-    if (error instanceof ArchipelError && (error.code === 'STALE' || error.code === 'BAD_INPUT')) return undefined
+    if (error instanceof ArchipelError && (error.code === 'STALE' || error.code === 'UNREADABLE')) return undefined
     throw error
   }
 }

@@ -6,6 +6,7 @@ import { HASH_BYTES, pieceCount, pieceRange, pieceSize } from '../../../protocol
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { SourceFile } from '../port.ts'
 import { sameFile, sourceFile } from './scan.ts'
+import { noPlainFile, unreadable } from './unreadable.ts'
 
 export interface HashOptions {
   signal?: AbortSignal
@@ -28,7 +29,7 @@ const TICK_MS = 20
 /**
  * The piece table of a file, from a descriptor that is known to be the file scanned, before and after.
  *
- * @throws STALE when the file is not the one scanned any more; BAD_INPUT when it cannot be read; CANCELLED
+ * @throws STALE when the file is not the one scanned any more; UNREADABLE when it cannot be read, or has no end; CANCELLED
  */
 export async function hashFile(file: SourceFile, options: HashOptions): Promise<Buffer> {
   const age = Date.now() - Number(BigInt(file.ctimeNs) / 1_000_000n)
@@ -38,19 +39,27 @@ export async function hashFile(file: SourceFile, options: HashOptions): Promise<
     await assertSame(file, handle)
     const table = Buffer.alloc(pieceCount(file.size) * HASH_BYTES)
     if (options.known !== undefined) table.set(options.known)
-    await hashPieces(file, handle, table, options)
+    const whole = await hashPieces(file, handle, table, options)
+    const more = whole && !(await endsThere(handle, file.size))
     await assertSame(file, handle)
+    if (!whole || more)
+      throw noPlainFile(JSON.stringify(file.path), `its bytes do not end where its size of ${file.size} says`)
     return table
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === 'read') throw unreadable(JSON.stringify(file.path), error)
+    throw error
   } finally {
     await handle.close()
   }
 }
 
-async function hashPieces(file: SourceFile, handle: FileHandle, table: Buffer, options: HashOptions): Promise<void> {
+/** @returns false when the file ends before its size says */
+async function hashPieces(file: SourceFile, handle: FileHandle, table: Buffer, options: HashOptions): Promise<boolean> {
   const total = pieceCount(file.size)
   let next = (options.known?.length ?? 0) / HASH_BYTES
   let final = next
   let failed = false
+  let short = false
   const early = new Set<number>()
   const read = pieceSize(file.size) <= WHOLE_PIECE_BYTES ? wholePiece : chunkedPiece
 
@@ -63,7 +72,10 @@ async function hashPieces(file: SourceFile, handle: FileHandle, table: Buffer, o
       const index = next++
       const { offset, length } = pieceRange(file.size, index)
       const hash = await read(handle, buffer, offset, length, options)
-      if (hash === undefined) throw changed(file)
+      if (hash === undefined) {
+        short = failed = true
+        return
+      }
       table.set(hash, index * HASH_BYTES)
       early.add(index)
       while (early.delete(final)) final++
@@ -79,6 +91,11 @@ async function hashPieces(file: SourceFile, handle: FileHandle, table: Buffer, o
   )
   const failure = (await Promise.allSettled(workers)).find((result) => result.status === 'rejected')
   if (failure !== undefined) throw failure.reason
+  return !short
+}
+
+async function endsThere(handle: FileHandle, size: number): Promise<boolean> {
+  return (await handle.read(Buffer.alloc(1), 0, 1, size)).bytesRead === 0
 }
 
 type PieceReader = (
@@ -128,7 +145,7 @@ async function openSource(file: SourceFile): Promise<FileHandle> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENOTDIR') throw changed(file)
-    throw new ArchipelError('BAD_INPUT', `${JSON.stringify(file.path)} is not readable (${code})`, { cause: error })
+    throw unreadable(JSON.stringify(file.path), error)
   }
 }
 

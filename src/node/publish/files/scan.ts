@@ -4,6 +4,7 @@ import { basename, join, sep } from 'node:path'
 import { comparePaths, pathProblem } from '../../../protocols/manifest/paths.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { SourceFile } from '../port.ts'
+import { noPlainFile, refuseKernelFiles, specialKind, unreadable } from './unreadable.ts'
 
 export interface ScanOptions {
   signal?: AbortSignal
@@ -26,14 +27,16 @@ const MARKS = /^_(SUCCESS|metadata|common_metadata|committed_.*|started_.*)$/
  * - a symlink to a file inside the folder is a file under the link's name; one to a folder inside is skipped, since its
  *   files are found at their own place; one that leads outside, or nowhere, is refused: what it shows is not the folder's.
  *
- * @throws BAD_INPUT no such file, nothing in it, not readable, a symlink that leads outside, a name that no dataset path
- *   can have, two names that are equal in NFC; TOO_LARGE too many files; CANCELLED
+ * @throws BAD_INPUT no such file, nothing in it, a symlink that leads outside, a name that no dataset path
+ *   can have, two names that are equal in NFC; UNREADABLE not a file or folder, made up by the kernel, or the system refuses;
+ *   TOO_LARGE too many files; CANCELLED
  */
 export async function scan(path: string, options: ScanOptions = {}): Promise<SourceFile[]> {
   const root = await resolveRoot(path)
   const info = await stat(root, { bigint: true }).catch(refuse('it'))
+  await refuseKernelFiles(root)
   if (info.isFile()) return [sourceFile(checkedPath(basename(root)), root, info)]
-  if (!info.isDirectory()) throw new ArchipelError('BAD_INPUT', 'only files and folders can be published')
+  if (!info.isDirectory()) throw noPlainFile(JSON.stringify(basename(root)), specialKind(info))
   const found = await walk(root, options)
   if (found.length === 0) throw new ArchipelError('BAD_INPUT', 'the folder has no file to publish')
   found.sort((a, b) => comparePaths(a.path, b.path))
@@ -52,12 +55,8 @@ async function resolveRoot(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    throw new ArchipelError(
-      'BAD_INPUT',
-      code === 'EACCES' ? 'the path is not readable' : 'there is no such file or folder',
-      { cause: error },
-    )
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw unreadable('the path', error)
+    throw new ArchipelError('BAD_INPUT', 'there is no such file or folder', { cause: error })
   }
 }
 
@@ -156,6 +155,6 @@ function refuse(what: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     if (error.code === 'ENOENT')
       throw new ArchipelError('STALE', `${what} went away while it was read`, { cause: error })
-    throw new ArchipelError('BAD_INPUT', `${what} is not readable (${error.code})`, { cause: error })
+    throw unreadable(what, error)
   }
 }

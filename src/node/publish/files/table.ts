@@ -17,7 +17,7 @@ export interface HashAllOptions {
 /**
  * Hashes files, the known parts of them from `state`. Order of the result is that of `files`.
  *
- * @throws STALE, BAD_INPUT, CANCELLED as `hashFile`; what was hashed until then is kept in `state`.
+ * @throws STALE, UNREADABLE, CANCELLED as `hashFile`; what was hashed until then is kept in `state`.
  */
 export async function hashAll(files: SourceFile[], state: ResumeState, options: HashAllOptions): Promise<FileEntry[]> {
   const entries = new Array<FileEntry>(files.length)

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { unreadable } from '../files/unreadable.ts'
 
 /** A file read from its beginning to its end, with skips. */
 export interface ForwardReader {
@@ -16,9 +17,9 @@ export interface ForwardReader {
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** Opens a file, decompressing it when it is gzip. Skips are seeks in a plain file. */
+/** Opens a file, decompressing it when it is gzip. Skips are seeks in a plain file. @throws UNREADABLE */
 export async function openForward(path: string, signal?: AbortSignal): Promise<ForwardReader> {
-  const handle = await open(path)
+  const handle = await open(path).catch(refuse)
   try {
     const magic = Buffer.alloc(2)
     await handle.read(magic, 0, 2, 0)
@@ -26,10 +27,14 @@ export async function openForward(path: string, signal?: AbortSignal): Promise<F
     if (magic[0] !== 0x1f || magic[1] !== 0x8b) return plainReader(handle, size, signal)
   } catch (error) {
     await handle.close()
-    throw error
+    throw refuse(error)
   }
   await handle.close()
   return gunzipReader(path, signal)
+}
+
+function refuse(error: unknown): never {
+  throw unreadable('the file', error)
 }
 
 function plainReader(handle: FileHandle, size: number, signal?: AbortSignal): ForwardReader {
@@ -41,7 +46,7 @@ function plainReader(handle: FileHandle, size: number, signal?: AbortSignal): Fo
     async take(length) {
       signal?.throwIfAborted()
       const buffer = Buffer.alloc(Math.max(0, Math.min(length, size - position)))
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, position)
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, position).catch(refuse)
       position += bytesRead
       return buffer.subarray(0, bytesRead)
     },

@@ -1,6 +1,8 @@
+import { constants as flags } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { constants, gunzipSync } from 'node:zlib'
 import type { DatasetFormat } from '../../../protocols/model/dataset.ts'
+import { unreadable } from '../files/unreadable.ts'
 import type { SourceFile } from '../port.ts'
 
 /** Bytes that decide what a file is. */
@@ -27,13 +29,18 @@ export function isGuess(file: SourceFile): boolean {
   return /\.json(\.gz)?$/i.test(file.path)
 }
 
-/** The first bytes of a file, decompressed where it is gzip by its first bytes. Never fails on broken gzip data. */
+/** The first bytes of a file, decompressed where it is gzip by its first bytes. Never fails on broken gzip data. @throws UNREADABLE */
 export async function readHead(file: SourceFile, length = HEAD_BYTES): Promise<{ bytes: Buffer; gzip: boolean }> {
   let handle: FileHandle | undefined
   try {
-    handle = await open(file.local)
     const buffer = Buffer.alloc(length)
-    const { bytesRead } = await handle.read(buffer, 0, length, 0)
+    let bytesRead: number
+    try {
+      handle = await open(file.local, flags.O_RDONLY | flags.O_NONBLOCK)
+      bytesRead = (await handle.read(buffer, 0, length, 0)).bytesRead
+    } catch (error) {
+      throw unreadable(JSON.stringify(file.path), error)
+    }
     const raw = buffer.subarray(0, bytesRead)
     if (raw[0] !== 0x1f || raw[1] !== 0x8b) return { bytes: raw, gzip: false }
     try {
