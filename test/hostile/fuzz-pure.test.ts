@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
+import { bodyProblem } from '../../src/node/catalog/kinds.ts'
 import { decodeTicket, encodeTicket, type Ticket } from '../../src/protocols/join/ticket.ts'
 import { ArchipelError, type ErrorCode, errorFromInfo } from '../../src/protocols/model/errors.ts'
 import { decodeStrict, encodeCanonical } from '../../src/protocols/record/cbor.ts'
@@ -18,7 +19,7 @@ import { suite } from '../kit/index.ts'
 import { anything, cell, deep, frameOf, mutated, oddText, toCbor, twisted } from './arbitraries.ts'
 import { ARCHIPELAGO, sample } from './pair.ts'
 import { framed } from './raw-peer.ts'
-import { SPECS } from './requests.ts'
+import { request, SPECS } from './requests.ts'
 
 const test = suite('nonsense, function by function')
 const LONG = { timeoutMs: 60_000 }
@@ -64,6 +65,39 @@ test('CBOR: bytes are refused, or are exactly what would be written for what was
     const value = orRefused(() => decodeStrict(input, MAX), 'RECORD_INVALID')
     if (value !== undefined) assert.ok(same(encodeCanonical(value), input), Buffer.from(input).toString('hex'))
   })
+})
+
+/** What no comparison can take: zod compares whatever has a `length`. */
+const LENGTH_TRAP = { length: { toString: [null], valueOf: null } }
+
+test('a field with a length that cannot be compared is malformed, wherever it stands', () => {
+  const about = {
+    archipelagoId: ARCHIPELAGO,
+    island: ISLAND,
+    head: new Uint8Array(8),
+    peerId: new Uint8Array(8),
+    address: '/ip4/127.0.0.1/tcp/1',
+  }
+  for (const [name, spec] of Object.entries(SPECS)) {
+    const valid = request(name, about) as Record<string, unknown>
+    for (const field of ['', ...Object.keys(valid)]) {
+      const value = field === '' ? LENGTH_TRAP : { ...valid, [field]: LENGTH_TRAP }
+      assert.is(
+        orRefused(() => checked(spec.request, value, name) && 'taken', 'PROTOCOL'),
+        undefined,
+        `${name} ${field}`,
+      )
+    }
+  }
+  for (const [kind, field] of [
+    ['dataset', 'title'],
+    ['dataset', 'keywords'],
+    ['island', 'name'],
+    ['replica', 'state'],
+  ] as const) {
+    assert.type(bodyProblem({ kind, body: { [field]: LENGTH_TRAP } }), 'string', `${kind} ${field}`)
+    assert.type(bodyProblem({ kind, body: LENGTH_TRAP }), 'string', kind)
+  }
 })
 
 test('CBOR: deep nesting and lengths that promise much are refused at once', () => {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type DatasetBody, datasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { parseUntrusted } from '../../protocols/model/parse.ts'
 import type { DatasetFilter, DatasetPage, DatasetView } from '../../protocols/model/views.ts'
 import type { SignedRecord } from '../../protocols/record/envelope.ts'
 import type { CatalogChange, CatalogPort } from '../catalog/port.ts'
@@ -75,7 +76,7 @@ export function browse(components: BrowseComponents): BrowsePort {
   }
 
   function viewOf(record: SignedRecord): DatasetView | undefined {
-    const body = datasetBody.safeParse(record.body)
+    const body = parseUntrusted(datasetBody, record.body)
     if (!body.success) return undefined
     return {
       id: record.id,

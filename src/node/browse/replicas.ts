@@ -1,4 +1,5 @@
 import { type ReplicaBody, replicaBody, replicaRecordId } from '../../protocols/model/dataset.ts'
+import { parseUntrusted } from '../../protocols/model/parse.ts'
 import type { CatalogChange, CatalogPort } from '../catalog/port.ts'
 import type { HeldBy } from '../resolve/port.ts'
 
@@ -45,7 +46,7 @@ export function replicaTable(): ReplicaTable {
         } else if (change.type === 'withdrawn') {
           if (change.kind === 'replica' && remove(change.origin, change.id)) touch(change.id)
         } else if (change.record.kind === 'replica') {
-          const body = replicaBody.safeParse(change.record.body)
+          const body = parseUntrusted(replicaBody, change.record.body)
           // The record's id has to be the one of its body, or two records could tell of one replica.
           if (!body.success || replicaRecordId(body.data.publisher, body.data.dataset) !== change.record.id) continue
           put(change.record.origin, body.data, change.record.time)
@@ -56,7 +57,7 @@ export function replicaTable(): ReplicaTable {
     },
     async load(catalog) {
       for await (const record of catalog.list('replica')) {
-        const body = replicaBody.safeParse(record.body)
+        const body = parseUntrusted(replicaBody, record.body)
         if (body.success && replicaRecordId(body.data.publisher, body.data.dataset) === record.id)
           put(record.origin, body.data, record.time)
       }

@@ -1,3 +1,4 @@
+import { parseUntrusted } from '../../protocols/model/parse.ts'
 import type { SignedRecord } from '../../protocols/record/envelope.ts'
 import { type Lives, lives, MEMBER_KIND } from '../../protocols/record/member-facts.ts'
 import type { Position } from '../../protocols/record/position.ts'
@@ -11,7 +12,7 @@ export function livesRecordName(origin: string): { kind: string; id: string } {
 
 export function readLives(record: SignedRecord | undefined): Lives | null {
   if (record === undefined || record.withdrawn === true) return null
-  const parsed = lives.safeParse(record.body)
+  const parsed = parseUntrusted(lives, record.body)
   return parsed.success ? parsed.data : null
 }
 

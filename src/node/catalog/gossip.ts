@@ -1,3 +1,4 @@
+import { parseUntrusted } from '../../protocols/model/parse.ts'
 import { decodeStrict } from '../../protocols/record/cbor.ts'
 import { decodeRecord } from '../../protocols/record/envelope.ts'
 import { decodeHead } from '../../protocols/record/head.ts'
@@ -31,7 +32,7 @@ export async function takeGossip(
 
 function read(bytes: Uint8Array): GossipMessage | undefined {
   try {
-    const parsed = gossipMessage.safeParse(decodeStrict(bytes, { maxBytes: MAX_GOSSIP_BYTES }))
+    const parsed = parseUntrusted(gossipMessage, decodeStrict(bytes, { maxBytes: MAX_GOSSIP_BYTES }))
     return parsed.success ? parsed.data : undefined
   } catch {
     return undefined

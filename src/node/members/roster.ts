@@ -1,4 +1,5 @@
 import { type Card, card } from '../../protocols/model/island.ts'
+import { parseUntrusted } from '../../protocols/model/parse.ts'
 import type { Member } from '../../protocols/record/membership.ts'
 import type { CatalogPort } from '../catalog/port.ts'
 import type { NetworkAdmission } from '../network/port.ts'
@@ -37,7 +38,7 @@ export function roster(components: { catalog: CatalogPort; peerIdOf: (key: Uint8
   }
 
   function take(origin: string, body: unknown): boolean {
-    const parsed = card.safeParse(body)
+    const parsed = parseUntrusted(card, body)
     if (!parsed.success) return false
     cards.set(origin, parsed.data)
     return true

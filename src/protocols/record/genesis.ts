@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { ArchipelError } from '../model/errors.ts'
+import { parseUntrusted } from '../model/parse.ts'
 import { decodeStrict, encodeCanonical } from './cbor.ts'
 import { PUBLIC_KEY_BYTES } from './keys.ts'
 
@@ -102,13 +103,13 @@ export function base32(bytes: Uint8Array): string {
 }
 
 function build<T>(schema: z.ZodType<T>, fields: unknown): Uint8Array {
-  const parsed = schema.safeParse(fields)
+  const parsed = parseUntrusted(schema, fields)
   if (!parsed.success) throw new ArchipelError('BAD_INPUT', z.prettifyError(parsed.error))
   return encodeCanonical(parsed.data)
 }
 
 function read<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
-  const parsed = schema.safeParse(decodeStrict(bytes, { maxBytes: MAX_FOUNDING_BYTES }))
+  const parsed = parseUntrusted(schema, decodeStrict(bytes, { maxBytes: MAX_FOUNDING_BYTES }))
   if (!parsed.success) throw new ArchipelError('RECORD_INVALID', `not ${what}: ${z.prettifyError(parsed.error)}`)
   return parsed.data
 }

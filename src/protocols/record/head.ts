@@ -1,5 +1,6 @@
 import { ArchipelError } from '../model/errors.ts'
 import { islandId } from '../model/ids.ts'
+import { parseUntrusted } from '../model/parse.ts'
 import { decodeStrict, encodeCanonical } from './cbor.ts'
 import { decodeEnvelope, encodeEnvelope, MEMBERS, type SignContext, signedMessage } from './envelope.ts'
 import type { Verify } from './keys.ts'
@@ -51,7 +52,7 @@ export function decodeHead(bytes: Uint8Array): SignedHead {
 function headProblem(h: Head): string | undefined {
   if (typeof h !== 'object' || h === null || Array.isArray(h)) return 'not a map'
   if (!isCount(h.v) || h.v < 1) return 'v'
-  if (!islandId.safeParse(h.origin).success) return 'origin'
+  if (!parseUntrusted(islandId, h.origin).success) return 'origin'
   if (typeof h.audience !== 'string' || h.audience === '' || h.audience.length > 64) return 'audience'
   if (!isPosition(h)) return 'epoch or seq'
   if (!isCount(h.liveCount)) return 'liveCount'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { islandId } from '../model/ids.ts'
+import { parseUntrusted } from '../model/parse.ts'
 import { encodeCanonical } from './cbor.ts'
 import { type SignedRecord, signedMessage } from './envelope.ts'
 import { islandIdOf } from './genesis.ts'
@@ -94,7 +95,7 @@ export function memberRecordId(body: MemberBody, origin: string): string {
 /** Undefined when the body is of a type unknown here, malformed, or under another id than its own. */
 export function parseMemberBody(record: SignedRecord): MemberBody | undefined {
   if (record.kind !== MEMBER_KIND || record.withdrawn === true) return undefined
-  const parsed = memberBody.safeParse(record.body)
+  const parsed = parseUntrusted(memberBody, record.body)
   if (!parsed.success) return undefined
   return memberRecordId(parsed.data, record.origin) === record.id ? parsed.data : undefined
 }

@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import type { z } from 'zod'
 import { ArchipelError, errorFromInfo } from '../model/errors.ts'
+import { parseUntrusted } from '../model/parse.ts'
 import { decodeStrict, encodeCanonical } from '../record/cbor.ts'
 import { reader } from './reader.ts'
 import { writeFrame } from './writer.ts'
@@ -51,7 +52,7 @@ export function frames(stream: Stream, maxFrameBytes: number): FrameStream {
 
 /** Validates what a peer sent. @throws PROTOCOL with the path of the first fault, never with the value */
 export function checked<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value)
+  const result = parseUntrusted(schema, value)
   if (result.success) return result.data
   const issue = result.error.issues[0]
   throw new ArchipelError('PROTOCOL', `${what}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'malformed'}`.trim())

@@ -2,13 +2,14 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { parseUntrusted } from '../../protocols/model/parse.ts'
 import { MAX_BODY_BYTES, type Route, type RouteInput } from '../contract/route.ts'
 
 const MAX_ISSUES = 10
 
 /** @throws BAD_INPUT that names each wrong field. */
 function check<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
-  const parsed = schema.safeParse(value)
+  const parsed = parseUntrusted(schema, value)
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
     field: [where, ...issue.path.map(String)].join('.').slice(0, 200),
@@ -52,12 +53,12 @@ function hasBody(c: Context): boolean {
 }
 
 /** @throws TOO_LARGE as soon as the bound is passed, declared or not; CANCELLED when the sender goes away. */
-async function readBounded(c: Context): Promise<Uint8Array> {
+async function readBounded(c: Context, limitBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>
-    new ArchipelError('TOO_LARGE', `a request body has at most ${MAX_BODY_BYTES} bytes`, {
-      details: { limitBytes: MAX_BODY_BYTES },
+    new ArchipelError('TOO_LARGE', `the body of this request has at most ${limitBytes} bytes`, {
+      details: { limitBytes },
     })
-  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
+  if (Number(c.req.header('content-length') ?? 0) > limitBytes) throw tooLarge()
   const reader = c.req.raw.body?.getReader()
   const chunks: Uint8Array[] = []
   let size = 0
@@ -67,7 +68,7 @@ async function readBounded(c: Context): Promise<Uint8Array> {
     })
     if (done) break
     size += value.byteLength
-    if (size > MAX_BODY_BYTES) {
+    if (size > limitBytes) {
       reader.cancel().catch(() => {})
       throw tooLarge()
     }
@@ -76,14 +77,14 @@ async function readBounded(c: Context): Promise<Uint8Array> {
   return Buffer.concat(chunks, size)
 }
 
-async function readJson(c: Context): Promise<unknown> {
+async function readJson(c: Context, limitBytes: number): Promise<unknown> {
   const type = c.req.header('content-type') ?? ''
   if (!/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
     throw new ArchipelError('BAD_INPUT', 'the body has to be of type application/json', {
       hint: 'Send a JSON object with the header "Content-Type: application/json".',
     })
   }
-  const bytes = await readBounded(c)
+  const bytes = await readBounded(c, limitBytes)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
@@ -103,6 +104,7 @@ export async function readInput(route: Route, c: Context): Promise<RouteInput<Ro
   return {
     params,
     query: route.query && check(route.query, query, 'query'),
-    body: route.body && check(route.body, await readJson(c), 'body'),
+    body: route.body && check(route.body, await readJson(c, route.maxBodyBytes ?? MAX_BODY_BYTES), 'body'),
+    headers: Object.fromEntries(Object.keys(route.headers ?? {}).map((name) => [name, c.req.header(name)])),
   }
 }
