@@ -18,6 +18,9 @@ export interface EngineSettings {
   sandbox: SandboxMode
 }
 
+const off = () =>
+  Promise.reject(new ArchipelError('ENGINE_DOWN', 'this island runs nothing: its engine is switched off'))
+
 /** The engine that the configuration names. A disabled one still reads statements, so that its owner can ask elsewhere. */
 export function engineOf(
   settings: EngineSettings,
@@ -45,7 +48,8 @@ export function engineOf(
       waiting: 0,
       reason: 'it is switched off (engine.kind)',
     }),
-    createSession: () =>
-      Promise.reject(new ArchipelError('ENGINE_DOWN', 'this island runs nothing: its engine is switched off')),
+    capabilities: () => new Set(),
+    createSession: off,
+    createBatch: off,
   }
 }

@@ -1,19 +1,29 @@
 import type { Column, DatasetFormat, Dialect } from '../../protocols/model/dataset.ts'
+import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type { EngineInfo } from '../../protocols/model/island.ts'
 import type { ParamValue, TableResult, TaskKind } from '../../protocols/model/task.ts'
 import type { ResultSink } from '../results/port.ts'
 
-/** Livy's words (REST API, Session State). */
+/**
+ * Livy's words for sessions and batches (REST API, Session State). A session goes `starting`, `idle` and `busy` in turn,
+ * `shutting_down`, and ends `dead` (closed or crashed) or `killed`; a batch goes `starting`, `running`, and ends `success`,
+ * `dead` (its code failed) or `killed` (cancelled). An engine may show the other words, too.
+ */
 export type SessionState =
   | 'not_started'
   | 'starting'
+  | 'recovering'
   | 'idle'
+  | 'running'
   | 'busy'
   | 'shutting_down'
   | 'error'
   | 'dead'
   | 'killed'
   | 'success'
+
+/** Livy's words. Code that fails is `available`, with its error. */
+export type StatementState = 'waiting' | 'running' | 'available' | 'error' | 'cancelling' | 'cancelled'
 
 /** A dataset as a session sees it: names on one side, this site's files on the other. Paths never leave the engine. */
 export interface BoundDataset {
@@ -39,20 +49,36 @@ export interface SessionInit {
 }
 
 export interface EngineLimits {
-  /** Resident bytes of the session's process. */
+  /** Resident bytes of the session's processes together. */
   memoryBytes: number
   /** Milliseconds of wall time of one statement, and of CPU time of the session. */
   statementMs: number
   cpuMs: number
   resultRows: number
+  /** Bytes of one result, the table and the other items together. */
   resultBytes: number
-  /** Threads of the SQL engine. */
+  /** Threads of the SQL engine; programs are told it. */
   threads: number
+  /** Bytes of files that a program may have written at a time. Default 256 MiB. */
+  scratchBytes?: number
+  /** Bytes that a program may print; beyond that it is ended. Default 64 MiB. */
+  outputBytes?: number
+  /** Processes of one program, itself among them. Default 64. */
+  processes?: number
+}
+
+/** An item of a result that no sink took: `text.txt`, `value.json`, `figure-1.png`, or a file that the code wrote. */
+export interface CollectedItem {
+  name: string
+  mediaType: string
+  bytes: Uint8Array
 }
 
 export interface StatementOutcome {
-  /** Without rows where a sink took them. */
+  /** Without rows where a sink took them; without columns where there is no table. */
   result: TableResult
+  /** Empty where a sink took them. */
+  items: CollectedItem[]
   elapsedMs: number
 }
 
@@ -60,18 +86,102 @@ export interface StatementOptions {
   signal?: AbortSignal
   maxRows?: number
   timeoutMs?: number
-  /** Takes rows, items and log as they come; memory does not grow with the result then. */
+  /**
+   * Takes rows, items and log as they come; memory does not grow with the result then. Without it the result is collected,
+   * cut at 100,000 rows and 16 MiB.
+   */
   sink?: ResultSink
+}
+
+export interface StatementView {
+  /** From 0, one count per session, never used again. */
+  id: number
+  code: string
+  state: StatementState
+  /** 0 to 1; what the code tells of itself, 1 when it is over. */
+  progress: number
+  /** Milliseconds since 1970; 0 = not yet. */
+  started: number
+  completed: number
+  /** When it is `available`: the one or the other. */
+  outcome?: StatementOutcome
+  error?: ErrorInfo
+}
+
+export interface EngineStatement {
+  readonly id: number
+  view(): StatementView
+  /** The view now and at each change of state, up to the last. */
+  watch(options?: { signal?: AbortSignal }): AsyncIterable<StatementView>
+  /** What `run` gives; its rejection need not be handled. */
+  readonly outcome: Promise<StatementOutcome>
+  /** Resolves when it is over; one that is over stays as it is. Never throws. */
+  cancel(): Promise<void>
+}
+
+/** Bytes of a log. Old ones may be gone: `offset` tells where `bytes` really begin. */
+export interface LogChunk {
+  bytes: Uint8Array
+  offset: number
+  /** Bytes that were ever printed. */
+  total: number
 }
 
 export interface EngineSession {
   readonly id: number
+  readonly kind: TaskKind
   readonly state: SessionState
-  /** Runs one statement. @throws SQL_INVALID, SQL_REFUSED, MEMORY_LIMIT, TIME_LIMIT, RESULT_LIMIT, STALE, ENGINE_FAILED, CANCELLED */
+  /** Settles with the last state when the session is over. Never rejects. */
+  readonly ended: Promise<SessionState>
+  /**
+   * Runs one statement.
+   * @throws SQL_INVALID, SQL_REFUSED, CODE_FAILED, MEMORY_LIMIT, TIME_LIMIT, DISK_LIMIT, RESULT_LIMIT, STALE, ENGINE_FAILED,
+   * CANCELLED, TOO_MANY, and what the sink throws
+   */
   run(code: string, options?: StatementOptions): Promise<StatementOutcome>
+  /** The same, without waiting. @throws TOO_MANY when too many wait, ENGINE_FAILED when the session is over */
+  submit(code: string, options?: StatementOptions): Promise<EngineStatement>
+  /** The last 100, oldest first. */
+  statements(): EngineStatement[]
+  /** What its statements printed. Empty for SQL. */
+  log(range: { offset: number; limit: number }): Promise<LogChunk>
   /** Ends the session and its process; never throws. */
   close(): Promise<void>
 }
+
+export interface BatchInit extends SessionInit {
+  code: string
+}
+
+/** One program from its start to its end, in a process of its own. */
+export interface EngineBatch {
+  readonly id: number
+  readonly kind: TaskKind
+  readonly state: SessionState
+  readonly outcome: Promise<StatementOutcome>
+  /** The state now and at each change, up to the last. */
+  watch(options?: { signal?: AbortSignal }): AsyncIterable<SessionState>
+  log(range: { offset: number; limit: number }): Promise<LogChunk>
+  /** Resolves when its process is gone: the batch is `killed` unless it was over. Never throws. */
+  cancel(): Promise<void>
+}
+
+/** What an engine can do beyond one statement after the other in a session. The contract suite asks for each by name. */
+export type EngineCapability =
+  | 'sql'
+  | 'python'
+  | 'r'
+  /** Ends a running statement within seconds. */
+  | 'cancel-running'
+  /** Holds sessions to the limits of memory, time, rows and bytes that it was given. */
+  | 'limits'
+  /** `params` of a session. */
+  | 'params'
+  | 'batches'
+  /** Data by name, and refuses tables that are not bound. */
+  | 'bound-data'
+  /** A bound on sessions, and a queue. */
+  | 'queue'
 
 export interface EngineStatus {
   state: 'ready' | 'down'
@@ -83,15 +193,24 @@ export interface EngineStatus {
   reason?: string
   /** Why there is no sandbox, where it is not in use. */
   sandboxReason?: string
+  /** Languages that are missing, and why, e.g. `r: Rscript is not installed`. */
+  missing?: Partial<Record<TaskKind, string>>
 }
 
 export interface EnginePort {
   start(options?: { signal?: AbortSignal }): Promise<void>
   stop(): Promise<void>
   info(): EngineInfo
+  /** Known after the start. */
+  capabilities(): ReadonlySet<EngineCapability>
   status(): EngineStatus
-  /** @throws ENGINE_DOWN, TOO_MANY when the queue is full */
+  /**
+   * @throws ENGINE_DOWN, TOO_MANY when the queue is full, LANGUAGE_MISSING, NO_SANDBOX (forwarded programs), STALE, BAD_INPUT,
+   * AMBIGUOUS, TOO_LARGE, CANCELLED
+   */
   createSession(init: SessionInit, options?: { signal?: AbortSignal }): Promise<EngineSession>
+  /** Begins at once or when a slot is free; resolves before that. @throws as `createSession`, but for what shows only at the start */
+  createBatch(init: BatchInit, options?: StatementOptions): Promise<EngineBatch>
 }
 
 /** What a statement reads, found by parsing it, never by searching its text. */

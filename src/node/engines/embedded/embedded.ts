@@ -2,12 +2,22 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
-import type { BoundDataset, EngineLimits, EnginePort, EngineSession, SqlAnalyser } from '../port.ts'
+import type {
+  BoundDataset,
+  EngineCapability,
+  EngineLimits,
+  EnginePort,
+  EngineSession,
+  SessionInit,
+  SqlAnalyser,
+} from '../port.ts'
 import { findTools, type SandboxMode, type Tools } from '../process/tools.ts'
+import { sessionBatch } from '../session/batch.ts'
+import { engineSession } from '../session/session.ts'
 import { analyserProcess } from './analyser.ts'
-import { embeddedSession } from './session.ts'
 import { slots } from './slots.ts'
 import { type WorkerSource, workerSource } from './spare.ts'
+import { sqlBackend } from './sql.ts'
 import { checkDatasets } from './views.ts'
 
 export interface EmbeddedEngineInit {
@@ -23,6 +33,15 @@ export interface EmbeddedEngineInit {
   spares?: number
 }
 
+const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
+  'sql',
+  'cancel-running',
+  'limits',
+  'batches',
+  'bound-data',
+  'queue',
+])
+
 export interface EmbeddedEngineComponents {
   logger?: Pick<Logger, 'debug' | 'info' | 'warn'>
 }
@@ -34,6 +53,7 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
     const gate = slots(init.maxSessions, init.queue)
     const sessions = new Set<EngineSession>()
     let lastId = 0
+    let lastBatch = 0
     let version = ''
     let tools: Tools | undefined
     let source: WorkerSource | undefined
@@ -51,9 +71,31 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         if (source === from) from.prepare(datasets, limits)
       }
       const renew = () => from.take(datasets, limits)
-      const session = embeddedSession({ id: lastId++, datasets, limits, bound, renew, analyser, onEnd })
+      const backend = sqlBackend({ datasets, limits, bound, renew, analyser })
+      const session = engineSession({ id: lastId++, kind: 'sql', backend, onEnd })
       sessions.add(session)
       return session
+    }
+
+    function check(session: SessionInit): void {
+      if (reason !== undefined) throw down()
+      if (session.kind !== 'sql') throw new ArchipelError('LANGUAGE_MISSING', `no ${session.kind} here`)
+      checkDatasets(session.datasets)
+    }
+
+    async function createSession(session: SessionInit, options: { signal?: AbortSignal } = {}) {
+      check(session)
+      const limits = within(init.limits, session.limits)
+      const release = await gate.acquire(options.signal)
+      try {
+        const opened = await open(session.datasets, limits, release)
+        if (!options.signal?.aborted && reason === undefined) return opened
+        await opened.close()
+        throw reason === undefined ? new ArchipelError('CANCELLED', 'the call was cancelled') : down()
+      } catch (error) {
+        release()
+        throw error
+      }
     }
 
     return {
@@ -87,6 +129,8 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
 
       info: () => ({ kind: 'embedded', languages: ['sql'], version: version === '' ? 'duckdb' : `duckdb ${version}` }),
 
+      capabilities: () => CAPABILITIES,
+
       status() {
         const sandbox = tools?.bwrap !== undefined
         return {
@@ -99,20 +143,11 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         }
       },
 
-      async createSession(session, options = {}) {
-        if (reason !== undefined) throw down()
-        checkDatasets(session.datasets)
-        const limits = within(init.limits, session.limits)
-        const release = await gate.acquire(options.signal)
-        try {
-          const opened = await open(session.datasets, limits, release)
-          if (!options.signal?.aborted && reason === undefined) return opened
-          await opened.close()
-          throw reason === undefined ? new ArchipelError('CANCELLED', 'the call was cancelled') : down()
-        } catch (error) {
-          release()
-          throw error
-        }
+      createSession,
+
+      async createBatch(batch, options = {}) {
+        check(batch)
+        return sessionBatch(lastBatch++, batch, options, (signal) => createSession(batch, { signal }))
       },
 
       async analyse(sql, options = {}) {
@@ -127,7 +162,7 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
 function within(most: EngineLimits, asked: Partial<EngineLimits> = {}): EngineLimits {
   const limits = { ...most }
   for (const key of Object.keys(most) as (keyof EngineLimits)[])
-    limits[key] = Math.max(1, Math.min(most[key], asked[key] ?? most[key]))
+    limits[key] = Math.max(1, Math.min(most[key]!, asked[key] ?? most[key]!))
   return limits
 }
 

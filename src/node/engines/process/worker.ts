@@ -1,5 +1,7 @@
-import { ArchipelError, type ErrorCode } from '../../../protocols/model/errors.ts'
+import type { Column } from '../../../protocols/model/dataset.ts'
+import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cell, TableResult } from '../../../protocols/model/task.ts'
+import type { ResultSink } from '../../results/port.ts'
 import { encodeFrame, frameReader } from '../child/frames.ts'
 import { CHILD_CODES, type ChildReply, type ChildRequest } from '../child/messages.ts'
 import { causeOfDeath } from './death.ts'
@@ -26,6 +28,10 @@ export interface RunOptions extends CallOptions {
   mode: 'select' | 'trusted'
   maxRows: number
   maxBytes: number
+  /** Takes the rows as they come; nothing is read from the process meanwhile. */
+  sink?: Pick<ResultSink, 'table' | 'rows' | 'cut'>
+  /** What the columns are told as. */
+  describe?(columns: Column[]): Column[]
 }
 
 /** One SQL child. Calls are answered one after the other. A call that fails by a limit of the process leaves it dead. */
@@ -57,7 +63,8 @@ const STDERR_BYTES = 4096
 
 interface Call {
   id: number
-  onReply(reply: ChildReply): void
+  /** A promise stops the reading until it is settled. It never rejects. */
+  onReply(reply: ChildReply): void | Promise<void>
   onGone(error: ArchipelError): void
   bytesLeft: number
 }
@@ -77,10 +84,24 @@ export function startWorker(init: WorkerInit): Worker {
     killChild(child)
   }
 
+  /** Replies that arrived while one of them was being dealt with. */
+  let backlog: ChildReply[] | undefined
+
   const reader = frameReader(256 * 1024 * 1024, (message) => {
     const reply = message as ChildReply
-    if (current !== undefined && reply.id === current.id) current.onReply(reply)
+    if (backlog !== undefined) return void backlog.push(reply)
+    const busy = deliver(reply)
+    if (busy instanceof Promise) void drain(busy)
   })
+  const deliver = (reply: ChildReply) => (reply.id === current?.id ? current.onReply(reply) : undefined)
+  async function drain(busy: Promise<void>): Promise<void> {
+    backlog = []
+    child.stdout.pause()
+    await busy
+    for (let reply = backlog.shift(); reply !== undefined; reply = backlog.shift()) await deliver(reply)
+    backlog = undefined
+    child.stdout.resume()
+  }
   child.stdout.on('data', (chunk: Buffer) => {
     if (dead) return
     if (current !== undefined) current.bytesLeft -= chunk.length
@@ -112,7 +133,7 @@ export function startWorker(init: WorkerInit): Worker {
   async function call<T>(
     request: Exclude<ChildRequest, { op: 'interrupt' }>,
     options: CallOptions & { maxBytes?: number },
-    last: (reply: ChildReply) => { value: T } | undefined,
+    last: (reply: ChildReply) => { value: T } | Promise<void> | undefined,
   ): Promise<T> {
     const { signal, timeoutMs } = options
     if (dead) throw verdict ?? new ArchipelError('ENGINE_FAILED', 'the SQL process has ended')
@@ -121,15 +142,17 @@ export function startWorker(init: WorkerInit): Worker {
     let grace: NodeJS.Timeout | undefined
 
     /** Politely at first; what does not stop is killed. */
-    const stop = (code: ErrorCode, message: string) => {
+    const stop = (error: ArchipelError) => {
       if (stopping !== undefined) return
-      const error = new ArchipelError(code, message)
       stopping = error
       send({ op: 'interrupt' })
       grace = setTimeout(() => kill(error), INTERRUPT_GRACE_MS)
     }
-    const onAbort = () => stop('CANCELLED', 'the statement was cancelled')
-    const deadline = setTimeout(() => stop('TIME_LIMIT', `the statement ran longer than ${timeoutMs} ms`), timeoutMs)
+    const onAbort = () => stop(new ArchipelError('CANCELLED', 'the statement was cancelled'))
+    const deadline = setTimeout(
+      () => stop(new ArchipelError('TIME_LIMIT', `the statement ran longer than ${timeoutMs} ms`)),
+      timeoutMs,
+    )
     const watch = setInterval(() => {
       if (child.pid !== undefined && residentBytes(child.pid) > init.memoryBytes)
         kill(new ArchipelError('MEMORY_LIMIT', 'the statement needed more memory than the engine may use'))
@@ -149,8 +172,13 @@ export function startWorker(init: WorkerInit): Worker {
               reject(failure)
               return
             }
+            // Of a statement that is being stopped nothing counts but that it has stopped.
+            if (stopping !== undefined && (reply.is === 'columns' || reply.is === 'rows')) return
             const result = last(reply)
-            if (result !== undefined) resolve(result.value)
+            if (result instanceof Promise) return result.catch((error) => stop(toArchipelError(error)))
+            if (result === undefined) return
+            if (stopping === undefined) resolve(result.value)
+            else reject(stopping)
           },
         }
         send(request)
@@ -188,14 +216,23 @@ export function startWorker(init: WorkerInit): Worker {
       )
     },
     run(sql, options) {
-      const { mode, maxRows, maxBytes } = options
-      let columns: TableResult['columns'] = []
+      const { mode, maxRows, maxBytes, sink, describe = (columns) => columns } = options
+      let columns: Column[] = []
+      let rowCount = 0
       const rows: Cell[][] = []
       return call({ op: 'run', id: ++lastId, sql, mode, maxRows, maxBytes }, options, (reply) => {
-        if (reply.is === 'columns') columns = reply.columns
-        else if (reply.is === 'rows') for (const row of reply.rows) rows.push(row)
-        else if (reply.is === 'done')
-          return { value: { columns, rows, rowCount: rows.length, truncated: reply.truncated } }
+        if (reply.is === 'columns') {
+          columns = describe(reply.columns)
+          return sink?.table(columns)
+        }
+        if (reply.is === 'rows') {
+          rowCount += reply.rows.length
+          if (sink !== undefined) return sink.rows(reply.rows)
+          for (const row of reply.rows) rows.push(row)
+        } else if (reply.is === 'done') {
+          if (reply.truncated) sink?.cut()
+          return { value: { columns, rows, rowCount, truncated: reply.truncated } }
+        }
         return undefined
       })
     },
