@@ -7,7 +7,7 @@ import { ArchipelError } from '../protocols/model/errors.ts'
 import type { IslandView } from '../protocols/model/views.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { buildLeft, MEMBER_KIND } from '../protocols/record/member-facts.ts'
-import type { IslandPort } from '../web/ports.ts'
+import type { IslandPort, IslandTasks } from '../web/ports.ts'
 import { retire } from './archipelago.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
@@ -45,6 +45,7 @@ export interface IslandParts {
   browse: BrowsePort
   resolver: ResolverPort
   requester: RequesterPort
+  tasks?: IslandTasks
   datasets: DatasetsPort
   engine: EnginePort
   policy: PolicyPort
@@ -254,6 +255,10 @@ export function islandPort(parts: IslandParts): IslandPort {
 
     resolve: (request, options) => resolver.resolve(request, options),
     sql: (request, options) => parts.requester.sql(request, options),
+    get tasks() {
+      if (parts.tasks === undefined) throw new ArchipelError('ENGINE_DOWN', 'this island takes no tasks')
+      return parts.tasks
+    },
 
     async invite(request, options = {}) {
       policy.check({ island: self, user: 'owner', action: 'member:invite' })

@@ -2,6 +2,7 @@
  * What the web service needs of an island. `node/island.ts` builds one; tests may script one.
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
+import type { TableFormat } from '../protocols/model/task.ts'
 import type {
   DatasetFilter,
   DatasetPage,
@@ -11,16 +12,51 @@ import type {
   IslandStatus,
   IslandView,
   JournalEntry,
+  LogPage,
+  PlacementView,
   PublishProgress,
   PublishRequest,
   Resolution,
   ResolveRequest,
+  RowsPage,
   SqlRequest,
+  SubmitRequest,
+  TableExport,
+  TaskPage,
+  TaskQuery,
   TaskResult,
+  TaskView,
 } from '../protocols/model/views.ts'
 
 export interface CallOptions {
   signal?: AbortSignal
+}
+
+/** Tasks of the owner of this island, and those of any island by their id. */
+export interface IslandTasks {
+  /**
+   * Durable when it resolves; it goes on whoever leaves. The same idempotency key is the same task.
+   * @throws DATASET_NOT_FOUND, AMBIGUOUS, SQL_INVALID, SQL_REFUSED, IDEMPOTENCY_CONFLICT, TOO_MANY, FORBIDDEN, DISK_FULL
+   */
+  submit(request: SubmitRequest, options?: CallOptions): Promise<TaskView>
+  /** The choice of an island, without the hand-over. */
+  place(request: SubmitRequest, options?: CallOptions): Promise<PlacementView>
+  list(query: TaskQuery, options?: CallOptions): Promise<TaskPage>
+  /** @throws TASK_NOT_FOUND, UNREACHABLE */
+  show(id: string, options?: CallOptions): Promise<TaskView>
+  /** The view now and at each change, until the end state. */
+  watch(id: string, options?: CallOptions): AsyncIterable<TaskView>
+  log(id: string, range: { offset: number; limit: number }, options?: CallOptions): Promise<LogPage>
+  /** @throws TASK_STATE (no result yet), NOT_FOUND (no table), RESULT_EXPIRED */
+  rows(id: string, page: { from: number; limit: number }, options?: CallOptions): Promise<RowsPage>
+  /** Bytes of an item of the result, from an offset. @throws TASK_STATE, NOT_FOUND, RESULT_EXPIRED */
+  read(id: string, item: string, options?: CallOptions & { offset?: number }): AsyncIterable<Uint8Array>
+  /** The table of the result in another format, streamed. @throws TASK_STATE, NOT_FOUND (no table), RESULT_EXPIRED */
+  table(id: string, format: TableFormat, options?: CallOptions): Promise<TableExport>
+  /** A task that has ended stays as it is. @throws TASK_NOT_FOUND, FORBIDDEN (of another island) */
+  cancel(id: string, options?: CallOptions): Promise<TaskView>
+  /** A new task with the same work. @throws TASK_STATE while it runs */
+  retry(id: string, options?: CallOptions): Promise<TaskView>
 }
 
 export interface IslandPort {
@@ -36,6 +72,7 @@ export interface IslandPort {
   unpublish(ref: string, options?: CallOptions): Promise<{ id: string }>
   resolve(request: ResolveRequest, options?: CallOptions): Promise<Resolution>
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
+  tasks: IslandTasks
   /** @throws NOT_REACHABLE, FORBIDDEN when this island may not invite */
   invite(
     request: { expiresMs?: number; mayInvite?: boolean; local?: boolean },

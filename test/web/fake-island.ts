@@ -2,7 +2,8 @@
 import type { DatasetBody } from '../../src/protocols/model/dataset.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type * as V from '../../src/protocols/model/views.ts'
-import type { IslandPort } from '../../src/web/ports.ts'
+import type { IslandPort, IslandTasks } from '../../src/web/ports.ts'
+import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 
 export const SELF = { id: `isl${'a'.repeat(32)}`, name: 'garching' }
 export const OTHER = { id: `isl${'b'.repeat(32)}`, name: 'grenoble' }
@@ -136,11 +137,14 @@ export function taskResult(
   }
 }
 
+type Functions = Partial<Omit<IslandPort, 'tasks'>> & { tasks?: Partial<IslandTasks> }
+
 export interface FakeIsland extends IslandPort {
-  /** Every call: the function, its argument, and whether its signal was aborted afterwards. */
-  calls: { name: keyof IslandPort; argument: unknown; signal: AbortSignal | undefined }[]
+  /** Every call: the function (`tasks.show` for one of the tasks), its argument, and whether its signal was aborted afterwards. */
+  calls: { name: string; argument: unknown; signal: AbortSignal | undefined }[]
   /** Replaces functions of this island. */
-  script(functions: Partial<IslandPort>): void
+  script(functions: Functions): void
+  fake: FakeTasks
   emit(event: V.IslandEvent | { lost: number }): void
   views: V.DatasetView[]
 }
@@ -157,6 +161,7 @@ export function fakeIsland(): FakeIsland {
     return view
   }
 
+  const fake = fakeTasks(SELF, OTHER)
   const base: IslandPort = {
     status: async () => STATUS,
     islands: async () => ISLANDS,
@@ -190,6 +195,7 @@ export function fakeIsland(): FakeIsland {
       elapsedMs: 1.5,
     }),
     sql: async ({ sql }) => taskResult(sql),
+    tasks: fake,
     invite: async (request) => ({
       ticket: 'archipel1ticket',
       id: 'tkt1',
@@ -227,25 +233,40 @@ export function fakeIsland(): FakeIsland {
     },
   }
 
-  let scripted: Partial<IslandPort> = {}
+  let scripted: Functions = {}
+  type Any = (...args: unknown[]) => unknown
   const island: Record<string, unknown> = {
     calls,
     views,
-    script(functions: Partial<IslandPort>) {
+    fake,
+    script(functions: Functions) {
       scripted = functions
     },
     emit(event: V.IslandEvent) {
       for (const listener of listeners) listener(event)
     },
   }
-  for (const name of Object.keys(base) as (keyof IslandPort)[]) {
-    island[name] = (...args: unknown[]) => {
-      const options = args.at(-1) as { signal?: AbortSignal } | undefined
-      calls.push({ name, argument: args.length > 1 ? args[0] : undefined, signal: options?.signal })
-      const fn = (scripted[name] ?? base[name]) as (...args: unknown[]) => unknown
-      return fn(...args)
+  const noted =
+    (name: string, find: () => unknown): Any =>
+    (...args) => {
+      const last = args.at(-1) as { signal?: AbortSignal } | undefined
+      calls.push({
+        name,
+        argument: args.length > 1 || last?.signal === undefined ? args[0] : undefined,
+        signal: last?.signal,
+      })
+      return (find() as Any)(...args)
     }
+  for (const name of Object.keys(base) as (keyof IslandPort)[]) {
+    if (name !== 'tasks') island[name] = noted(name, () => scripted[name] ?? base[name])
   }
+  const functions = Object.keys(fake).filter((name) => !['onSubmit', 'ids', 'move', 'print', 'succeed'].includes(name))
+  island.tasks = Object.fromEntries(
+    (functions as (keyof IslandTasks)[]).map((name) => [
+      name,
+      noted(`tasks.${name}`, () => scripted.tasks?.[name] ?? fake[name]),
+    ]),
+  )
   return island as unknown as FakeIsland
 }
 

@@ -5,6 +5,8 @@ import { problem } from '../../src/web/contract/problem.ts'
 import { fillPath, MAX_BODY_BYTES } from '../../src/web/contract/route.ts'
 import { routeList } from '../../src/web/contract/routes.ts'
 import { suite } from '../kit/index.ts'
+import { SELF } from './fake-island.ts'
+import { fakeTaskId } from './fake-tasks.ts'
 import { bearer, json, type Raw, raw, serve } from './harness.ts'
 
 const test = suite('web: guards')
@@ -22,7 +24,7 @@ function refused(answer: Raw, code: keyof typeof ERRORS, what: string): void {
   assert.not.match(answer.text, /\.ts\b|node_modules|at \w+ \(/, what)
 }
 
-const path = (p: string) => fillPath(p, { ref: 'stars' })
+const path = (p: string) => fillPath(p, { ref: 'stars', id: fakeTaskId(SELF.id, 1), name: 'table.ndjson' })
 const owned = routeList.filter((route) => route.scope === 'owner')
 
 test('nobody, a wrong token and a wrong scheme are refused on every route', async (t) => {
@@ -158,9 +160,9 @@ test('malformed bodies are refused on every route that takes one', async (t) => 
 
 test('oversized bodies are refused, declared or not', async (t) => {
   const { port, island } = await serve(t)
-  const big = JSON.stringify({ path: '/x', sql: 'x'.repeat(MAX_BODY_BYTES) })
-  for (const { method, path: p, name, body } of owned) {
+  for (const { method, path: p, name, body, maxBodyBytes = MAX_BODY_BYTES } of owned) {
     if (body === undefined) continue
+    const big = JSON.stringify({ path: '/x', sql: 'x'.repeat(maxBodyBytes) })
     const target = { method, path: path(p), body: big }
     refused(
       await raw(port, { ...target, headers: { ...bearer, ...json, 'content-length': String(big.length) } }),
@@ -196,6 +198,10 @@ test('wrong, unknown and repeated query parameters are named', async (t) => {
   refused(await raw(port, { path: '/api/v1/status?x=1', headers: bearer }), 'BAD_INPUT', 'a query where none is taken')
   refused(await raw(port, { path: '/api/v1/datasets/%E0%A4%A', headers: bearer }), 'BAD_INPUT', 'broken encoding')
   refused(await raw(port, { path: `/api/v1/datasets/${'x'.repeat(513)}`, headers: bearer }), 'BAD_INPUT', 'a long id')
+  for (const id of ['x', 'task-isl-1', fakeTaskId(SELF.id.slice(0, -1), 1), '%2e%2e%2fstatus'])
+    refused(await raw(port, { path: `/api/v1/tasks/${id}`, headers: bearer }), 'BAD_INPUT', id)
+  for (const query of ['state=done', 'provided=perhaps', 'limit=0', 'cursor='])
+    refused(await raw(port, { path: `/api/v1/tasks?${query}`, headers: bearer }), 'BAD_INPUT', query)
   refused(await raw(port, { path: `/${'x'.repeat(20_000)}` }), 'TOO_LARGE', 'a long target')
 })
 

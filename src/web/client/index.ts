@@ -1,11 +1,12 @@
 /** The client of an island's web service, with the functions of `IslandPort`. */
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { IslandEvent, PublishProgress } from '../../protocols/model/views.ts'
+import type { DatasetView, IslandEvent, PublishProgress } from '../../protocols/model/views.ts'
 import type { MetadataFormat } from '../contract/inputs.ts'
-import { fromProblem } from '../contract/problem.ts'
 import { ROUTES } from '../contract/routes.ts'
 import type { CallOptions, IslandPort } from '../ports.ts'
-import { lines, serverSentEvents } from './streams.ts'
+import { cutOff, progress } from './progress.ts'
+import { serverSentEvents } from './streams.ts'
+import { taskClient } from './tasks.ts'
 import { type CallInput, fromTransport, parse, transport } from './transport.ts'
 
 export interface ClientInit {
@@ -38,24 +39,16 @@ export interface IslandClient extends IslandPort {
 /** @throws BAD_INPUT when `url` is not that of an island */
 export function createClient(init: ClientInit): IslandClient {
   const http = transport(init.url, init.token)
-  const ask = <N extends keyof typeof ROUTES>(name: N, input: CallInput, options: CallOptions = {}) =>
+  const ask = (name: keyof typeof ROUTES, input: CallInput, options: CallOptions = {}) =>
     // The island is trusted to answer as its contract says; newer ones may say more.
     http.json(ROUTES[name], { ...input, signal: options.signal }) as Promise<never>
 
   const publish: IslandPort['publish'] = async (body, { signal, onProgress } = {}) => {
-    const response = await http.open(ROUTES.publish, { body, signal })
-    try {
-      for await (const text of lines(response.body)) {
-        if (text === '') continue
-        const line = parse(text) as { progress?: PublishProgress; result?: never; error?: unknown }
-        if (line.progress !== undefined) onProgress?.(line.progress)
-        else if (line.result !== undefined) return line.result
-        else throw fromProblem(line.error) ?? new ArchipelError('PROTOCOL', 'a line of the answer is not known')
-      }
-    } catch (cause) {
-      throw fromTransport(cause, signal)
+    for await (const line of progress<PublishProgress, DatasetView>(http, ROUTES.publish, { body, signal })) {
+      if (line.progress !== undefined) onProgress?.(line.progress)
+      else return line.result
     }
-    throw new ArchipelError('UNREACHABLE', 'the island ended the connection before the result')
+    throw cutOff()
   }
 
   async function* events({
@@ -88,6 +81,7 @@ export function createClient(init: ClientInit): IslandClient {
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: (body, options) => ask('sql', { body }, options),
+    tasks: taskClient(http, ask),
     invite: (body, options) => ask('invite', { body }, options),
     pardon: (body, options) => ask('pardon', { body }, options),
     revoke: (body, options) => ask('revoke', { body }, options),

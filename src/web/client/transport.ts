@@ -103,7 +103,7 @@ export function transport(url: string, token: string | undefined): Transport {
     } catch (cause) {
       throw fromTransport(cause, signal)
     }
-    if (response.statusCode === 200) return response
+    if (response.statusCode === 200 || response.statusCode === 206) return response
     throw await failure(response)
   }
 

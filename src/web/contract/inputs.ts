@@ -2,6 +2,17 @@
 import { z } from 'zod'
 import { creator } from '../../protocols/model/dataset.ts'
 import { MAX_ID_LENGTH, shortName } from '../../protocols/model/ids.ts'
+import {
+  MAX_CODE_BYTES,
+  MAX_PARAMS,
+  MAX_TASK_DATASETS,
+  paramName,
+  paramValue,
+  tableFormat,
+  taskId,
+  taskKind,
+  taskState,
+} from '../../protocols/model/task.ts'
 
 /** JSON Schema of a query parameter as its user sees it, where the text form would say too little. */
 export const parameterShape = new WeakMap<object, { schema: z.ZodType; text?: string }>()
@@ -142,3 +153,91 @@ export const leaveBody = z.strictObject({})
 export const journalQuery = z.strictObject({
   limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Newest first; 100 by default.'),
 })
+
+const DAY_MS = 86_400_000
+/** Bytes of a task as it is sent: its code and parameters, escaped. */
+export const MAX_TASK_BODY_BYTES = 8 * 1024 * 1024
+export const idempotencyKey = z.string().min(1).max(200)
+
+export const submitBody = z.strictObject({
+  kind: taskKind,
+  code: z
+    .string()
+    .min(1)
+    .max(MAX_CODE_BYTES)
+    .refine((code) => new TextEncoder().encode(code).byteLength <= MAX_CODE_BYTES, 'longer than 1 MiB'),
+  datasets: z
+    .array(z.string().min(1).max(MAX_ID_LENGTH))
+    .max(MAX_TASK_DATASETS)
+    .optional()
+    .describe('Ids or short names; those of a statement are found in the statement.'),
+  params: z
+    .record(paramName, paramValue)
+    .refine((params) => Object.keys(params).length <= MAX_PARAMS, `at most ${MAX_PARAMS} parameters`)
+    .optional(),
+  on: islandRef.optional().describe('Island that has to run it.'),
+  timeoutMs: z
+    .number()
+    .int()
+    .min(1)
+    .max(7 * DAY_MS)
+    .optional()
+    .describe('Of one attempt; the limit of the island when absent.'),
+  maxRows: z.number().int().min(1).max(10_000_000).optional(),
+  idempotencyKey: idempotencyKey
+    .optional()
+    .describe('The same key is the same task. May also be the header Idempotency-Key.'),
+  atMostOnce: z.boolean().optional().describe('Never begin it a second time.'),
+  name: z.string().min(1).max(200).optional().describe('A word for people.'),
+  publish: z
+    .strictObject({
+      id: z.string().min(1).max(MAX_ID_LENGTH),
+      title: z.string().min(1).max(500).optional(),
+      description: z.string().max(10_000).optional(),
+      keywords: z.array(z.string().min(1).max(100)).max(100).optional(),
+      licence: z.string().max(500).optional(),
+    })
+    .optional()
+    .describe('Publish the result as a dataset of this id or name.'),
+  leaseMs: z.number().int().min(200).max(3_600_000).optional().describe('60 s by default.'),
+})
+
+export const taskParams = z.strictObject({ id: taskId.describe('Id of a task, of any island.') })
+export const itemParams = z.strictObject({
+  id: taskParams.shape.id,
+  name: z.string().min(1).max(255).describe('Name of an item of the result, percent-encoded.'),
+})
+
+export const tasksQuery = z.strictObject({
+  state: taskState.optional(),
+  user: z.string().min(1).max(128).optional(),
+  provided: z.stringbool().optional().describe('Also what this island runs or ran for others.'),
+  limit: queryNumber(z.number().int().min(1).max(500)).optional().describe('Newest first; 50 by default.'),
+  cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
+})
+parameterShape.set(tasksQuery.shape.provided, { schema: z.boolean() })
+
+/** Bytes of a page of a log, rows of a page of a table, where nothing else is asked for. */
+const LOG_LIMIT = 64 * 1024
+const ROWS_LIMIT = 1000
+export const logQuery = z.strictObject({
+  offset: queryNumber(z.number().int().nonnegative()).default(0).describe('In bytes; `next` of the page before.'),
+  limit: queryNumber(
+    z
+      .number()
+      .int()
+      .min(1)
+      .max(1024 * 1024),
+  )
+    .default(LOG_LIMIT)
+    .describe(`Bytes at most; ${LOG_LIMIT} by default.`),
+})
+
+export const rowsQuery = z.strictObject({
+  from: queryNumber(z.number().int().nonnegative()).default(0).describe('The first row, counted from 0.'),
+  limit: queryNumber(z.number().int().min(1).max(10_000))
+    .default(ROWS_LIMIT)
+    .describe(`Rows at most; ${ROWS_LIMIT} by default.`),
+})
+
+export const tableQuery = z.strictObject({ format: tableFormat.default('csv') })

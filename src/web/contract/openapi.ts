@@ -22,7 +22,17 @@ const NAMED: Record<string, z.ZodType> = {
   Resolution: view.resolution,
   SqlRequest: input.sqlBody,
   Cell: view.cell,
+  TableResult: view.tableResult,
   TaskResult: view.taskResult,
+  ErrorInfo: view.errorInfo,
+  SubmitRequest: input.submitBody,
+  AttemptView: view.attemptView,
+  TaskView: view.taskView,
+  TaskSummary: view.taskSummary,
+  TaskPage: view.taskPage,
+  Placement: view.placement,
+  LogPage: view.logPage,
+  RowsPage: view.rowsPage,
   InviteRequest: input.inviteBody,
   Invitation: view.invitation,
   RevokeRequest: input.revokeBody,
@@ -69,6 +79,9 @@ function parameters(route: Route): Json[] {
       list.push({ name, in: where, required: where === 'path', ...(description ? { description } : {}), schema })
     }
   }
+  for (const [name, description] of Object.entries(route.headers ?? {})) {
+    list.push({ name, in: 'header', required: false, description, schema: { type: 'string' } })
+  }
   return list
 }
 
@@ -82,7 +95,7 @@ function answer(route: Route & { name: RouteName }, ref: (schema: z.ZodType) => 
   if (route.stream === 'ndjson') {
     const line = {
       oneOf: [
-        { type: 'object', required: ['progress'], properties: { progress: ref(view.publishProgress) } },
+        { type: 'object', required: ['progress'], properties: { progress: ref(route.progress!) } },
         { type: 'object', required: ['result'], properties: { result: ref(route.response) } },
         { type: 'object', required: ['error'], properties: { error: ref(problem) } },
       ],

@@ -17,10 +17,16 @@ export interface Route {
   body?: z.ZodType
   /** The answer; with `stream`, one item of it. */
   response: z.ZodType
-  /** `ndjson`: lines `{progress}` ... then `{result}` or `{error}`. `sse`: server-sent events, endless. */
-  stream?: 'ndjson' | 'sse'
+  /** `ndjson`: lines `{progress}` ... then `{result}` or `{error}`. `sse`: server-sent events, endless. `bytes`: a file. */
+  stream?: 'ndjson' | 'sse' | 'bytes'
+  /** One `progress` of an `ndjson` answer. */
+  progress?: z.ZodType
   /** Media types of the answer where it is not `application/json`. */
   mediaTypes?: readonly string[]
+  /** Request headers that it reads, with a word on each. */
+  headers?: Readonly<Record<string, string>>
+  /** Bytes of the body; `MAX_BODY_BYTES` when absent. */
+  maxBodyBytes?: number
   /** Milliseconds a client waits for the head of the answer; 30 s when absent. */
   timeoutMs?: number
   /** Codes it may answer with beside those of every route (`COMMON_ERRORS`). */
@@ -49,6 +55,8 @@ export interface RouteInput<R extends Route> {
   params: Out<R['params']>
   query: Out<R['query']>
   body: Out<R['body']>
+  /** Those that the route names, lower case. */
+  headers: Readonly<Record<string, string | undefined>>
 }
 
 /** `/datasets/{ref}` with its parameters percent-encoded. */

@@ -1,12 +1,20 @@
 /** The route table: server, client, OpenAPI and the tests of all three are derived from it. */
 import { z } from 'zod'
-import type { IslandPort } from '../ports.ts'
+import { TABLE_ITEM } from '../../protocols/model/task.ts'
+import type { IslandPort, IslandTasks } from '../ports.ts'
 import * as input from './inputs.ts'
 import { API_PREFIX, type Route } from './route.ts'
 import * as view from './views.ts'
 
 const DATASET_ERRORS = ['DATASET_NOT_FOUND', 'AMBIGUOUS', 'BAD_ID'] as const
+const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE'] as const
+const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
+const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
 const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+
+/** The route of a function of `IslandTasks`. */
+type TaskRoute = `task${Capitalize<keyof IslandTasks>}`
 
 export const ROUTES = {
   health: {
@@ -70,6 +78,7 @@ export const ROUTES = {
     body: input.publishBody,
     response: view.datasetView,
     stream: 'ndjson',
+    progress: view.publishProgress,
     errors: ['BAD_ID', 'DATASET_EXISTS', 'UNREADABLE', 'STALE', 'DISK_FULL'],
   },
   unpublish: {
@@ -114,6 +123,129 @@ export const ROUTES = {
       'UNREACHABLE',
       'DEADLINE',
     ],
+  },
+  taskSubmit: {
+    method: 'POST',
+    path: `${API_PREFIX}/tasks`,
+    summary: 'Submit a task; it is durable when this answers, and goes on whoever leaves',
+    scope: 'owner',
+    headers: { 'idempotency-key': 'The same key is the same task; instead of the field idempotencyKey.' },
+    body: input.submitBody,
+    maxBodyBytes: input.MAX_TASK_BODY_BYTES,
+    response: view.taskView,
+    timeoutMs: 2 * MINUTE_MS,
+    errors: [...SUBMIT_ERRORS, 'IDEMPOTENCY_CONFLICT'],
+  },
+  taskPlace: {
+    method: 'POST',
+    path: `${API_PREFIX}/tasks/placement`,
+    summary: 'Choose an island for a task and say why, without running it',
+    scope: 'owner',
+    body: input.submitBody,
+    maxBodyBytes: input.MAX_TASK_BODY_BYTES,
+    response: view.placement,
+    timeoutMs: 2 * MINUTE_MS,
+    errors: [...SUBMIT_ERRORS, 'LANGUAGE_MISSING', 'STALE'],
+  },
+  taskList: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks`,
+    summary: 'Tasks of this island, newest first',
+    scope: 'owner',
+    query: input.tasksQuery,
+    response: view.taskPage,
+    errors: [],
+  },
+  taskShow: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks/{id}`,
+    summary: 'One task, of any island, with its attempts and why it ran where it ran',
+    scope: 'owner',
+    params: input.taskParams,
+    response: view.taskView,
+    errors: TASK_ERRORS,
+  },
+  taskWatch: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks/{id}/events`,
+    summary: 'A task now and at each change; the result is its end state',
+    scope: 'owner',
+    params: input.taskParams,
+    response: view.taskView,
+    stream: 'ndjson',
+    progress: view.taskView,
+    errors: TASK_ERRORS,
+  },
+  taskLog: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks/{id}/log`,
+    summary: 'What a task printed, from an offset, while it runs too',
+    scope: 'owner',
+    params: input.taskParams,
+    query: input.logQuery,
+    response: view.logPage,
+    errors: [...TASK_ERRORS, 'RESULT_EXPIRED'],
+  },
+  taskRows: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks/{id}/rows`,
+    summary: 'A page of the table of a result',
+    scope: 'owner',
+    params: input.taskParams,
+    query: input.rowsQuery,
+    response: view.rowsPage,
+    timeoutMs: 2 * MINUTE_MS,
+    errors: RESULT_ERRORS,
+  },
+  taskRead: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks/{id}/items/{name}`,
+    summary: `One item of a result: text, an image, a file, or the table as ${TABLE_ITEM}; Range: bytes=... gives a part`,
+    scope: 'owner',
+    params: input.itemParams,
+    headers: { range: 'One range of bytes.', 'if-range': 'The ETag of the part that is there already.' },
+    response: z.string().meta({ format: 'binary' }),
+    stream: 'bytes',
+    mediaTypes: ['application/octet-stream'],
+    timeoutMs: 2 * MINUTE_MS,
+    errors: [...RESULT_ERRORS, 'BAD_RANGE'],
+  },
+  taskTable: {
+    method: 'GET',
+    path: `${API_PREFIX}/tasks/{id}/table`,
+    summary: 'The table of a result in a format that other programs read',
+    scope: 'owner',
+    params: input.taskParams,
+    query: input.tableQuery,
+    response: z.string().meta({ format: 'binary' }),
+    stream: 'bytes',
+    mediaTypes: [
+      'text/csv',
+      'application/json',
+      'application/x-ndjson',
+      'application/vnd.apache.parquet',
+      'application/vnd.apache.arrow.stream',
+    ],
+    timeoutMs: HOUR_MS,
+    errors: [...RESULT_ERRORS, 'DISK_FULL'],
+  },
+  taskCancel: {
+    method: 'POST',
+    path: `${API_PREFIX}/tasks/{id}/cancel`,
+    summary: 'Cancel a task; one that has ended stays as it is',
+    scope: 'owner',
+    params: input.taskParams,
+    response: view.taskView,
+    errors: TASK_ERRORS,
+  },
+  taskRetry: {
+    method: 'POST',
+    path: `${API_PREFIX}/tasks/{id}/retry`,
+    summary: 'Submit the work of a task that has ended again, as a new task',
+    scope: 'owner',
+    params: input.taskParams,
+    response: view.taskView,
+    errors: [...TASK_ERRORS, 'TASK_STATE'],
   },
   invite: {
     method: 'POST',
@@ -178,7 +310,7 @@ export const ROUTES = {
     response: z.record(z.string(), z.unknown()),
     errors: [],
   },
-} as const satisfies Record<string, Route> & Record<keyof IslandPort, Route>
+} as const satisfies Record<string, Route> & Record<Exclude<keyof IslandPort, 'tasks'> | TaskRoute, Route>
 
 export type Routes = typeof ROUTES
 export type RouteName = keyof Routes
@@ -191,7 +323,7 @@ export const routeList: (Route & { name: RouteName })[] = (Object.keys(ROUTES) a
 
 /*
  * To add a function: 1. its method in `ports.ts`; 2. schemas in `inputs.ts` and `views.ts`; 3. an entry above, with
- * the method's name; 4. a line in `server/handlers.ts` and one in `client/index.ts`, which do not compile without;
+ * the method's name (of `tasks`: with `task` before it); 4. a line in `server/handlers.ts` and one in `client/index.ts`, which do not compile without;
  * 5. `npm run generate`. The tests of the table then try the new route as nobody, with a wrong token, from a
  * foreign page, and with malformed and oversized bodies.
  */

@@ -3,9 +3,20 @@
  * that is `undefined` is a field that is absent. `wire<T>()` keeps the two from drifting apart.
  */
 import { z } from 'zod'
-import { datasetBody, replicaState } from '../../protocols/model/dataset.ts'
+import { column, datasetBody, replicaState } from '../../protocols/model/dataset.ts'
+import { ERRORS, type ErrorCode, type ErrorInfo } from '../../protocols/model/errors.ts'
 import { card, liveness, load } from '../../protocols/model/island.ts'
-import { type Cell, placementEntry, taskState } from '../../protocols/model/task.ts'
+import {
+  attemptState,
+  boundRef,
+  type Cell,
+  paramValue,
+  placementEntry,
+  resultMeta,
+  type TableResult,
+  taskKind,
+  taskState,
+} from '../../protocols/model/task.ts'
 import type * as V from '../../protocols/model/views.ts'
 
 /** `T` after `JSON.parse(JSON.stringify(t))`. */
@@ -128,6 +139,9 @@ export const cell: z.ZodType<Cell> = z.lazy(() =>
   z.union([z.null(), z.boolean(), z.number(), z.string(), z.array(cell), z.record(z.string(), cell)]),
 )
 
+const tableShape = { columns: z.array(column), rows: z.array(z.array(cell)), rowCount: count, truncated: z.boolean() }
+export const tableResult = wire<TableResult>()(z.object(tableShape))
+
 export const taskResult = wire<V.TaskResult>()(
   z.object({
     id: z.string(),
@@ -135,24 +149,109 @@ export const taskResult = wire<V.TaskResult>()(
     askedAt: z.object({ island: z.string(), name: z.string(), time: instant }),
     ranAt: z.object({ island: z.string(), name: z.string() }).optional(),
     datasets: z.array(z.object({ table: z.string(), id: z.string(), version: z.string() })),
-    result: z.object({
-      columns: z.array(
-        z.object({
-          name: z.string(),
-          type: z.string(),
-          unit: z.string().optional(),
-          ucd: z.string().optional(),
-          description: z.string().optional(),
-        }),
-      ),
-      rows: z.array(z.array(cell)),
-      rowCount: count,
-      truncated: z.boolean(),
-    }),
+    result: tableResult,
     explain: z.array(placementEntry),
     elapsedMs: z.number(),
   }),
 )
+
+export const errorInfo = wire<ErrorInfo>()(
+  z.object({
+    code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    hint: z.string(),
+    retryable: z.boolean(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+)
+
+const somewhere = z.object({ island: z.string(), name: z.string() })
+const asked = z.object({ island: z.string(), name: z.string(), time: instant })
+
+export const attemptView = wire<V.AttemptView>()(
+  z.object({
+    number: count,
+    island: z.string(),
+    name: z.string(),
+    state: attemptState,
+    started: instant,
+    ended: instant.optional(),
+    error: errorInfo.optional(),
+  }),
+)
+
+export const taskView = wire<V.TaskView>()(
+  z.object({
+    id: z.string(),
+    kind: taskKind,
+    user: z.string(),
+    name: z.string().optional(),
+    state: taskState,
+    code: z.string(),
+    codeSha256: z.string(),
+    params: z.record(z.string(), paramValue),
+    datasets: z.array(boundRef),
+    askedAt: asked,
+    ranAt: somewhere.optional(),
+    attempts: z.array(attemptView),
+    explain: z.array(placementEntry),
+    logBytes: count,
+    result: resultMeta.optional(),
+    error: errorInfo.optional(),
+    atMostOnce: z.boolean(),
+    timeoutMs: z.number().optional(),
+    maxRows: z.number().optional(),
+    cancelRequested: z.boolean(),
+    publish: z
+      .object({
+        id: z.string(),
+        title: z.string().optional(),
+        description: z.string().optional(),
+        keywords: z.array(z.string()).optional(),
+        licence: z.string().optional(),
+      })
+      .optional(),
+    published: z.object({ id: z.string(), version: z.string() }).optional(),
+    retryOf: z.string().optional(),
+    started: instant.optional(),
+    ended: instant.optional(),
+    elapsedMs: z.number(),
+    from: z.object({ island: z.string(), name: z.string(), role: z.enum(['requester', 'provider']) }),
+  }),
+)
+
+export const taskSummary = wire<V.TaskSummary>()(
+  z.object({
+    id: z.string(),
+    kind: taskKind,
+    user: z.string(),
+    name: z.string().optional(),
+    state: taskState,
+    askedAt: asked,
+    ranAt: somewhere.optional(),
+    started: instant.optional(),
+    ended: instant.optional(),
+    elapsedMs: z.number(),
+    datasets: z.array(z.string()),
+    error: z.object({ code: z.string(), message: z.string() }).optional(),
+    rowCount: count.optional(),
+  }),
+)
+
+export const taskPage = wire<V.TaskPage>()(z.object({ items: z.array(taskSummary), next: z.string().optional() }))
+
+export const placement = wire<V.PlacementView>()(
+  z.object({
+    order: z.array(z.object({ island: z.string(), seconds: z.number() })),
+    explain: z.array(placementEntry),
+  }),
+)
+
+export const logPage = wire<V.LogPage>()(
+  z.object({ text: z.string(), offset: count, next: count, total: count, ended: z.boolean() }),
+)
+
+export const rowsPage = wire<V.RowsPage>()(z.object({ ...tableShape, from: count, total: count }))
 
 export const invitation = wire<V.Invitation>()(
   z.object({ ticket: z.string(), id: z.string(), expires: instant, mayInvite: z.boolean() }),

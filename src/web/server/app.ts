@@ -8,6 +8,7 @@ import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route } from '../contract/route.ts'
 import { type RouteName, routeList } from '../contract/routes.ts'
 import type { EventHub } from './events.ts'
+import { answerFile, FileAnswer } from './file-answer.ts'
 import { originGuard, STRICT_HEADERS, tokenGuard } from './guard.ts'
 import { HANDLERS, type HandlerContext, Typed } from './handlers.ts'
 import { readInput } from './input.ts'
@@ -73,6 +74,11 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       )
     }
     const answer = await call(signal)
+    if (answer instanceof FileAnswer)
+      return answerFile(answer, input.headers, {
+        onError: (cause) => report(toArchipelError(cause), c.req.path),
+        headSent: () => c.env?.outgoing?.headersSent ?? true,
+      })
     return answer instanceof Typed
       ? c.body(JSON.stringify(answer.document), 200, { 'content-type': answer.mediaType })
       : c.json(answer as object)
