@@ -95,6 +95,9 @@ export const resultItem = z.object({
 })
 export type ResultItem = z.infer<typeof resultItem>
 
+/** A column of a result. Names that DuckDB makes up repeat the whole expression, types of structs all their fields. */
+export const resultColumn = column.extend({ name: z.string().max(16_384), type: z.string().max(65_536) })
+
 export const MAX_RESULT_ITEMS = 1000
 export const TABLE_ITEM = 'table.ndjson'
 
@@ -110,7 +113,7 @@ export const resultMeta = z.object({
   /** Of the table, where there is one. */
   table: z
     .object({
-      columns: z.array(column).max(10_000),
+      columns: z.array(resultColumn).max(10_000),
       rowCount: z.number().int().nonnegative(),
       truncated: z.boolean(),
     })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Column } from '../../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
-import { type Cell, type ResultMeta, TABLE_ITEM } from '../../../protocols/model/task.ts'
+import { type Cell, type ResultMeta, resultMeta, TABLE_ITEM } from '../../../protocols/model/task.ts'
 import type { SpoolWriter } from '../port.ts'
 import { diskError, placeFile } from './disk.ts'
 import { type ItemWriter, itemWriter, type WrittenItem } from './item-writer.ts'
@@ -32,6 +32,8 @@ export interface WriterInit {
   /** Takes everything but the log away. */
   clear: () => Promise<void>
 }
+
+const tableColumns = resultMeta.shape.table.unwrap().shape.columns
 
 interface Begun {
   name: string
@@ -137,6 +139,11 @@ export function spoolWriter(init: WriterInit): SpoolWriter {
     table: (columns) =>
       inTurn(async () => {
         if (table !== undefined) throw new ArchipelError('BAD_INPUT', 'a result has one table at most')
+        if (!tableColumns.safeParse(columns).success)
+          throw new ArchipelError(
+            'RESULT_LIMIT',
+            'the table has more columns, or longer names of them, than can be kept',
+          )
         table = { columns, writer: begin(TABLE_ITEM, TABLE_MEDIA_TYPE), rows: 0, index: [], cut: false }
       }),
     rows: (rows) =>
