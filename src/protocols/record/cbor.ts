@@ -1,8 +1,11 @@
-import { decode, encode, rfc8949EncodeOptions, Tokenizer, Type } from 'cborg'
+import { decode, encode, rfc8949EncodeOptions } from 'cborg'
 import { ArchipelError } from '../model/errors.ts'
 
 /** Levels of arrays and maps inside each other; what a record or a frame of ours needs is below 10. */
 export const MAX_DEPTH = 32
+
+// A byte order mark at the beginning of a text belongs to it: two different texts must not be read as one.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const ENCODE = { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }
 const DECODE = {
@@ -28,105 +31,106 @@ export function encodeCanonical(value: unknown): Uint8Array {
     throw invalid(`cannot be encoded: ${(error as Error).message}`, error)
   }
   // What is sent has to be readable by the same rules; also finds what cborg would encode and we refuse (tags, NaN).
-  checkDeterministic(bytes)
+  read(bytes)
   return bytes
 }
 
 /**
  * Reads what `encodeCanonical` writes and nothing else: no tags, no indefinite lengths, no trailing bytes, shortest
- * forms only, map keys are strings in order and unique, nesting to `MAX_DEPTH`.
+ * forms only, map keys are strings in order and unique, nesting to `MAX_DEPTH`. One pass by hand: the rules are stricter than
+ * those of any decoder at hand, and reading is most of the work of taking over a catalog.
  *
  * @throws RECORD_INVALID
  */
 export function decodeStrict(bytes: Uint8Array, options: { maxBytes: number }): unknown {
   if (bytes.length > options.maxBytes) throw invalid(`${bytes.length} bytes, more than ${options.maxBytes}`)
-  checkDeterministic(bytes)
-  try {
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(BOM)
-      ? decodeKeeping(bytes)
-      : decode(bytes, DECODE)
-  } catch (error) {
-    throw invalid((error as Error).message, error)
-  }
+  return read(bytes)
 }
 
-const BOM = Buffer.from([0xef, 0xbb, 0xbf])
-const keeping = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** cborg takes a byte order mark at the beginning of a text away, and two different texts would be read as one. */
-function decodeKeeping(bytes: Uint8Array): unknown {
-  const options = { ...DECODE, retainStringBytes: true }
-  const tokenizer = new Tokenizer(bytes, options)
-  const next = tokenizer.next.bind(tokenizer)
-  tokenizer.next = () => {
-    const token = next()
-    if (Type.equals(token.type, Type.string) && token.byteValue !== undefined)
-      token.value = keeping.decode(token.byteValue)
-    return token
-  }
-  return decode(bytes, { ...options, tokenizer })
+function read(bytes: Uint8Array): unknown {
+  const cursor: Cursor = { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0 }
+  const value = item(cursor, 0)
+  if (cursor.at !== bytes.length) throw invalid('bytes after the end')
+  return value
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-/** Walks the bytes once, without building anything, so that hostile input costs neither stack nor memory. */
-function checkDeterministic(bytes: Uint8Array): void {
-  const end = item(bytes, 0, 0)
-  if (end !== bytes.length) throw invalid('bytes after the end')
+interface Cursor {
+  bytes: Buffer
+  at: number
 }
 
-function item(bytes: Uint8Array, at: number, depth: number): number {
+function item(cursor: Cursor, depth: number): unknown {
   if (depth > MAX_DEPTH) throw invalid(`nested deeper than ${MAX_DEPTH}`)
-  const first = bytes[at]
+  const first = cursor.bytes[cursor.at]
   if (first === undefined) throw invalid('cut short')
   const major = first >> 5
-  if (major === 7) return simple(bytes, at, first & 31)
-  const { value, next } = argument(bytes, at, first & 31)
+  if (major === 7) return simple(cursor, first & 31)
+  const value = argument(cursor, first & 31)
   switch (major) {
     case 0:
+      return value
     case 1:
-      return next
+      // -1 - value; 2^53 below zero has no exact place any more.
+      if (value === Number.MAX_SAFE_INTEGER) throw invalid('a number beyond 2^53')
+      return -1 - value
     case 2:
-    case 3: {
-      const end = next + value
-      if (end > bytes.length) throw invalid('cut short')
-      if (major === 3) text(bytes, next, end)
-      return end
-    }
-    case 4: {
-      // Every item takes a byte or more: a count that cannot be true is refused before the loop.
-      if (value > bytes.length - next) throw invalid('cut short')
-      let pos = next
-      for (let i = 0; i < value; i++) pos = item(bytes, pos, depth + 1)
-      return pos
-    }
+      return new Uint8Array(taken(cursor, value))
+    case 3:
+      return text(taken(cursor, value))
+    case 4:
+      return array(cursor, value, depth)
     case 5:
-      return map(bytes, next, value, depth)
+      return map(cursor, value, depth)
     default:
       throw invalid('a tag')
   }
 }
 
-function map(bytes: Uint8Array, start: number, count: number, depth: number): number {
-  if (count * 2 > bytes.length - start) throw invalid('cut short')
-  let pos = start
+function taken(cursor: Cursor, length: number): Buffer {
+  const end = cursor.at + length
+  if (end > cursor.bytes.length) throw invalid('cut short')
+  const part = cursor.bytes.subarray(cursor.at, end)
+  cursor.at = end
+  return part
+}
+
+function array(cursor: Cursor, count: number, depth: number): unknown[] {
+  // Every item takes a byte or more: a count that cannot be true is refused before anything is built.
+  if (count > cursor.bytes.length - cursor.at) throw invalid('cut short')
+  const values: unknown[] = []
+  for (let i = 0; i < count; i++) values.push(item(cursor, depth + 1))
+  return values
+}
+
+function map(cursor: Cursor, count: number, depth: number): Record<string, unknown> {
+  const { bytes } = cursor
+  if (count * 2 > bytes.length - cursor.at) throw invalid('cut short')
+  const values: Record<string, unknown> = {}
   let lastStart = -1
   let lastEnd = -1
   for (let i = 0; i < count; i++) {
-    if (pos < bytes.length && bytes[pos]! >> 5 !== 3) throw invalid('a map key that is not a text')
-    const keyEnd = item(bytes, pos, depth + 1)
-    if (lastStart >= 0 && compareRanges(bytes, lastStart, lastEnd, pos, keyEnd) >= 0) {
+    const start = cursor.at
+    if (start < bytes.length && bytes[start]! >> 5 !== 3) throw invalid('a map key that is not a text')
+    const key = item(cursor, depth + 1) as string
+    if (lastStart >= 0 && compareRanges(bytes, lastStart, lastEnd, start, cursor.at) >= 0) {
       throw invalid('map keys out of order or repeated')
     }
-    lastStart = pos
-    lastEnd = keyEnd
-    pos = item(bytes, keyEnd, depth + 1)
+    lastStart = start
+    lastEnd = cursor.at
+    const value = item(cursor, depth + 1)
+    if (key === '__proto__')
+      Object.defineProperty(values, key, { value, enumerable: true, configurable: true, writable: true })
+    else values[key] = value
   }
-  return pos
+  return values
 }
 
-function argument(bytes: Uint8Array, at: number, info: number): { value: number; next: number } {
-  if (info < 24) return { value: info, next: at + 1 }
+function argument(cursor: Cursor, info: number): number {
+  const { bytes, at } = cursor
+  if (info < 24) {
+    cursor.at = at + 1
+    return info
+  }
   if (info > 27) throw invalid('an indefinite or reserved length')
   const size = 1 << (info - 24)
   if (at + 1 + size > bytes.length) throw invalid('cut short')
@@ -135,32 +139,41 @@ function argument(bytes: Uint8Array, at: number, info: number): { value: number;
   const least = size === 1 ? 24 : 256 ** (size / 2)
   if (value < least) throw invalid('a number not in its shortest form')
   if (value > Number.MAX_SAFE_INTEGER) throw invalid('a number beyond 2^53')
-  return { value, next: at + 1 + size }
+  cursor.at = at + 1 + size
+  return value
 }
 
-function simple(bytes: Uint8Array, at: number, info: number): number {
-  if (info >= 20 && info <= 22) return at + 1
+function simple(cursor: Cursor, info: number): unknown {
+  const { bytes, at } = cursor
+  if (info >= 20 && info <= 22) {
+    cursor.at = at + 1
+    return info === 22 ? null : info === 21
+  }
   if (info < 25 || info > 27) throw invalid('a simple value other than true, false and null')
-  const end = at + 1 + (1 << (info - 24))
-  if (end > bytes.length) throw invalid('cut short')
+  const part = taken(cursor, 1 + (1 << (info - 24)))
   let value: unknown
   try {
-    value = decode(bytes.subarray(at, end), DECODE)
+    value = decode(part, DECODE)
   } catch (error) {
     throw invalid((error as Error).message, error)
   }
   // An integral float is written as an integer by `encodeCanonical`, so it has one form only.
   const again = encode(value, ENCODE)
-  if (again.length !== end - at || again[0] !== bytes[at]) throw invalid('a number not in its shortest form')
-  return end
+  if (again.length !== part.length || again[0] !== bytes[at]) throw invalid('a number not in its shortest form')
+  return value
 }
 
-function text(bytes: Uint8Array, start: number, end: number): void {
-  let ascii = true
-  for (let i = start; i < end && ascii; i++) ascii = bytes[i]! < 0x80
-  if (ascii) return
+/** Above this, text is scanned by the decoder, which is then faster than a loop. */
+const SHORT_TEXT_BYTES = 64
+
+function text(bytes: Buffer): string {
+  if (bytes.length <= SHORT_TEXT_BYTES) {
+    let ascii = true
+    for (let i = 0; i < bytes.length && ascii; i++) ascii = bytes[i]! < 0x80
+    if (ascii) return bytes.toString('latin1')
+  }
   try {
-    utf8.decode(bytes.subarray(start, end))
+    return utf8.decode(bytes)
   } catch (error) {
     throw invalid('a text that is not UTF-8', error)
   }
