@@ -52,7 +52,7 @@ export function gather(request: PlacementRequest, known: Knowledge): Facts[] {
     forbidden: forbiddenHere(request, known),
     startMs: known.queue.startMs(request.kind),
   }
-  return [...islands].map((island) => factsOf(island, known, shared))
+  return [...islands].sort().map((island) => factsOf(island, known, shared))
 }
 
 /** Where a dataset could come from. */
