@@ -2,9 +2,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import { ArchipelError, ERRORS, type ErrorCode, exitCode } from '../../src/protocols/model/errors.ts'
 import { suite } from '../kit/index.ts'
-import { datasetView, SELF, taskResult } from '../web/fake-island.ts'
+import { datasetView, OTHER, SELF, taskResult } from '../web/fake-island.ts'
 import { TOKEN } from '../web/harness.ts'
 import { cli, daemonDir, shareCompiled } from './harness.ts'
 
@@ -159,12 +159,12 @@ test('unpublish, resolve, invite, revoke and journal print their answers', async
   const invited = await run(['invite', '--expires', '2h', '--may-invite'])
   assert.is(invited.stdout, 'archipel1ticket\n')
   assert.equal(island.calls.find((c) => c.name === 'invite')?.argument, { expiresMs: 7_200_000, mayInvite: true })
-  assert.is((await run(['revoke', 'grenoble', '--recovery-key', '-'], { stdin: 'the-key\n' })).code, 0)
+  assert.is((await run(['revoke', 'grenoble', '--yes', '--recovery-key', '-'], { stdin: 'the-key\n' })).code, 0)
   assert.equal(island.calls.find((c) => c.name === 'revoke')?.argument, { member: 'grenoble', recoveryKey: 'the-key' })
   assert.is((await run(['revoke', '--ticket', 'tkt1'])).stdout, 'revoked tkt1\n')
-  assert.match((await run(['pardon', 'grenoble'])).stdout, /^grenoble is believed again from epoch 7/)
+  assert.match((await run(['pardon', 'grenoble', '--yes'])).stdout, /^grenoble is believed again from epoch 7/)
   assert.match((await run(['journal', '--limit', '5'])).stdout, /owner@garching +publish +stars +ok/)
-  assert.match((await run(['leave'])).stdout, 'left; 3 records withdrawn, 1 island told')
+  assert.match((await run(['leave', '--yes'])).stdout, 'left; 3 records withdrawn, 1 island told')
 })
 
 test('sql prints a table, CSV or JSON, and says on stderr where it ran and why', async (t) => {
@@ -240,6 +240,9 @@ test('exit codes say what kind of failure it was', async (t) => {
     ['TOO_MANY', 5],
     ['INTERNAL', 1],
     ['AMBIGUOUS', 2],
+    ['MEMORY_LIMIT', 2],
+    ['TIME_LIMIT', 2],
+    ['RESULT_LIMIT', 2],
   ] as const) {
     const details = { candidates: ['doi:10.1/a', 'doi:10.1/b'] }
     island.script({ status: () => Promise.reject(new ArchipelError(code, 'because', { details })) })
@@ -250,11 +253,52 @@ test('exit codes say what kind of failure it was', async (t) => {
   }
 })
 
+test('exit code 5 and retryable mean the same thing: later it may go', () => {
+  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+    if (exitCode(code) === 5) assert.ok(ERRORS[code].retryable, `${code} ends with 5, so trying again may help`)
+    if (code.endsWith('_LIMIT')) assert.is(exitCode(code), 2, `${code} is like the other limits`)
+  }
+  assert.not.ok(ERRORS.NOT_REACHABLE.retryable, 'an address has to be announced, or a port opened, by somebody')
+})
+
 test('an ambiguous name lists its candidates', async (t) => {
   const { run, island } = await daemonDir(t)
   const details = { candidates: ['doi:10.1/a', 'doi:10.1/b'] }
   island.script({ dataset: () => Promise.reject(new ArchipelError('AMBIGUOUS', 'two have this name', { details })) })
   assert.match((await run(['show', 'x'])).stderr, /doi:10\.1\/a[\s\S]*doi:10\.1\/b/)
+  const claim = (island: typeof SELF) => ({
+    id: 'doi:10.1/a',
+    publisher: island.id,
+    island: island.name,
+    version: 'ab'.repeat(32),
+    ref: `doi:10.1/a@${island.id}`,
+  })
+  const claims = { candidates: [claim(SELF), claim(OTHER)] }
+  island.script({
+    dataset: () => Promise.reject(new ArchipelError('AMBIGUOUS', 'two have this name', { details: claims })),
+  })
+  const { code, stderr } = await run(['show', 'x'])
+  assert.is(code, 2)
+  assert.match(stderr, /^error: two have this name\n {2}ID +PUBLISHER +VERSION\n/)
+  for (const who of [SELF, OTHER])
+    assert.match(stderr, new RegExp(`^  doi:10\\.1/a@${who.id} +${who.name} +abababababab$`, 'm'))
+  assert.not.match(stderr, /[{}"]/)
+  assert.equal(JSON.parse((await run(['show', 'x', '--json'])).stderr).error.details, claims)
+})
+
+test('what cannot be undone is not done without a yes where nobody can be asked', async (t) => {
+  const { run, island } = await daemonDir(t)
+  for (const args of [['revoke', 'grenoble'], ['pardon', 'grenoble'], ['leave']]) {
+    for (const json of [false, true]) {
+      const before = island.calls.length
+      const refused = await run([...args, ...(json ? ['--json'] : [])], { stdin: 'y\n' })
+      assert.is(refused.code, 2, args.join(' '))
+      assert.match(refused.stderr, '--yes')
+      assert.is(island.calls.length, before, `${args.join(' ')} was not asked of the island`)
+    }
+    assert.is((await run([...args, '--yes'], { stdin: '' })).code, 0, args.join(' '))
+  }
+  assert.is((await run(['revoke', '--ticket', 'abc'])).code, 0, 'a ticket is withdrawn at once')
 })
 
 test('the island is found by data directory, variable or flag, and the token is not given away', async (t) => {

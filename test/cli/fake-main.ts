@@ -5,7 +5,7 @@ import type { DaemonPort } from '../../src/node/cli/daemon-port.ts'
 import { runCli } from '../../src/node/cli/run.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { webServer } from '../../src/web/server/web-server.ts'
-import { fakeIsland, SELF } from '../web/fake-island.ts'
+import { datasetView, fakeIsland, NOW, SELF } from '../web/fake-island.ts'
 
 const ARCHIPELAGO = { id: `arc${'c'.repeat(32)}`, name: 'testers' }
 const TOKEN = 'token-of-the-fake'
@@ -44,10 +44,20 @@ const daemon: DaemonPort = {
     logger.info({ component: 'web', url: server.url }, 'listening')
     const stop = async () => {
       if (config.site === 'stuck') await new Promise((resolve) => setTimeout(resolve, 60_000))
+      clearInterval(news)
       await server.stop()
       stopped.resolve()
     }
+    const endless = async () => {
+      process.stderr.write('asked\n')
+      return await new Promise<never>(() => {})
+    }
+    const news = setInterval(() => {
+      if (config.site === 'endless')
+        island.emit({ type: 'dataset:changed', time: NOW, id: 'x', publisher: SELF, dataset: datasetView('x') })
+    }, 100)
     island.script({
+      ...(config.site === 'endless' ? { sql: endless, publish: endless, resolve: endless } : {}),
       leave: async () => {
         setImmediate(() => void stop())
         return { withdrawn: 3, toldPeers: 1 }

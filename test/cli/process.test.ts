@@ -39,6 +39,85 @@ test('Ctrl-C ends a call with 130 and aborts it at the island; SIGTERM with 143'
   await eventually(() => aborted === 3)
 })
 
+test('Ctrl-C during publish says that it was stopped and that the same command goes on', async (t) => {
+  const { dir, island } = await daemonDir(t)
+  island.script({
+    publish: (_, { signal, onProgress } = {}) => {
+      onProgress?.({ phase: 'hash', files: { done: 0, total: 1 }, bytes: { done: 1, total: 9 } })
+      return untilAborted(signal)
+    },
+  })
+  for (const json of [false, true]) {
+    const before = island.calls.length
+    const running = start(t, ['--data-dir', dir, 'publish', '/data/big', ...(json ? ['--json'] : [])])
+    await eventually(() => island.calls.length > before)
+    running.child.kill('SIGINT')
+    const { code, stdout, stderr } = await running.ended
+    assert.is(code, 130)
+    assert.is(stdout, '')
+    if (json) {
+      const { error } = JSON.parse(stderr)
+      assert.is(error.code, 'CANCELLED')
+      assert.match(error.hint, 'same command goes on')
+    } else assert.match(stderr, /^Stopped\. .*the same command goes on.*\n$/)
+  }
+})
+
+test(
+  'an island that stops, is killed or halted while it works on a call is told, with what to do',
+  async (t) => {
+    const calls = [
+      ['sql', 'SELECT 1'],
+      ['publish', '/data/big'],
+      ['resolve', 'stars'],
+      ['datasets', '--follow'],
+    ]
+    for (const [signal, words, calling] of [
+      ['SIGTERM', /the island stopped/, calls],
+      ['SIGKILL', /the island stopped/, calls],
+      ['SIGSTOP', /does not answer any more/, [['sql', 'SELECT 1']]],
+    ] as const) {
+      const dir = await t.tmpdir()
+      const up = start(t, ['--data-dir', dir, 'up', '--site', 'endless', '--web-port', '0', '--log-level', 'info'], {
+        main: FAKE_MAIN,
+      })
+      await up.shows('The island is up')
+      const running = calling.map((args) => start(t, ['--data-dir', dir, ...args]))
+      const following = calling.findIndex(([name]) => name === 'datasets')
+      await up.shows(new RegExp(`(asked[^]*){${following < 0 ? calling.length : calling.length - 1}}`))
+      await running[following]?.shows('published')
+      const at = performance.now()
+      up.child.kill(signal)
+      for (const [i, { ended }] of running.entries()) {
+        const { code, stdout, stderr } = await ended
+        const what = `${signal} ${calling[i]!.join(' ')}: ${stderr}`
+        assert.is(code, 5, what)
+        if (i !== following) assert.is(stdout, '', what)
+        assert.match(stderr, words, what)
+        assert.match(stderr, 'archipel up', what)
+      }
+      assert.ok(performance.now() - at < 20_000, `${signal} was told after ${performance.now() - at} ms`)
+      up.child.kill('SIGKILL')
+    }
+  },
+  { timeoutMs: 120_000 },
+)
+
+test('a call that takes long at an island that is there is waited for', async (t) => {
+  const { dir, island } = await daemonDir(t)
+  let asked = 0
+  island.script({
+    sql: async ({ sql }) => {
+      await new Promise((resolve) => setTimeout(resolve, 6500))
+      asked++
+      return taskResult(sql)
+    },
+  })
+  const { code, stderr } = await cli(t, ['--data-dir', dir, 'sql', 'SELECT 1'])
+  assert.is(code, 0, stderr)
+  assert.is(asked, 1)
+})
+
 test('a reader that has seen enough is no error', async (t) => {
   const { dir, island } = await daemonDir(t)
   const rows = Array.from({ length: 200_000 }, (_, n) => [`row ${n}`, n])

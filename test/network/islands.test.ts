@@ -146,7 +146,7 @@ test(
     const bad = await fleet.join('bad', one)
     await publishSmall(fleet, bad, 'soon_gone')
     await fleet.converged([one, two, bad], { datasets: 1 })
-    await fleet.run(one, ['revoke', 'bad'])
+    await fleet.run(one, ['revoke', 'bad', '--yes'])
     await eventually(async () => (await two.client().islands()).every((v) => v.name !== 'bad'), {
       timeoutMs: 20_000,
       signal: t.signal,

@@ -2,6 +2,7 @@
 import { styleText } from 'node:util'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import { clean, cleanLines, safeJson } from './clean.ts'
+import { table } from './table.ts'
 
 export interface IoInit {
   json: boolean
@@ -56,11 +57,31 @@ export function terminal({ json, quiet, color }: IoInit): Io {
   }
 }
 
-/** What an ambiguous name may mean, one a line. */
+/** What an ambiguous name may mean: ids one a line, datasets as a table. Nothing is cut, since one of them is to be copied. */
 function candidates({ details }: ErrorInfo): string {
-  if (!Array.isArray(details?.candidates)) return ''
-  const text = (item: unknown) => (typeof item === 'string' ? item : safeJson(item))
-  return details.candidates.map((item) => `  ${clean(text(item))}\n`).join('')
+  const items: unknown[] = Array.isArray(details?.candidates) ? details.candidates : []
+  if (items.length === 0) return ''
+  const datasets = items.filter((item): item is Candidate => typeof (item as Candidate | null)?.id === 'string')
+  if (datasets.length < items.length)
+    return items.map((item) => `  ${clean(typeof item === 'string' ? item : safeJson(item))}\n`).join('')
+  // An id that several publish needs the publisher beside it.
+  const twice = new Set(datasets.map((d) => d.id)).size < datasets.length
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : '-')
+  const rows = datasets.map((d) => [
+    twice ? text(d.ref ?? d.id) : d.id,
+    text(d.island ?? d.publisher),
+    text(d.version).slice(0, 12),
+  ])
+  const columns = ['ID', 'PUBLISHER', 'VERSION'].map((header) => ({ header }))
+  return `${table(columns, rows, { width: Number.POSITIVE_INFINITY }).replace(/^/gm, '  ')}\n`
+}
+
+interface Candidate {
+  id: string
+  publisher?: unknown
+  island?: unknown
+  version?: unknown
+  ref?: unknown
 }
 
 /** `error: ...` and `hint: ...`, or one JSON object, on stderr. */

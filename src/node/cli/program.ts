@@ -37,7 +37,7 @@ export function buildProgram(): Command {
     .configureHelp({ showGlobalOptions: true, helpWidth: process.stdout.columns ?? 100 })
     .addHelpText(
       'after',
-      '\nExample:\n  $ archipel create my-archipelago && archipel up\n\nSettings: config/reference.md. Exit codes: 2 wrong input, 3 not allowed, 4 not found, 5 busy or unreachable, 1 else.',
+      '\nExample:\n  $ archipel create my-archipelago && archipel up\n\nSettings: config/reference.md. Exit codes: 2 wrong input or beyond a limit, 3 not allowed, 4 not found, 5 busy or unreachable, 1 else.',
     )
   for (const option of GLOBAL_OPTIONS) program.addOption(option)
   for (const { name, summary } of COMMANDS) program.command(name).description(summary)

@@ -23,6 +23,8 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
   let signalAt = 0
   let daemonLike = false
   let client: IslandClient | undefined
+  let unwatch = () => {}
+  let lost: ArchipelError | undefined
   let io: Io | undefined
   const program = buildProgram()
   const name = commandName(argv)
@@ -37,12 +39,19 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     },
     signal: abort.signal,
     async client() {
-      const [{ createClient }, { findIsland }] = await Promise.all([
+      const [{ createClient }, { findIsland }, { watchIsland }] = await Promise.all([
         import('../../web/client/index.ts'),
         import('./remote.ts'),
+        import('./watch.ts'),
       ])
-      client ??= createClient(findIsland(cli.globals(), process.env))
-      return client
+      if (client !== undefined) return client
+      const made = createClient(findIsland(cli.globals(), process.env))
+      client = made
+      unwatch = watchIsland(made, (error) => {
+        lost = error
+        void made.close()
+      })
+      return made
     },
     async config(flags = {}) {
       const { loadConfig } = await import('../config/load.ts')
@@ -55,6 +64,15 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     },
     exitCode: 0,
     loadAll: () => loadCommands(program, cli),
+  }
+
+  /** Why a call failed, where the island knows less of it than we do. */
+  async function explained(error: ArchipelError | undefined): Promise<ArchipelError | undefined> {
+    unwatch()
+    if (error === undefined || client === undefined || signalCode !== undefined) return error
+    if (lost !== undefined) return lost
+    const { afterFailure } = await import('./watch.ts')
+    return afterFailure(error, client)
   }
 
   const onSignal = (signal: NodeJS.Signals) => {
@@ -77,7 +95,7 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     await program.parseAsync(argv, { from: 'user' })
     return signalCode !== undefined && !daemonLike ? signalCode : cli.exitCode
   } catch (cause) {
-    const error = fromCommander(cause, program)
+    const error = await explained(fromCommander(cause, program))
     if (error === undefined) return 0
     const json = cli.globals().json ?? argv.includes('--json')
     const interrupted = signalCode !== undefined && error.code === 'CANCELLED'
@@ -85,6 +103,7 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     if (error.code === 'INTERNAL' && process.env.ARCHIPEL_DEBUG) console.error(error.cause ?? error)
     return interrupted ? signalCode! : exitCode(error.code)
   } finally {
+    unwatch()
     await client?.close()
     // A launcher may pass the same signal on a moment later: it must not find the default action, which kills.
     if (signalCode === undefined) for (const signal of Object.keys(SIGNAL_CODES)) process.off(signal, onSignal)

@@ -233,11 +233,9 @@ export function resolver(components: ResolverComponents): ResolverPort {
         version: l.version,
         ref: `${l.id}@${l.publisher}`,
       }))
-      throw new ArchipelError(
-        'AMBIGUOUS',
-        `${ref} means different datasets: ${candidates.map((c) => `${c.id} of ${c.island}`).join(', ')}`,
-        { details: { candidates } },
-      )
+      throw new ArchipelError('AMBIGUOUS', `${ref} means ${candidates.length} different datasets`, {
+        details: { candidates },
+      })
     },
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Every failure that leaves a component is an `ArchipelError` with a code from this table. Callers match on
- * `code`, never on class or message. `status` is the HTTP status of the web service, `exit` the exit code of the
- * CLI (2 = the caller's input, 3 = not allowed, 4 = not found, 5 = busy or unreachable, 1 = anything else).
+ * `code`, never on class or message. `status` is the HTTP status of the web service; the exit code of the CLI
+ * follows from it (`exitCode`). `retryable`: the same call may succeed later although nobody changed anything for it.
  * `hint` says what to do next; a thrower may replace it with a more exact one.
  */
 export const ERRORS = {
@@ -96,7 +96,7 @@ export const ERRORS = {
   TICKET_UNKNOWN: { status: 403, retryable: false, hint: 'The issuer does not know this ticket; ask for a new one.' },
   NOT_REACHABLE: {
     status: 409,
-    retryable: true,
+    retryable: false,
     hint: 'Announce an address that others can reach: set network.announce, open the port, then try again.',
   },
   NOT_ADMIN: {
@@ -324,13 +324,26 @@ export function toArchipelError(error: unknown): ArchipelError {
   return new ArchipelError('INTERNAL', 'an unexpected error', { cause: error })
 }
 
+/** What each exit code of the CLI means; `config/errors.md` shows it. */
+export const EXIT_CODES = {
+  0: 'it was done',
+  1: 'the work failed, or something is broken',
+  2: 'the input is wrong, does not fit what is there, or asks for more than a limit allows: the same call fails again',
+  3: 'not allowed',
+  4: 'not found, or gone',
+  5: 'busy, unreachable, stopped or out of time: the same call may succeed later',
+} as const
+
+/** What was asked for needs more than the island allows, whatever the limit: one exit code, as of RESULT_LIMIT (413). */
+const LIMITS = new Set<ErrorCode>(['MEMORY_LIMIT', 'TIME_LIMIT', 'DISK_LIMIT'])
+
 /** The exit code of the CLI for an error code. */
-export function exitCode(code: ErrorCode): number {
-  const { status } = ERRORS[code]
-  if (code === 'INTERNAL' || code === 'ENGINE_FAILED' || code === 'CODE_FAILED') return 1
+export function exitCode(code: ErrorCode): keyof typeof EXIT_CODES {
+  const { status, retryable } = ERRORS[code]
+  if (LIMITS.has(code)) return 2
   if (status === 404 || status === 410) return 4
   if (status === 401 || status === 403) return 3
   if (status === 400 || status === 405 || status === 409 || status === 413 || status === 416) return 2
-  if (status === 429 || status === 499 || status === 503 || status === 504) return 5
+  if (retryable && (status === 429 || status === 499 || status === 503 || status === 504)) return 5
   return 1
 }

@@ -6,7 +6,7 @@ import { withProgress } from '../progress.ts'
 
 export function define(command: Command, cli: Cli): void {
   command
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where there is no terminal')
     .addHelpText('after', '\nExample:\n  $ archipel leave --yes')
     .action(async ({ yes }: { yes?: boolean }) => {
       const { io, signal } = cli

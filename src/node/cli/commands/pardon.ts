@@ -13,7 +13,7 @@ export function define(command: Command, cli: Cli): void {
   command
     .argument('<island>', 'id or name of the member in quarantine')
     .option('--recovery-key <key>', 'act with the recovery key: the key, @file, or - for standard input')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where there is no terminal')
     .addHelpText('after', '\nExample:\n  $ archipel pardon grenoble')
     .action(async (island: string, { recoveryKey, yes }: Options) => {
       const { io, signal } = cli

@@ -41,6 +41,8 @@ function shown({ phase, bytes }: PublishProgress): [string, number?, number?] {
   return phase === 'hash' ? [PHASES.hash, bytes.done, bytes.total] : [PHASES[phase]]
 }
 
+const RESUMES = 'Nothing was published; the same command goes on where this one stopped.'
+
 interface Options extends Omit<PublishRequest, 'path' | 'keywords' | 'creators' | 'aliases'> {
   keyword?: string[]
   creator?: string[]
@@ -85,7 +87,9 @@ export function define(command: Command, cli: Cli): void {
       const view = await withProgress(io, 'publishing', (progress) =>
         client.publish(request, { signal, onProgress: (news) => progress.update(...shown(news)) }),
       ).catch((error) => {
-        throw named(error, request.path)
+        if (!signal.aborted) throw named(error, request.path)
+        io.note(`Stopped. ${RESUMES}`)
+        throw new ArchipelError('CANCELLED', 'publishing was stopped', { hint: RESUMES, cause: error })
       })
       if (io.json) return io.printJson(view)
       io.print(describeDataset(view, io, { brief: true }))

@@ -20,7 +20,7 @@ export function define(command: Command, cli: Cli): void {
       new Option('--invitees <what>', 'what becomes of those whom the member invited').choices(['keep', 'revoke']),
     )
     .option('--recovery-key <key>', 'act with the recovery key: the key, @file, or - for standard input')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where there is no terminal')
     .addHelpText('after', '\nExample:\n  $ archipel revoke grenoble --invitees keep')
     .action(async (member: string | undefined, { ticket, invitees, recoveryKey, yes }: Options) => {
       const { io, signal } = cli
