@@ -71,6 +71,8 @@ const WANTED_PEERS = 64
 const WATCH_SOURCES_MS = 60_000
 const INSPECT_CPU_MS = 4 * 3_600_000
 const MAX_RELAY_RESERVATIONS = 256
+/** Datasets that come at once and are indexed at once; more by a thread beside. */
+const INDEXED_AT_ONCE = 100
 
 /** The whole daemon, with web service and `daemon.json`. @throws NO_ARCHIPELAGO, DATA_DIR_LOCKED, ADDRESS_IN_USE, CONFIG_INVALID */
 export async function startIsland(init: {
@@ -141,7 +143,7 @@ async function compose(
   await engine.start({ signal })
 
   // What is in the catalog, for people.
-  const search = searchIndex({ path: pathIn(config.dataDir, 'search') })({ logger: log('search') })
+  const search = searchIndex({ path: pathIn(config.dataDir, 'search'), atOnce: INDEXED_AT_ONCE })({ logger: log('search') })
   undo.push(() => search.close())
   const shelf = browse({
     catalog,

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { SignedRecord } from '../../protocols/record/envelope.ts'
 import type { CatalogChange, CatalogPort } from '../catalog/port.ts'
-import type { IndexEntry, SearchPort } from '../search/port.ts'
+import type { IndexChange, IndexEntry, SearchPort } from '../search/port.ts'
 
 export interface FeedComponents {
   catalog: CatalogPort
@@ -99,6 +99,26 @@ export function feed({ catalog, search, entryOf, holdersOf, logger }: FeedCompon
     begin(true).catch(() => {})
   }
 
+  /** What the index has to do: first what goes, then what is new, then who holds it. */
+  function followed(changes: CatalogChange[], touched: { publisher: string; id: string }[]): IndexChange[] {
+    const gone: IndexChange[] = []
+    const entries: IndexEntry[] = []
+    for (const change of changes) {
+      if (change.type === 'dropped') gone.push({ type: 'removePublisher', publisher: change.origin })
+      else if (change.type === 'withdrawn') {
+        if (change.kind === 'dataset') gone.push({ type: 'remove', key: { publisher: change.origin, id: change.id } })
+      } else if (change.record.kind === 'dataset') entries.push(entryOf(change.record))
+    }
+    const put: IndexChange[] = entries.length === 0 ? [] : [{ type: 'put', entries }]
+    return [
+      ...gone,
+      ...put,
+      ...touched.map((key): IndexChange => ({ type: 'holders', key, islands: holdersOf(key.publisher, key.id) })),
+    ]
+  }
+
+  search.onBehind(() => void begin(false).catch(() => {}))
+
   const isBroken = (error: unknown) => error instanceof ArchipelError && error.code === 'RECOVERING'
 
   return {
@@ -115,16 +135,7 @@ export function feed({ catalog, search, entryOf, holdersOf, logger }: FeedCompon
         else reading?.changed.add(keyOf(change.record.origin, change.record.id))
       }
       try {
-        const entries = changes.flatMap((c) =>
-          c.type === 'put' && c.record.kind === 'dataset' ? entryOf(c.record) : [],
-        )
-        for (const change of changes) {
-          if (change.type === 'dropped') search.removePublisher(change.origin)
-          else if (change.type === 'withdrawn' && change.kind === 'dataset')
-            search.remove({ publisher: change.origin, id: change.id })
-        }
-        for (let i = 0; i < entries.length; i += BATCH) search.putMany(entries.slice(i, i + BATCH))
-        for (const { publisher, id } of touched) search.setHolders({ publisher, id }, holdersOf(publisher, id))
+        search.follow(followed(changes, touched))
       } catch (error) {
         logger.error({ err: error }, 'the search index could not follow the catalog and is built again')
         if (reading === undefined) beginUnheard()

@@ -31,6 +31,13 @@ export interface SearchResult {
   next?: string
 }
 
+/** A change to the index, in the order in which the catalog told of it. */
+export type IndexChange =
+  | { type: 'put'; entries: IndexEntry[] }
+  | { type: 'remove'; key: ClaimKey }
+  | { type: 'removePublisher'; publisher: string }
+  | { type: 'holders'; key: ClaimKey; islands: string[] }
+
 export interface SearchPort {
   /**
    * Whether the index was begun anew (first start, another schema, broken file, `invalidate`) and not yet filled:
@@ -42,12 +49,21 @@ export interface SearchPort {
   invalidate(): void
 
   put(entry: IndexEntry): void
-  /** One transaction: all or nothing. An entry replaces the one of its key; its holders stay when it names none. */
+  /** In a few transactions. An entry replaces the one of its key; its holders stay when it names none. */
   putMany(entries: IndexEntry[]): void
   remove(key: ClaimKey): void
   removePublisher(publisher: string): void
   /** Nothing happens when the claim is not in the index. */
   setHolders(key: ClaimKey, islands: string[]): void
+
+  /**
+   * Follows the catalog: a few changes at once, many by a thread of their own, and whatever comes while that one works
+   * after it. A failure of the thread is told to `onBehind`: the index then has to be compared. @throws as the single calls
+   */
+  follow(changes: IndexChange[]): void
+  onBehind(listener: () => void): void
+  /** When everything that was to be followed is in the index. */
+  settled(): Promise<void>
 
   /**
    * `filter.island` is an island id; names are the caller's to resolve. Keywords all have to be there.
@@ -64,5 +80,5 @@ export interface SearchPort {
   count(): number
   /** Claims of each publisher. */
   countByPublisher(): Map<string, number>
-  close(): void
+  close(): Promise<void>
 }

@@ -49,7 +49,7 @@ function attempt(path: string): DatabaseSync {
   try {
     // Derived data: what a power failure takes is put in again when the catalog is compared.
     db.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000',
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000; PRAGMA busy_timeout = 10000',
     )
     const { user_version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
     if (user_version === SCHEMA_VERSION) {

@@ -2,13 +2,16 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { plainBoxes } from '../../protocols/sky/cone.ts'
 import { parseMoc } from '../../protocols/sky/moc.ts'
-import type { ClaimKey, IndexEntry, IndexedClaim, SearchPort } from './port.ts'
+import type { ClaimKey, IndexChange, IndexEntry, IndexedClaim, SearchPort } from './port.ts'
 import { searchPage } from './query.ts'
 import { dropIndex, openIndex } from './schema.ts'
+import { indexWriter } from './writer.ts'
 
 export interface SearchInit {
   /** File of the index, or `:memory:`. */
   path: string
+  /** Changes followed at once; more go to a thread of their own. Default: all at once. */
+  atOnce?: number
 }
 
 export interface SearchComponents {
@@ -22,11 +25,22 @@ const CLAIM = 'publisher, id, name, version, aliases, recorded'
 /** Primary result codes that speak of the file, not of the statement: PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
 const UNUSABLE = new Set([3, 5, 6, 8, 10, 13, 14])
 const FULL = 13
+/** Entries of one transaction: some 40 ms. */
+const BATCH = 200
 
 /** @see SearchPort. Opened by the first call; a file that turns out broken is dropped and begun anew. */
 export function searchIndex(init: SearchInit) {
   return (components: SearchComponents = {}): SearchPort => {
     let open: { db: DatabaseSync; run: Statements } | undefined
+
+    let onBehind = () => {}
+    const writer =
+      init.atOnce === undefined
+        ? undefined
+        : indexWriter(init.path, (reason) => {
+            components.logger?.warn({ reason }, 'the search index fell behind')
+            onBehind()
+          })
 
     function opened() {
       if (open === undefined) {
@@ -39,6 +53,7 @@ export function searchIndex(init: SearchInit) {
     }
 
     function invalidate(): void {
+      void writer?.close()
       if (open?.db.isOpen) open.db.close()
       open = undefined
       try {
@@ -82,6 +97,52 @@ export function searchIndex(init: SearchInit) {
       })
     }
 
+    function putMany(entries: IndexEntry[]): void {
+      for (let i = 0; i < entries.length; i += BATCH)
+        transaction((run) => {
+          for (const entry of entries.slice(i, i + BATCH)) putEntry(run, entry)
+        })
+    }
+
+    function remove(key: ClaimKey): void {
+      transaction((run) => {
+        const row = rowOf(run, key)
+        if (row !== undefined) removeRow(run, row)
+      })
+    }
+
+    function removePublisher(publisher: string): void {
+      transaction((run) => {
+        for (const found of run.rowsOfPublisher.all(publisher)) removeRow(run, (found as { row: number }).row)
+      })
+    }
+
+    function setHolders(key: ClaimKey, islands: string[]): void {
+      guarded((_, run) => {
+        const row = rowOf(run, key)
+        if (row === undefined) return
+        const held = (run.holders.all(row) as { island: string }[]).map((h) => h.island)
+        const wanted = [...new Set(islands)].sort()
+        // Mostly nothing changed: then nothing is written.
+        if (held.length === wanted.length && held.every((island, i) => island === wanted[i])) return
+        transaction((inner) => putHolders(inner, row, wanted))
+      })
+    }
+
+    function follow(changes: IndexChange[]): void {
+      const many = changes.reduce((sum, c) => sum + (c.type === 'put' ? c.entries.length : 1), 0)
+      if (writer !== undefined && (writer.behind > 0 || many > init.atOnce!)) {
+        writer.write(changes)
+        return
+      }
+      for (const change of changes) {
+        if (change.type === 'put') putMany(change.entries)
+        else if (change.type === 'remove') remove(change.key)
+        else if (change.type === 'removePublisher') removePublisher(change.publisher)
+        else setHolders(change.key, change.islands)
+      }
+    }
+
     return {
       get needsRebuild() {
         return guarded((db) => db.prepare("SELECT 1 FROM state WHERE key = 'rebuilt'").get() === undefined)
@@ -89,32 +150,15 @@ export function searchIndex(init: SearchInit) {
       rebuilt: () => guarded((db) => db.exec("INSERT OR REPLACE INTO state VALUES ('rebuilt', '1')")),
       invalidate,
       put: (entry) => transaction((run) => putEntry(run, entry)),
-      putMany(entries) {
-        if (entries.length > 0)
-          transaction((run) => {
-            for (const entry of entries) putEntry(run, entry)
-          })
+      putMany,
+      remove,
+      removePublisher,
+      setHolders,
+      follow,
+      onBehind: (listener) => {
+        onBehind = listener
       },
-      remove: (key) =>
-        transaction((run) => {
-          const row = rowOf(run, key)
-          if (row !== undefined) removeRow(run, row)
-        }),
-      removePublisher: (publisher) =>
-        transaction((run) => {
-          for (const found of run.rowsOfPublisher.all(publisher)) removeRow(run, (found as { row: number }).row)
-        }),
-      setHolders(key, islands) {
-        guarded((_, run) => {
-          const row = rowOf(run, key)
-          if (row === undefined) return
-          const held = (run.holders.all(row) as { island: string }[]).map((h) => h.island)
-          const wanted = [...new Set(islands)].sort()
-          // Mostly nothing changed: then nothing is written.
-          if (held.length === wanted.length && held.every((island, i) => island === wanted[i])) return
-          transaction((inner) => putHolders(inner, row, wanted))
-        })
-      },
+      settled: async () => writer?.settled(),
       search: (filter) => guarded((db) => searchPage(db, filter)),
       byId: (id) => guarded((_, run) => [...run.byId.all(id), ...run.byAlias.all(id, id)].map(claimOf)),
       byName: (name) =>
@@ -141,9 +185,10 @@ export function searchIndex(init: SearchInit) {
               ).map((r) => [r.publisher, r.n]),
             ),
         ),
-      close() {
+      async close() {
         if (open?.db.isOpen) open.db.close()
         open = undefined
+        await writer?.close()
       },
     }
   }
