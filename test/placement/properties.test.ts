@@ -100,8 +100,7 @@ async function run({ made, wanted, confirm }: Scene) {
   return { placed, error, explain, asked }
 }
 
-const always = (check: (scene: Scene) => Promise<void>) =>
-  fc.assert(fc.asyncProperty(scene, check), { numRuns: 400 })
+const always = (check: (scene: Scene) => Promise<void>) => fc.assert(fc.asyncProperty(scene, check), { numRuns: 400 })
 
 test('the explanation has every member and every holder once, each with terms or a reason', async () => {
   await always(async (made) => {

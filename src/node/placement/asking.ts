@@ -3,6 +3,7 @@ import {
   type ConfirmAnswer,
   type ConfirmRequest,
   confirmSpec,
+  PROBE_BYTES,
   PROBE_ITEM_BYTES,
   probeSpec,
 } from '../../protocols/placement/messages.ts'
@@ -18,8 +19,6 @@ export interface AskingComponents {
 /** Milliseconds for a confirmation, connecting included, and for a probe once it is connected. */
 const CONFIRM_MS = 2_000
 const PROBE_MS = 1_000
-/** Enough to tell a slow link from a fast one, and little for either. */
-const PROBE_BYTES = 64 * 1024
 
 /** The asking side of placement on the wire. */
 export function asking({ network, connect }: AskingComponents) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 import { type Average, type AverageRule, fold } from './average.ts'
 import { type KeptComponents, kept, storedAverage } from './kept.ts'
 import type { LinkObserver } from './port.ts'
@@ -114,7 +115,8 @@ export function links(components: LinksComponents): Links {
       heard(island, rttMs)
       if (bytes > 0) rate(island, bytes, ms)
       failed.delete(island)
-    } catch {
+    } catch (error) {
+      if (!(error instanceof ArchipelError)) components.onError?.(error)
       // An older island, or one that is away: there is nothing to know.
       if (failed.size >= MAX_ISLANDS) failed.clear()
       failed.set(island, now())

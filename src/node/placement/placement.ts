@@ -1,5 +1,5 @@
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { ConfirmAnswer, ConfirmRequest } from '../../protocols/placement/messages.ts'
+import { type ConfirmAnswer, type ConfirmRequest, PROBE_BYTES } from '../../protocols/placement/messages.ts'
 import { explain } from './explain.ts'
 import { gather, type Knowledge } from './gather.ts'
 import { byCost, judge, type Verdict } from './judge.ts'
@@ -24,16 +24,18 @@ export function placement(components: PlacementComponents): PlacementPort {
 
   async function askAll(request: PlacementRequest, verdicts: Verdict[], signal: AbortSignal) {
     const wanted = confirmRequestOf(request)
-    const choice = verdicts.filter((v) => v.exclusion === undefined).length > 1
+    const able = verdicts.filter((v) => v.exclusion === undefined)
+    const choice = able.length > 1
+    const heavy = able.some(({ facts }) => facts.result.bytes + facts.codeBytes > PROBE_BYTES)
     const ask = async (island: string): Promise<ConfirmAnswer> => {
       if (island === self) return await components.answer(wanted, self)
-      // Where there is a choice, a link that nobody knows is measured while the island answers; an old figure afterwards.
+      // Where there is a choice, links are measured: now, when one is unknown and more is at stake than a probe costs.
       const unsure = choice ? links.unsure(island) : 'no'
+      const probe = unsure === 'no' ? undefined : links.learn(island)
       const [answer] = await Promise.all([
         components.ask(island, wanted, { signal }),
-        unsure === 'unknown' ? links.learn(island) : undefined,
+        unsure === 'unknown' && heavy ? probe : undefined,
       ])
-      if (unsure === 'old') void links.learn(island)
       return answer
     }
     return await confirmBest(verdicts, { ask, linkOf: links.of, timers }, signal)

@@ -62,6 +62,8 @@ export const confirmSpec: ProtocolSpec<ConfirmRequest, ConfirmAnswer> = {
 }
 
 export const MAX_PROBE_BYTES = 256 * 1024
+/** What is asked for: enough to tell a slow link from a fast one, and little for either. */
+export const PROBE_BYTES = 64 * 1024
 /** Bytes of an item of a probe: what came before a deadline counts. */
 export const PROBE_ITEM_BYTES = 4 * 1024
 
