@@ -181,15 +181,15 @@ test('oversized bodies are refused, declared or not', async (t) => {
 test('wrong, unknown and repeated query parameters are named', async (t) => {
   const { port } = await serve(t)
   for (const [query, field] of [
-    ['limit=0', 'query.limit'],
-    ['limit=many', 'query.limit'],
-    ['limit=1&limit=2', 'query.limit'],
-    ['minSize=-1', 'query.minSize'],
-    ['cone=1,2', 'query.cone'],
-    ['cone=1,95,3', 'query.cone'],
-    ['colour=red', 'query'],
-    ['__proto__=1', 'query'],
-    [`text=${'x'.repeat(1001)}`, 'query.text'],
+    ['limit=0', 'limit '],
+    ['limit=many', 'limit '],
+    ['limit=1&limit=2', 'limit may be given only once'],
+    ['minSize=-1', 'minSize '],
+    ['cone=1,2', 'cone '],
+    ['cone=1,95,3', 'cone.dec '],
+    ['colour=red', 'the query has no field "colour"'],
+    ['__proto__=1', 'the query has no field'],
+    [`text=${'x'.repeat(1001)}`, 'text '],
   ] as const) {
     const answer = await raw(port, { path: `/api/v1/datasets?${query}`, headers: bearer })
     refused(answer, 'BAD_INPUT', query)
@@ -216,6 +216,54 @@ test('an unexpected fault of the island shows neither stack nor path', async (t)
   refused(answer, 'INTERNAL', 'a fault')
   assert.not.match(answer.text, 'secret')
   assert.is(log.filter(([level]) => level === 'error').length, 1)
+})
+
+test('a wrong field is named, with what was expected and what came, in plain words', async (t) => {
+  const { port } = await serve(t)
+  const told = async (path: string, body?: unknown) => {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    const init = {
+      path: `/api/v1${path}`,
+      method: text === undefined ? 'GET' : 'POST',
+      headers: { ...bearer, ...json },
+    }
+    if (text === undefined) delete (init.headers as Record<string, string>)['content-type']
+    const answer = await raw(port, text === undefined ? init : { ...init, body: text })
+    refused(answer, 'BAD_INPUT', path)
+    return JSON.parse(answer.text) as { detail: string; details: { issues: { in: string; field: string }[] } }
+  }
+  for (const [path, body, detail] of [
+    ['/invites', { expiresMs: 1 }, 'expiresMs has to be at least 1000; it is 1'],
+    ['/invites', { expiresMs: 1.5 }, 'expiresMs has to be a whole number; it is 1.5'],
+    ['/invites', { expiresMs: 'soon' }, 'expiresMs has to be a number; it is "soon"'],
+    ['/invites', { mayInvite: 1 }, 'mayInvite has to be true or false; it is 1'],
+    ['/invites', { more: 1 }, 'the body has no field "more"'],
+    ['/invites', [], 'the body has to be an object; it is a list'],
+    ['/datasets', {}, 'path is missing: it has to be a text'],
+    ['/datasets', { path: '/x', title: '' }, 'title has to have at least 1 character; it is empty'],
+    ['/datasets', { path: '/x', title: 'x'.repeat(501) }, 'title has to have at most 500 characters; it has 501'],
+    ['/datasets', { path: '/x', keywords: 'a' }, 'keywords has to be a list; it is "a"'],
+    ['/datasets', { path: '/x', as: 'xls' }, 'as has to be one of csv, parquet, jsonl, fits, files; it is "xls"'],
+    [
+      '/datasets',
+      { path: '/x', creators: [{ name: 'a', orcid: '1' }] },
+      'creators.0.orcid is not accepted: an ORCID iD is like 0000-0002-1825-0097; it is "1"',
+    ],
+    ['/datasets?limit=0', undefined, 'limit has to be at least 1; it is "0"'],
+    ['/datasets?limit=x', undefined, 'limit is not accepted: not a number; it is "x"'],
+    ['/resolve/x?via=air', undefined, 'via has to be one of catalog, dht, both; it is "air"'],
+    ['/revocations', {}, 'the body is not accepted: name a member or a ticket, one of them'],
+    ['/revocations', { member: 'x', recoveryKey: 12345 }, 'recoveryKey has to be a text'],
+  ] as const) {
+    const problem = await told(path, body)
+    assert.is(problem.detail, detail, path)
+    assert.is(problem.details.issues[0]!.in, body === undefined ? 'query' : 'body', path)
+  }
+  const two = await told('/invites', { expiresMs: 1, mayInvite: 'no' })
+  assert.equal(
+    two.details.issues.map((i) => i.field),
+    ['expiresMs', 'mayInvite'],
+  )
 })
 
 test.run()

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { issueText } from '../../protocols/model/issues.ts'
 import { type DataDirFlags, dataDirOf, type Env, expandPath, readConfigFile } from './data-dir.ts'
 import { didYouMean, nearest } from './nearest.ts'
 import { type Config, configSchema } from './schema.ts'
@@ -133,12 +134,13 @@ export function loadConfigWithSources({ flags = {}, env = process.env }: LoadIni
   values.set('dataDir', { value: dataDir, source: dirSource })
   if (!values.has('name')) values.set('name', { value: hostname().split('.')[0] || 'island', source: 'default' })
 
-  const parsed = configSchema.safeParse(nest(values))
+  const nested = nest(values)
+  const parsed = configSchema.safeParse(nested)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const at = issue!.path.map(String)
     const source = [at, at.slice(0, -1)].map((p) => values.get(p.join('.'))?.source).find((s) => s !== undefined)
-    throw invalid(`${at.join('.')}: ${issue!.message}${source === undefined ? '' : ` (${source})`}`)
+    throw invalid(`${issueText(issue!, nested)}${source === undefined ? '' : ` (${source})`}`)
   }
   const sources = Object.fromEntries(SETTINGS.map(({ path: p }) => [p, values.get(p)?.source ?? 'default']))
   return { config: parsed.data, sources, file: object === undefined ? undefined : path }

@@ -1,6 +1,7 @@
 import { encode, rfc8949EncodeOptions } from 'cborg'
 import { type DatasetBody, datasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { issueText } from '../../protocols/model/issues.ts'
 
 /** Bytes of an encoded body, so that a record stays small on every wire. */
 export const MAX_BODY_BYTES = 32 * 1024
@@ -49,6 +50,5 @@ function eachColumn(
 function checked(body: DatasetBody): DatasetBody {
   const result = datasetBody.safeParse(body)
   if (result.success) return result.data
-  const issue = result.error.issues[0]!
-  throw new ArchipelError('BAD_INPUT', `${issue.path.join('.') || 'the description'}: ${issue.message}`)
+  throw new ArchipelError('BAD_INPUT', issueText(result.error.issues[0]!, body, 'the dataset'))
 }

@@ -51,7 +51,7 @@ export const creator = z.object({
   name: z.string().min(1).max(256),
   orcid: z
     .string()
-    .regex(/^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$/)
+    .regex(/^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$/, 'an ORCID iD is like 0000-0002-1825-0097')
     .optional(),
   affiliation: z.string().max(256).optional(),
 })

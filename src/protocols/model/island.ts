@@ -14,7 +14,7 @@ export const place = z.object({
   name: z.string().max(200).optional(),
   country: z
     .string()
-    .regex(/^[A-Z]{2}$/)
+    .regex(/^[A-Z]{2}$/, 'a country is two capital letters, as in ISO 3166-1')
     .optional(),
   latitude: z.number().min(-90).max(90).optional(),
   longitude: z.number().min(-180).max(180).optional(),

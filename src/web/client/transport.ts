@@ -2,6 +2,7 @@
 import { type Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
 import { ArchipelError, type ErrorCode, toArchipelError } from '../../protocols/model/errors.ts'
+import { issueText } from '../../protocols/model/issues.ts'
 import { fromProblem, PROBLEM_MEDIA_TYPE } from '../contract/problem.ts'
 import { fillPath, type Route } from '../contract/route.ts'
 
@@ -165,8 +166,7 @@ function queryText(route: Route, { query }: CallInput): string {
   const given = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
   const encoded = z.safeEncode(route.query, given)
   if (!encoded.success) {
-    const [issue] = encoded.error.issues
-    throw new ArchipelError('BAD_INPUT', `${issue?.path.join('.')}: ${issue?.message}`)
+    throw new ArchipelError('BAD_INPUT', issueText(encoded.error.issues[0]!, given, 'the query'))
   }
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(encoded.data)) {

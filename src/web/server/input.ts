@@ -2,21 +2,29 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { wordIssue } from '../../protocols/model/issues.ts'
 import { parseUntrusted } from '../../protocols/model/parse.ts'
 import { MAX_BODY_BYTES, type Route, type RouteInput } from '../contract/route.ts'
 
 const MAX_ISSUES = 10
 
-/** @throws BAD_INPUT that names each wrong field. */
-function check<T extends z.ZodType>(schema: T, value: unknown, where: string): z.output<T> {
+const WHOLE = { path: 'the path', query: 'the query', body: 'the body' } as const
+
+/** @throws BAD_INPUT that names each wrong field, what was expected and what came. */
+function check<T extends z.ZodType>(schema: T, value: unknown, where: keyof typeof WHOLE): z.output<T> {
   const parsed = parseUntrusted(schema, value)
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
-    field: [where, ...issue.path.map(String)].join('.').slice(0, 200),
-    message: issue.message.slice(0, 300),
+    in: where,
+    ...wordIssue(issue, value),
+    ...(where === 'query' && repeated(issue, value) ? { message: 'may be given only once' } : {}),
   }))
-  const message = issues.map((issue) => `${issue.field}: ${issue.message}`).join('; ')
+  const message = issues.map(({ field, message: text }) => `${field || WHOLE[where]} ${text}`).join('; ')
   throw new ArchipelError('BAD_INPUT', message, { details: { issues } })
+}
+
+function repeated({ code, path }: z.core.$ZodIssue, query: unknown): boolean {
+  return code === 'invalid_type' && Array.isArray((query as Record<string, unknown>)[String(path[0])])
 }
 
 function decodeSegment(name: string, text: string | undefined): string {
