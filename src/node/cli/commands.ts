@@ -39,6 +39,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'show', summary: 'show a dataset', load: () => import('./commands/show.ts') },
   { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },
   { name: 'sql', summary: 'run a SELECT where its datasets are', load: () => import('./commands/sql.ts') },
+  { name: 'run', summary: 'run SQL, Python or R where its data are', load: () => import('./commands/run.ts') },
+  { name: 'tasks', summary: 'list tasks, and what became of them', load: () => import('./commands/tasks.ts') },
+  {
+    name: 'task',
+    summary: 'show a task, its log or result; cancel or retry it',
+    load: () => import('./commands/task.ts'),
+  },
   {
     name: 'journal',
     summary: 'show who did what, when, with what result',

@@ -5,14 +5,25 @@ interface Entry {
   name: string
   summary: string
   options: Option[]
+  /** Words that may follow it: its verbs, or the choices of its argument. */
+  words: string[]
 }
 
+/** The argument choices that are words of ours. */
+const CHOICES: Record<string, string[]> = { completion: ['bash', 'zsh'] }
+/** Commands whose argument is a file. */
+const TAKES_FILE = ['publish', 'run']
+
 function entries(program: Command): Entry[] {
-  return program.commands.map((command) => ({
-    name: command.name(),
-    summary: command.description(),
-    options: [...command.options],
-  }))
+  return program.commands.map((command) => {
+    const options = [...command.options, ...command.commands.flatMap((verb) => verb.options)]
+    return {
+      name: command.name(),
+      summary: command.description(),
+      options: options.filter((option, i) => options.findIndex((o) => o.long === option.long) === i),
+      words: CHOICES[command.name()] ?? command.commands.map((verb) => verb.name()),
+    }
+  })
 }
 
 /** Whether an option takes a file or directory. */
@@ -24,9 +35,6 @@ const words = (options: readonly Option[]) => [
   ...options.flatMap((o) => [o.short, o.long].filter((w) => w != null)),
   '--help',
 ]
-
-/** The argument choices that are words of ours. */
-const CHOICES: Record<string, string[]> = { completion: ['bash', 'zsh'] }
 
 export function bashCompletion(program: Command): string {
   const commands = entries(program)
@@ -49,8 +57,8 @@ export function bashCompletion(program: Command): string {
     ),
   ]
   const global = words(program.options).join(' ')
-  const cases = commands.map(({ name, options }) => {
-    const own = [...words(options).filter((w) => w !== '--help'), ...(CHOICES[name] ?? [])].join(' ')
+  const cases = commands.map(({ name, options, words: choices }) => {
+    const own = [...words(options).filter((w) => w !== '--help'), ...choices].join(' ')
     return `    ${name}) own="${own}" ;;`
   })
   return `# bash completion of archipel. Install:
@@ -76,10 +84,12 @@ ${[...choices].map(([long, values]) => `    ${long}) COMPREPLY=($(compgen -W "${
 ${cases.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$own ${global}" -- "$cur"))
-  if [ "$command" = publish ] && [ "\${cur#-}" = "$cur" ]; then
-    compopt -o filenames 2>/dev/null
-    COMPREPLY=($(compgen -f -- "$cur"))
-  fi
+  case "$command" in
+    ${TAKES_FILE.join('|')})
+      [ "\${cur#-}" = "$cur" ] || return
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -- "$cur")) ;;
+  esac
 }
 complete -F _archipel archipel
 `
@@ -106,14 +116,12 @@ export function zshCompletion(program: Command): string {
   const commands = entries(program)
   const global = program.options.flatMap(zshOption)
   const indent = (lines: string[], by: string) => lines.join(` \\\n${by}`)
-  const cases = commands.map(({ name, options }) => {
-    const choices = CHOICES[name]
-    const rest =
-      choices === undefined
-        ? name === 'publish'
-          ? "'*:path:_files'"
-          : "'*:argument: '"
-        : quote(`1:shell:(${choices.join(' ')})`)
+  const cases = commands.map(({ name, options, words: choices }) => {
+    const rest = TAKES_FILE.includes(name)
+      ? "'*:path:_files'"
+      : choices.length === 0
+        ? "'*:argument: '"
+        : `${quote(`1:word:(${choices.join(' ')})`)} '*:argument: '`
     return `        ${name}) _arguments ${indent([...options.flatMap(zshOption), '$global', rest], '          ')} ;;`
   })
   return `#compdef archipel

@@ -29,6 +29,11 @@ export function milliseconds(value: number): string {
   return `${(value / 1000).toFixed(1)} s`
 }
 
+/** A cost: `0.034` -> `34 ms` */
+export function seconds(value: number): string {
+  return milliseconds(value * 1000)
+}
+
 /** How long ago an instant was: `5 s`, `3 min`, `2 h`, `4 d`. */
 export function age(instant: string | undefined, now = Date.now()): string {
   const then = Date.parse(instant ?? '')

@@ -25,7 +25,27 @@ const MIN_WIDTH = 6
  * optional columns are left out, then each row becomes a block of `name  value` lines. Cells are cleaned here.
  */
 export function table(columns: TableColumn[], rows: string[][], options: TableOptions): string {
-  const cells = rows.map((row) => row.map(clean))
+  return tableInParts(columns, options)(rows)
+}
+
+/**
+ * A table whose rows come in parts: the first part, which may have no rows, decides what fits; later cells that are wider
+ * are cut to it on a terminal, and stand out elsewhere. Each call gives the lines of its rows, the first one the header, too.
+ */
+export function tableInParts(columns: TableColumn[], options: TableOptions): (rows: string[][]) => string {
+  let layout: Layout | undefined
+  return (rows) => {
+    const cells = rows.map((row) => row.map(clean))
+    if (layout !== undefined) return layout(cells, false)
+    layout = layoutOf(columns, cells, options)
+    return layout(cells, true)
+  }
+}
+
+type Layout = (cells: string[][], first: boolean) => string
+
+/** How rows like these are written. */
+function layoutOf(columns: TableColumn[], cells: string[][], options: TableOptions): Layout {
   const headers = columns.map((column) => clean(column.header))
   const natural = headers.map((header, i) =>
     cells.reduce((max, row) => Math.max(max, widthOf(row[i] ?? '')), widthOf(header)),
@@ -34,18 +54,20 @@ export function table(columns: TableColumn[], rows: string[][], options: TableOp
   const space = options.width - GAP.length * (columns.length - 1)
   if (sum(least) > space) {
     const spare = columns.findLastIndex((column) => column.optional)
-    if (spare < 0) return blocks(headers, cells, options)
+    if (spare < 0) return (rows, first) => (first ? '' : '\n') + blocks(headers, rows, options)
     const others = <T>(items: T[]) => items.filter((_, i) => i !== spare)
-    return table(others(columns), rows.map(others), options)
+    const layout = layoutOf(others(columns), cells.map(others), options)
+    return (rows, first) => layout(rows.map(others), first)
   }
   const widths = shrink(natural, least, space)
+  const cut = options.width === Number.POSITIVE_INFINITY ? (text: string) => text : fit
   const line = (row: string[]) =>
     row
-      .map((cell, i) => pad(fit(cell, widths[i]!), widths[i]!, columns[i]!.align ?? 'left'))
+      .map((cell, i) => pad(cut(cell, widths[i]!), widths[i]!, columns[i]!.align ?? 'left'))
       .join(GAP)
       .trimEnd()
   const style = options.style ?? ((text) => text)
-  return [style(line(headers)), ...cells.map(line)].join('\n')
+  return (rows, first) => [...(first ? [style(line(headers))] : []), ...rows.map(line)].join('\n')
 }
 
 const sum = (numbers: number[]) => numbers.reduce((total, n) => total + n, 0)

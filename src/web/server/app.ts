@@ -77,7 +77,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     if (answer instanceof FileAnswer)
       return answerFile(answer, input.headers, {
         onError: (cause) => report(toArchipelError(cause), c.req.path),
-        headSent: () => c.env?.outgoing?.headersSent ?? true,
+        outgoing: c.env?.outgoing,
       })
     return answer instanceof Typed
       ? c.body(JSON.stringify(answer.document), 200, { 'content-type': answer.mediaType })

@@ -72,7 +72,14 @@ async function* exactly(chunks: AsyncIterable<Uint8Array>, bytes: number): Async
 export async function answerFile(
   file: FileAnswer,
   headers: Readonly<Record<string, string | undefined>>,
-  { onError, headSent }: { onError: (cause: unknown) => void; headSent: () => boolean },
+  {
+    onError,
+    outgoing,
+  }: {
+    onError: (cause: unknown) => void
+    /** The connection's side of the answer. */
+    outgoing: { readonly headersSent: boolean; destroy(): void } | undefined
+  },
 ): Promise<Response> {
   const { known } = file
   const range = known && rangeOf(known, headers)
@@ -91,9 +98,10 @@ export async function answerFile(
           else controller.enqueue(value)
         } catch (cause) {
           onError(cause)
-          // The HTTP adapter reads ahead before it sends the head, and would answer with the text of an error it meets there.
-          while (!headSent() && !gone) await sleep(1)
-          controller.error(cause)
+          if (outgoing === undefined) return controller.error(cause)
+          // The HTTP adapter reads ahead before it sends the head, and puts the text of an error it meets into the answer.
+          while (!outgoing.headersSent && !gone) await sleep(1)
+          outgoing.destroy()
         }
       },
       async cancel() {
