@@ -175,6 +175,7 @@ test('what the request says is checked and kept', async (t) => {
   const title = await rejects(prepare({ path, title: 'x'.repeat(501) }), 'BAD_INPUT')
   assert.match(title.message, 'title')
   await rejects(prepare({ path, creators: [{ name: 'Ada', orcid: 'x' }] }), 'BAD_INPUT')
+  await rejects(prepare({ path, licence: 'mine' }), 'BAD_INPUT')
   await rejects(prepare({ path, description: 'ü'.repeat(20_000) }), 'TOO_LARGE')
   await rejects(prepare({ path: `${path}-not` }), 'BAD_INPUT')
 })

@@ -1,5 +1,5 @@
 import { encode, rfc8949EncodeOptions } from 'cborg'
-import { type DatasetBody, datasetBody } from '../../protocols/model/dataset.ts'
+import { type DatasetBody, datasetBody, type Provenance } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { issueText } from '../../protocols/model/issues.ts'
 
@@ -7,15 +7,16 @@ import { issueText } from '../../protocols/model/issues.ts'
 export const MAX_BODY_BYTES = 32 * 1024
 
 /**
- * The body, checked against the schema and made to fit: as long as it is too large it loses, in this order, the headers
- * of all but the first unit, all headers, long column descriptions (to 80 characters), all column descriptions, units
- * and UCDs of columns that are not position or time. Names and types stay, since readers need them.
+ * The body, checked against the schema and made to fit: as long as it is too large it loses, in this order, the code in its
+ * provenance, the headers of all but the first unit, all headers, long column descriptions (to 80 characters), all column
+ * descriptions, units and UCDs of columns that are not position or time. Names and types stay, since readers need them.
  *
  * @throws BAD_INPUT naming the field that breaks the schema; TOO_LARGE when names and types alone are too much
  */
 export function fittedBody(body: DatasetBody): DatasetBody {
   const steps: ((b: DatasetBody) => DatasetBody)[] = [
     (b) => b,
+    (b) => (b.provenance === undefined ? b : { ...b, provenance: withoutCode(b.provenance) }),
     (b) => (b.headers === undefined ? b : { ...b, headers: b.headers.slice(0, 1) }),
     ({ headers: _, ...b }) => b,
     (b) => eachColumn(b, (c) => (c.description === undefined ? c : { ...c, description: c.description.slice(0, 80) })),
@@ -38,6 +39,11 @@ export function fittedBody(body: DatasetBody): DatasetBody {
       hint: 'Shorten the description, or publish with --as files, which leaves the columns out.',
     },
   )
+}
+
+/** Its hash stays. */
+function withoutCode({ code: _, ...rest }: Provenance): Provenance {
+  return rest
 }
 
 function eachColumn(

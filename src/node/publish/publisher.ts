@@ -14,6 +14,7 @@ import { type ResumeState, resumeState } from './files/resume.ts'
 import { sameFile, scan, sourceFile } from './files/scan.ts'
 import { hashAll } from './files/table.ts'
 import { type Description, inspect } from './inspect/inspect.ts'
+import { checkedLicence } from './licence.ts'
 import type { PublisherPort, SourceFile } from './port.ts'
 
 export interface PublisherInit {
@@ -130,6 +131,7 @@ export function publisher(init: PublisherInit) {
 interface Names {
   id: string
   name: string
+  licence?: string
 }
 
 /** @throws BAD_ID, BAD_INPUT */
@@ -139,7 +141,11 @@ function namesOf(request: PublishRequest, defaultId: (name: string) => string): 
     throw new ArchipelError('BAD_INPUT', `not a short name: ${JSON.stringify(name.slice(0, 120))}`, {
       hint: 'A name has letters, digits, "_", "-" and ".", at most 128, and does not begin with "-" or ".".',
     })
-  return { id: request.id === undefined ? defaultId(name) : normaliseId(request.id), name }
+  return {
+    id: request.id === undefined ? defaultId(name) : normaliseId(request.id),
+    name,
+    ...(request.licence !== undefined && { licence: checkedLicence(request.licence) }),
+  }
 }
 
 function bodyOf(
@@ -157,7 +163,7 @@ function bodyOf(
     title: request.title ?? names.name.replaceAll('_', ' '),
     ...(request.description !== undefined && { description: request.description }),
     keywords: [...new Set((request.keywords ?? []).map((word) => word.trim()).filter((word) => word !== ''))],
-    ...(request.licence !== undefined && { licence: request.licence }),
+    ...(names.licence !== undefined && { licence: names.licence }),
     creators: request.creators ?? [],
     created: time,
     modified: time,
@@ -166,6 +172,7 @@ function bodyOf(
     files: entries.length,
     ...description,
     aliases: [...aliases],
+    ...(request.provenance !== undefined && { provenance: request.provenance }),
   })
 }
 

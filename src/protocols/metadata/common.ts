@@ -21,7 +21,7 @@ export function licenceIri(licence: string): string | undefined {
 }
 
 export function isSpdx(licence: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9.+-]{1,63}$/.test(licence)
+  return /^(?!LicenseRef-|DocumentRef-)[A-Za-z0-9][A-Za-z0-9.+-]{1,63}$/.test(licence)
 }
 
 const MEDIA_TYPES: Record<DatasetBody['format'], string> = {
