@@ -360,5 +360,7 @@ function keepGiven(request: PublishRequest, next: DatasetBody, before: DatasetBo
   if (request.licence === undefined && before.licence !== undefined) kept.licence = before.licence
   if (request.creators === undefined || request.creators.length === 0) kept.creators = before.creators
   if (request.aliases === undefined || request.aliases.length === 0) kept.aliases = before.aliases
+  if (before.provenance !== undefined && next.provenance === undefined && next.version === before.version)
+    kept.provenance = before.provenance
   return kept
 }

@@ -56,6 +56,39 @@ export const creator = z.object({
   affiliation: z.string().max(256).optional(),
 })
 
+/** Where a dataset that a task made comes from: what W3C PROV needs. */
+export const provenance = z.object({
+  /** The task's id. */
+  task: z.string().max(128),
+  /** The language of the code. */
+  kind: z.string().max(32),
+  /** Left out where it is long. */
+  code: z.string().max(8192).optional(),
+  /** Hex. */
+  codeSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  params: z.record(z.string().max(64), z.union([z.string().max(1024), z.number(), z.boolean(), z.null()])).optional(),
+  inputs: z
+    .array(
+      z.object({
+        id: z.string().max(MAX_ID_LENGTH),
+        /** Island id of the claim. */
+        publisher: z.string().max(64),
+        version: z.string().max(64),
+      }),
+    )
+    .max(64),
+  /** Island where it ran. */
+  island: z.object({ id: z.string().max(64), name: z.string().max(100) }),
+  /** Who asked, at the publisher's island. */
+  user: z.string().max(128).optional(),
+  /** ISO 8601 instants. */
+  started: z.string().max(40),
+  ended: z.string().max(40),
+  /** Name and version of the island's software. */
+  software: z.string().max(100),
+})
+export type Provenance = z.infer<typeof provenance>
+
 /** Body of a record of kind `dataset`; its `id` is the record's id. Unknown fields of newer versions are kept in the bytes and ignored here. */
 export const datasetBody = z.object({
   name: shortName,
@@ -88,6 +121,8 @@ export const datasetBody = z.object({
     .optional(),
   /** Other normalised ids that the publisher says mean this dataset. */
   aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20),
+  /** Of a dataset that is the result of a task. */
+  provenance: provenance.optional(),
 })
 export type DatasetBody = z.infer<typeof datasetBody>
 

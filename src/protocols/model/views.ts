@@ -1,5 +1,5 @@
 /** What an island shows to people and programs: assembled answers, never signed and never stored. */
-import type { DatasetBody, ReplicaBody } from './dataset.ts'
+import type { DatasetBody, Provenance, ReplicaBody } from './dataset.ts'
 import type { ErrorInfo } from './errors.ts'
 import type { Card, Liveness, Load } from './island.ts'
 import type {
@@ -123,6 +123,8 @@ export interface PublishRequest {
   aliases?: string[]
   /** Overrides detection. */
   as?: 'csv' | 'parquet' | 'jsonl' | 'fits' | 'files'
+  /** Given by the island itself for results of tasks; no input of people. */
+  provenance?: Provenance
 }
 
 export interface PublishProgress {
