@@ -18,6 +18,7 @@ const NAMES = [
   'memory',
   'start',
   'forwarding',
+  'placement',
 ]
 
 interface Report {

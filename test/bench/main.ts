@@ -15,12 +15,24 @@ import { forwarding } from './forwarding.ts'
 import { idleRound } from './idle-round.ts'
 import { ingest } from './ingest.ts'
 import { memory } from './memory.ts'
+import { placementBench } from './placement.ts'
 import { resolve } from './resolve.ts'
 import { start } from './start.ts'
 import { figuresTable } from './table.ts'
 import { visibility } from './visibility.ts'
 
-const BENCHMARKS: Benchmark[] = [ingest, coldJoin, catchUp, idleRound, visibility, resolve, memory, start, forwarding]
+const BENCHMARKS: Benchmark[] = [
+  ingest,
+  coldJoin,
+  catchUp,
+  idleRound,
+  visibility,
+  resolve,
+  memory,
+  start,
+  forwarding,
+  placementBench,
+]
 
 interface Outcome {
   name: string
