@@ -1,6 +1,7 @@
 import type { LogPage, RowsPage, SubmitRequest, TaskPage, TaskQuery, TaskView } from '../../protocols/model/views.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { Placement } from '../placement/port.ts'
+import type { SpoolKey } from '../results/port.ts'
 
 /** Local data for an attempt, looked at just now. */
 export interface DataBinder {
@@ -47,3 +48,10 @@ export interface TasksPort {
   /** A new task with the same work. @throws TASK_STATE while it runs */
   retry(id: string): Promise<TaskView>
 }
+
+/** Makes a dataset of the result of a task that succeeded. The same again is the same version. */
+export type PublishResult = (
+  task: TaskView,
+  key: SpoolKey,
+  options: { signal: AbortSignal },
+) => Promise<{ id: string; version: string }>

@@ -110,6 +110,8 @@ export const attemptEvent = z.discriminatedUnion('type', [
     /** Items of the result, whole, as far as `inlineBytes` reach. */
     inline: z.array(z.object({ name: z.string().max(255), bytes })).optional(),
     error: errorInfo.optional(),
+    /** Whether the code had begun; absent: perhaps. */
+    begun: z.boolean().optional(),
   }),
 ])
 export type AttemptEvent = z.infer<typeof attemptEvent>
@@ -137,7 +139,10 @@ export const controlRequest = z.object({
 })
 export type ControlRequest = z.infer<typeof controlRequest>
 
-/** From the requester to the provider of an attempt. Durable when it is answered; the same again changes nothing. */
+/**
+ * From the requester to the provider of an attempt. Durable when it is answered; the same again changes nothing. The answer
+ * is the state before; `unknown`: nothing was known of it, and a hand-over that comes later is refused (FENCED).
+ */
 export const controlSpec: ProtocolSpec<ControlRequest, { state: z.infer<typeof attemptState> | 'unknown' }> = {
   name: 'task-control',
   version: 1,

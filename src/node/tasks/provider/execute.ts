@@ -1,0 +1,116 @@
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+import type { ResultMeta } from '../../../protocols/model/task.ts'
+import type { EngineSession } from '../../engines/port.ts'
+import type { ResultSink } from '../../results/port.ts'
+import { pause } from '../clock.ts'
+import type { ProviderComponents } from './components.ts'
+import type { HeldAttempt } from './held.ts'
+
+export interface Execution {
+  meta: ResultMeta
+  /** Milliseconds until the engine was ready. */
+  startMs: number
+}
+
+export interface ExecuteHooks {
+  /** Called, and awaited, before the code begins. */
+  begin(): Promise<void>
+  /** The log is so long now. */
+  onLog(bytes: number): void
+}
+
+/** The log's growth is told this often at most. */
+const LOG_EVERY_MS = 250
+
+/** Runs one attempt: data, engine, code, and another look at the data. What comes out is in the spool when it resolves. */
+export function executor(
+  init: { self: string },
+  { clock, spool, engine, data }: Pick<ProviderComponents, 'clock' | 'spool' | 'engine' | 'data'>,
+): (held: HeldAttempt, hooks: ExecuteHooks) => Promise<Execution> {
+  return async (held, hooks) => {
+    const { record, work } = held
+    const { signal } = held.stop
+    const began = clock.now()
+    const bound = await data.bind(work.datasets, { signal })
+    const [session, writer] = await both(
+      engine.createSession(
+        {
+          kind: work.kind,
+          datasets: bound,
+          params: work.params,
+          forwarded: record.requester !== init.self,
+          ...(work.timeoutMs === undefined ? {} : { limits: { statementMs: work.timeoutMs } }),
+        },
+        { signal },
+      ),
+      spool.write({ task: record.task, attempt: record.attempt }),
+    )
+    const startMs = clock.now() - began
+    let finished = false
+    try {
+      await hooks.begin()
+      if (signal.aborted) throw new ArchipelError('CANCELLED', 'the work was cancelled')
+      let table = false
+      const sink: ResultSink = {
+        async table(columns) {
+          table = true
+          await writer.table(columns)
+        },
+        rows: (rows) => writer.rows(rows),
+        cut: () => writer.cut(),
+        item: (...item) => writer.item(...item),
+        log: logger(writer),
+      }
+      const { result, elapsedMs } = await session.run(work.code, {
+        signal,
+        sink,
+        ...(work.timeoutMs === undefined ? {} : { timeoutMs: work.timeoutMs }),
+        ...(work.maxRows === undefined ? {} : { maxRows: work.maxRows }),
+      })
+      if (!table && result.columns.length > 0) {
+        await writer.table(result.columns)
+        await writer.rows(result.rows)
+        if (result.truncated) writer.cut()
+      }
+      // A file that changed under the work: the answer is of no version at all.
+      const [meta] = await Promise.all([writer.finish(elapsedMs), data.recheck(work.datasets)])
+      finished = true
+      return { meta, startMs }
+    } finally {
+      // Neither throws; the answer need not wait for the process to end.
+      void session.close()
+      if (!finished) await writer.discard().catch(() => {})
+    }
+
+    function logger(writer: ResultSink): ResultSink['log'] {
+      let bytes = record.logBytes
+      let told = bytes
+      let waiting = false
+      return (chunk) => {
+        writer.log(chunk)
+        held.logged = true
+        bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length
+        if (waiting) return
+        waiting = true
+        void pause(clock, LOG_EVERY_MS, signal).then(() => {
+          waiting = false
+          if (told === bytes) return
+          told = bytes
+          hooks.onLog(bytes)
+        })
+      }
+    }
+  }
+}
+
+/** Both, or neither: a session that was made while the spool failed is closed. */
+async function both<W extends { discard(): Promise<void> }>(
+  session: Promise<EngineSession>,
+  writer: Promise<W>,
+): Promise<[EngineSession, W]> {
+  const [made, opened] = await Promise.allSettled([session, writer])
+  if (made.status === 'fulfilled' && opened.status === 'fulfilled') return [made.value, opened.value]
+  if (made.status === 'fulfilled') void made.value.close()
+  if (opened.status === 'fulfilled') await opened.value.discard().catch(() => {})
+  throw made.status === 'rejected' ? made.reason : (opened as PromiseRejectedResult).reason
+}

@@ -1,0 +1,121 @@
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { parseRef } from '../../../protocols/model/ids.ts'
+import {
+  type BoundRef,
+  MAX_CODE_BYTES,
+  MAX_TASK_DATASETS,
+  type Work,
+  work as workSchema,
+} from '../../../protocols/model/task.ts'
+import type { SubmitRequest } from '../../../protocols/model/views.ts'
+import type { PlacementData } from '../../placement/port.ts'
+import { canonical, sha256 } from '../hash.ts'
+import type { OwnedTask } from '../store/records.ts'
+import type { RequesterComponents } from './components.ts'
+
+const MIN_LEASE_MS = 200
+const MAX_LEASE_MS = 3_600_000
+const MAX_KEY_LENGTH = 255
+const MAX_NAME_LENGTH = 200
+const MAX_USER_LENGTH = 128
+
+/** What a request means: its work, pinned, and who is said to hold the data. */
+export interface Prepared {
+  work: Omit<Work, 'task' | 'user'>
+  data: PlacementData[]
+  on?: string
+}
+
+/** Equal for requests that ask for the same. */
+export function requestHash(request: SubmitRequest): string {
+  const { idempotencyKey: _, ...rest } = request
+  return sha256(canonical(rest))
+}
+
+/** @throws BAD_INPUT, BAD_ID */
+export function checkRequest(request: SubmitRequest, user: string): void {
+  const bad = (message: string) => new ArchipelError('BAD_INPUT', message)
+  if (user.length === 0 || user.length > MAX_USER_LENGTH) throw bad(`a user has 1 to ${MAX_USER_LENGTH} characters`)
+  if (Buffer.byteLength(request.code) > MAX_CODE_BYTES)
+    throw new ArchipelError('TOO_LARGE', `the code has more than ${MAX_CODE_BYTES} bytes`)
+  if (request.code.trim() === '') throw bad('there is no code to run')
+  const { leaseMs, idempotencyKey, name, datasets = [] } = request
+  if (leaseMs !== undefined && !(Number.isInteger(leaseMs) && leaseMs >= MIN_LEASE_MS && leaseMs <= MAX_LEASE_MS))
+    throw bad(`a lease has ${MIN_LEASE_MS} to ${MAX_LEASE_MS} milliseconds`)
+  if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > MAX_KEY_LENGTH))
+    throw bad(`an idempotency key has 1 to ${MAX_KEY_LENGTH} characters`)
+  if (name !== undefined && name.length > MAX_NAME_LENGTH) throw bad(`a name has at most ${MAX_NAME_LENGTH} characters`)
+  if (datasets.length > MAX_TASK_DATASETS) throw bad(`a task has at most ${MAX_TASK_DATASETS} datasets`)
+  if (request.publish !== undefined) parseRef(request.publish.id)
+}
+
+/** Finds what the code reads and pins it. */
+export function preparer({
+  analyser,
+  locate,
+  islandNamed,
+}: Pick<RequesterComponents, 'analyser' | 'locate' | 'islandNamed'>) {
+  /** @throws SQL_INVALID, SQL_REFUSED, DATASET_NOT_FOUND, AMBIGUOUS, BAD_ID, BAD_INPUT, NOT_FOUND (the island) */
+  return async (request: SubmitRequest, signal: AbortSignal): Promise<Prepared> => {
+    const on = request.on === undefined ? undefined : islandNamed(request.on)
+    const given = [...new Set(request.datasets ?? [])]
+    const tables = request.kind === 'sql' ? (await analyser.analyse(request.code, { signal })).tables : given
+    if (tables.length > MAX_TASK_DATASETS)
+      throw new ArchipelError('BAD_INPUT', `a statement reads at most ${MAX_TASK_DATASETS} datasets`)
+    const data = await Promise.all(tables.map(async (table) => ({ ...(await locate(table, { signal })), table })))
+    if (request.kind === 'sql') await areAmong(given, data, signal)
+    const parsed = workSchema.omit({ task: true, user: true }).safeParse({
+      kind: request.kind,
+      code: request.code,
+      datasets: data.map(({ table, id, publisher, version }): BoundRef => ({ table, id, publisher, version })),
+      params: request.params ?? {},
+      ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
+      ...(request.maxRows === undefined ? {} : { maxRows: request.maxRows }),
+    })
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0]
+      throw new ArchipelError('BAD_INPUT', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`)
+    }
+    return { work: parsed.data, data, ...(on === undefined ? {} : { on }) }
+  }
+
+  async function areAmong(given: string[], data: PlacementData[], signal: AbortSignal): Promise<void> {
+    for (const ref of given) {
+      const { id } = await locate(ref, { signal })
+      if (!data.some((d) => d.id === id))
+        throw new ArchipelError('BAD_INPUT', `the statement does not read ${ref}`, {
+          hint: 'Name the dataset as a table of the statement, or leave it out.',
+        })
+    }
+  }
+}
+
+/** A new task, as it is kept first. */
+export function newTask(
+  request: SubmitRequest,
+  prepared: Prepared,
+  fields: { id: string; user: string; now: number; leaseMs: number; retryOf?: string },
+): OwnedTask {
+  const { name, publish, idempotencyKey } = request
+  return {
+    v: 1,
+    id: fields.id,
+    user: fields.user,
+    kind: request.kind,
+    ...(name === undefined ? {} : { name }),
+    state: 'queued',
+    created: fields.now,
+    codeSha256: sha256(request.code),
+    datasets: prepared.data.map((d) => d.id),
+    ...(prepared.on === undefined ? {} : { on: prepared.on }),
+    atMostOnce: request.atMostOnce === true,
+    leaseMs: request.leaseMs ?? fields.leaseMs,
+    ...(publish === undefined ? {} : { publish }),
+    ...(fields.retryOf === undefined ? {} : { retryOf: fields.retryOf }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    attempts: [],
+    lastAttempt: 0,
+    cancelRequested: false,
+    logBytes: 0,
+  }
+}
