@@ -419,8 +419,8 @@ test('show says all of a task in words, and who tells it', async (t) => {
   assert.match((await run(['task', 'show', id])).stdout, /told by +grenoble, which runs it; garching is away/)
 })
 
-test('tasks lists what there is, newest first, and follows what changes', async (t) => {
-  const { run, island, dir } = await daemonDir(t)
+test('tasks lists what there is, newest first', async (t) => {
+  const { run, island } = await daemonDir(t)
   assert.is((await run(['tasks'])).stderr, 'no tasks\n')
   for (let n = 0; n < 3; n++) await island.fake.submit({ kind: 'sql', code: `SELECT ${n}` })
   island.fake.succeed(FIRST, { rows: ROWS })
@@ -435,7 +435,11 @@ test('tasks lists what there is, newest first, and follows what changes', async 
   assert.equal(island.calls.findLast((c) => c.name === 'tasks.list')?.argument, { provided: true, limit: 20 })
   for (const args of [['--state', 'done'], ['--limit', '0'], ['extra']])
     assert.is((await run(['tasks', ...args])).code, 2, args.join(' '))
+})
 
+test('tasks --follow prints each change', async (t) => {
+  const { island, dir } = await daemonDir(t)
+  for (let n = 0; n < 3; n++) await island.fake.submit({ kind: 'sql', code: `SELECT ${n}` })
   const looks = () => island.calls.filter((c) => c.name === 'tasks.list').length
   const before = looks()
   const following = start(t, ['--data-dir', dir, 'tasks', '--follow'])
@@ -494,6 +498,17 @@ test('a reader that has seen enough ends the printing', async (t) => {
   const { code, stderr } = await running.ended
   assert.is(code, 0, stderr)
   assert.ok(island.calls.filter((c) => c.name === 'tasks.rows').length < 50, 'it does not read on')
+})
+
+test('an island that stops while a task is waited for is told, and how to go on', async (t) => {
+  const { island, dir, server } = await daemonDir(t)
+  const running = start(t, ['--data-dir', dir, 'run', '-', '--kind', 'sql'], { stdin: 'SELECT 1' })
+  await eventually(() => island.calls.some((c) => c.name === 'tasks.watch'), { signal: t.signal })
+  await server.stop()
+  const { code, stderr } = await running.ended
+  assert.is(code, 5)
+  assert.match(stderr, `archipel task result ${SHORT} --wait`)
+  assert.is((await island.fake.show(FIRST)).state, 'queued')
 })
 
 test('an island that never answers does not hold up Ctrl-C', async (t) => {

@@ -54,6 +54,12 @@ test(
       [['config', '--set', 'web.port=x']],
       [['config', 'web.prot']],
       [['completion', 'fish']],
+      [['task']],
+      [['task', 'shwo', 'x']],
+      [['task', 'show']],
+      [['tasks', 'extra']],
+      [['run']],
+      [['run', join(dir, 'folder')]],
     ]
     for (const [args, stdin] of bad) {
       const plain = await run(args, { stdin })
@@ -80,12 +86,13 @@ test(
     const top = await cli(t, ['--help'])
     assert.is(top.code, 0)
     const names = [...top.stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map((m) => m[1]!).filter((name) => name !== 'help')
-    assert.ok(names.length >= 18, names.join())
-    for (const name of names) {
-      const { stdout, code, stderr } = await cli(t, [name, '--help'])
-      assert.is(code, 0, `${name}: ${stderr}`)
-      assert.match(stdout, /Example:\n +\$ /, name)
-      assert.match(stdout, '--json', name)
+    assert.ok(names.length >= 21, names.join())
+    const verbs = ['show', 'log', 'result', 'cancel', 'retry'].map((verb) => ['task', verb])
+    for (const name of [...names.map((n) => [n]), ...verbs]) {
+      const { stdout, code, stderr } = await cli(t, [...name, '--help'])
+      assert.is(code, 0, `${name.join(' ')}: ${stderr}`)
+      assert.match(stdout, /Example:\n +\$ /, name.join(' '))
+      assert.match(stdout, '--json', name.join(' '))
     }
     assert.match((await cli(t, ['help', 'sql'])).stdout, '--max-rows')
   },

@@ -27,6 +27,8 @@ export interface Cli {
   daemon(): Promise<DaemonPort>
   /** From now on the signal is the normal way to end (exit code 0), as for a daemon. */
   endsBySignal(): void
+  /** What to do when the island is lost while the command waits for something that outlives both. */
+  goesOn: string | undefined
   /** The exit code when nothing fails; 0 unless set. */
   exitCode: number
   /** Loads every command's module into the tree. */

@@ -39,11 +39,13 @@ export async function* logText(
 
 /** Waits for the end. With `follow`, changes and what the task prints go to stderr. */
 export async function waitForEnd(
-  { io, signal }: Pick<Cli, 'io' | 'signal'>,
+  cli: Cli,
   client: IslandClient,
   id: string,
   { follow }: { follow: boolean },
 ): Promise<TaskView> {
+  const { io, signal } = cli
+  cli.goesOn = `The task is kept: start the island with \`archipel up\`, then \`archipel task result ${shortTask(id)} --wait\`.`
   const stop = new AbortController()
   const logging = follow ? printLog(io, client, id, AbortSignal.any([signal, stop.signal])) : Promise.resolve()
   logging.catch(() => {})

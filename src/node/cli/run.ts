@@ -62,6 +62,7 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     endsBySignal() {
       daemonLike = true
     },
+    goesOn: undefined,
     exitCode: 0,
     loadAll: () => loadCommands(program, cli),
   }
@@ -70,9 +71,10 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
   async function explained(error: ArchipelError | undefined): Promise<ArchipelError | undefined> {
     unwatch()
     if (error === undefined || client === undefined || signalCode !== undefined) return error
-    if (lost !== undefined) return lost
     const { afterFailure } = await import('./watch.ts')
-    return afterFailure(error, client)
+    const told = lost ?? (await afterFailure(error, client))
+    if (told.code !== 'NOT_RUNNING' || cli.goesOn === undefined) return told
+    return new ArchipelError(told.code, told.message, { hint: cli.goesOn, cause: told })
   }
 
   const onSignal = (signal: NodeJS.Signals) => {

@@ -68,9 +68,12 @@ async function follow({ io, signal }: Cli, client: IslandClient, query: TaskQuer
       if (states.get(task.id) === task.state) continue
       states.set(task.id, task.state)
       if (first || (wanted !== undefined && task.state !== wanted)) continue
-      const at = task.ranAt === undefined ? '' : `  ${task.ranAt.name}`
-      if (io.json) io.printJson(task)
-      else io.print(clean(`${new Date().toISOString()}  ${shortTask(task.id)}  ${task.state}${at}  ${what(task)}`))
+      if (io.json) {
+        io.printJson(task)
+        continue
+      }
+      const words = [new Date().toISOString(), shortTask(task.id), task.state, task.ranAt?.name ?? '-', what(task)]
+      io.print(words.map(clean).join('  ').trimEnd())
     }
     await sleep(EVERY_MS, undefined, { signal })
   }
