@@ -1,5 +1,5 @@
 /** Making and joining an archipelago: what happens before an island runs. */
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import { joinSpec } from '../protocols/join/messages.ts'
@@ -125,6 +125,7 @@ export async function createArchipelago(init: {
     await logs.close()
   }
   await writeMembership(config.dataDir, membership)
+  await joiningEnded(config.dataDir)
   return {
     archipelago: { id: archipelagoId, name },
     island: { id: self, name: config.name },
@@ -197,6 +198,7 @@ export async function joinArchipelago(init: {
       facts: facts.map((f) => f.bytes),
       contacts: [{ peerId: issuerPeer, addresses: ticket.addresses }],
     })
+    await joiningEnded(config.dataDir)
     return {
       archipelago: { id: ticket.archipelago, name: genesis.name },
       island: { id: self, name: decodeFirstCard(card).name },
@@ -225,7 +227,7 @@ function unreachable(expires: number, cause: unknown): ArchipelError {
 
 /** The first card of a join under way: kept, so that a second try after a lost answer is by the same island. */
 async function pendingCard(config: Config, key: KeyPair): Promise<Uint8Array> {
-  const path = join(config.dataDir, 'joining.card')
+  const path = pathIn(config.dataDir, 'joining')
   const known = await readSecret(path)
   if (known !== undefined) {
     const card = new Uint8Array(Buffer.from(known, 'base64'))
@@ -241,6 +243,14 @@ async function pendingCard(config: Config, key: KeyPair): Promise<Uint8Array> {
   return card
 }
 
+/**
+ * Removes what only a join under way needs. Not before `archipelago.json` is durable, which holds the card from then on; after a
+ * crash in between the next start does it.
+ */
+export async function joiningEnded(dataDir: string): Promise<void> {
+  await rm(pathIn(dataDir, 'joining'), { force: true })
+}
+
 /** Puts everything of a former membership aside, the key included, so that the next one starts as a new island. */
 export async function retire(dataDir: string): Promise<string> {
   const target = retiredDir(dataDir, Date.now())
@@ -252,7 +262,7 @@ export async function retire(dataDir: string): Promise<string> {
     FILES.store,
     FILES.search,
     FILES.publish,
-    'joining.card',
+    FILES.joining,
   ]) {
     const path = join(dataDir, name)
     if (await exists(path)) await rename(path, join(target, name))

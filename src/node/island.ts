@@ -11,7 +11,7 @@ import { resolveSpec } from '../protocols/resolve/messages.ts'
 import { serve } from '../protocols/wire/server.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
-import { memberKey, type Named } from './archipelago.ts'
+import { joiningEnded, memberKey, type Named } from './archipelago.ts'
 import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
 import { datasets } from './datasets/datasets.ts'
@@ -114,6 +114,7 @@ async function compose(
   if (membership === undefined) throw new ArchipelError('NO_ARCHIPELAGO', 'this island belongs to no archipelago yet')
   await ensureDataDir(config.dataDir)
   await checkParts(config.dataDir)
+  await joiningEnded(config.dataDir)
   const key = await memberKey(config.dataDir, membership)
   const adminKey = await readKeyFile(pathIn(config.dataDir, 'adminKey'))
   const token = await ownerToken(config.dataDir)
@@ -143,7 +144,9 @@ async function compose(
   await engine.start({ signal })
 
   // What is in the catalog, for people.
-  const search = searchIndex({ path: pathIn(config.dataDir, 'search'), atOnce: INDEXED_AT_ONCE })({ logger: log('search') })
+  const search = searchIndex({ path: pathIn(config.dataDir, 'search'), atOnce: INDEXED_AT_ONCE })({
+    logger: log('search'),
+  })
   undo.push(() => search.close())
   const shelf = browse({
     catalog,

@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'no
 import { join } from 'node:path'
 import { pino } from 'pino'
 import * as assert from 'uvu/assert'
-import { createArchipelago } from '../../src/node/archipelago.ts'
+import { createArchipelago, joinArchipelago } from '../../src/node/archipelago.ts'
 import { loadConfig } from '../../src/node/config/load.ts'
 import { startIsland } from '../../src/node/island.ts'
 import { rejects, suite, type TestContext } from '../kit/index.ts'
@@ -18,8 +18,8 @@ test.before(async (t) => {
   await createArchipelago({ config: await configOf(template), name: 'tests' })
 })
 
-function configOf(dataDir: string) {
-  const set = ['network.listen=none', 'web.enabled=false', 'engine.kind=disabled', 'network.dhtEnabled=false']
+function configOf(dataDir: string, listen = 'none') {
+  const set = [`network.listen=${listen}`, 'web.enabled=false', 'engine.kind=disabled', 'network.dhtEnabled=false']
   return loadConfig({ flags: { dataDir, set }, env: {} })
 }
 
@@ -121,6 +121,43 @@ test('a secret that others can read is named, and the hint is one for that file'
   await rm(join(dir, 'owner.token'))
   await (await start(t, dir)).stop()
   assert.is.not(await readFile(join(dir, 'owner.token'), 'utf8'), before, 'the hint is true')
+})
+
+test('what a join under way needs is there until it has ended, and not after', async (t) => {
+  const issuerDir = await copy(t)
+  await writeFile(join(issuerDir, 'joining.card'), 'left by a crash', { mode: 0o600 })
+  const config = configOf(issuerDir, '/ip4/127.0.0.1/tcp/0')
+  const issuer = await startIsland({ config, signal: t.signal, logger })
+  let running = true
+  t.cleanup(() => (running ? issuer.stop() : undefined))
+  assert.not.ok((await readdir(issuerDir)).includes('joining.card'), 'a leftover goes at the next start')
+  const { ticket } = await issuer.port.invite({ local: true })
+  await issuer.stop()
+  running = false
+
+  const dir = join(await t.tmpdir(), 'newcomer')
+  const joining = () => joinArchipelago({ config: configOf(dir), ticket, signal: t.signal })
+  await rejects(joining(), 'UNREACHABLE')
+  const card = await readFile(join(dir, 'joining.card'), 'utf8')
+  const address = issuer.addresses[0]!.replace(/\/p2p\/.*/, '')
+  const again = await startIsland({ config: configOf(issuerDir, address), signal: t.signal, logger })
+  t.cleanup(() => again.stop())
+  const joined = await joining()
+  const kept = JSON.parse(await readFile(join(dir, 'archipelago.json'), 'utf8'))
+  assert.is(kept.island.card, card, 'the second try was by the same island')
+  assert.is(kept.island.id, joined.island.id)
+  assert.not.ok((await readdir(dir)).includes('joining.card'))
+  const newcomer = await start(t, dir)
+  await newcomer.stop()
+})
+
+test('the founder was invited by nobody', async (t) => {
+  const island = await start(t, await copy(t))
+  const [view, ...others] = await island.port.islands()
+  assert.is(others.length, 0)
+  assert.is(view!.member.invitedBy, undefined)
+  assert.ok(view!.member.mayInvite)
+  await island.stop()
 })
 
 test('a search index that is garbage, empty or cut is made anew', async (t) => {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 
 /**
@@ -11,6 +11,8 @@ export const FILES = {
   key: 'island.key',
   adminKey: 'admin.key',
   membership: 'archipelago.json',
+  /** Only while a join is under way. */
+  joining: 'joining.card',
   token: 'owner.token',
   daemon: 'daemon.json',
   store: 'store',
@@ -34,7 +36,7 @@ export async function ensureDataDir(dataDir: string): Promise<void> {
 }
 
 /** What is made anew when it is missing. */
-const DERIVED = new Set<string>([FILES.search, FILES.publish, FILES.scratch, FILES.daemon])
+const DERIVED = new Set<string>([FILES.search, FILES.publish, FILES.scratch, FILES.daemon, FILES.joining])
 const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.scratch])
 
 /** Whether everything that is there is of the kind it has to be. @throws DATA_DIR_BROKEN naming the part that is not */
@@ -74,10 +76,23 @@ export async function writeSecret(
       await file.close()
     }
     await rename(temporary, path)
+    await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     if (error instanceof ArchipelError) throw error
     throw broken(`${basename(path)} cannot be written`, error)
+  }
+}
+
+/** So that names in a folder outlive a power failure. Some file systems cannot; then nothing is lost that was not before. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await folder.sync()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
+  } finally {
+    await folder.close()
   }
 }
 
