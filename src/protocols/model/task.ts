@@ -101,7 +101,7 @@ export const resultColumn = column.extend({ name: z.string().max(16_384), type: 
 export const MAX_RESULT_ITEMS = 1000
 export const TABLE_ITEM = 'table.ndjson'
 
-/** Formats that a table can be saved as: CSV (RFC 4180), one JSON array of objects, one JSON object a line, Apache Parquet, an Arrow IPC stream. */
+/** Formats that a table can be saved as: CSV (RFC 4180), one JSON array of objects, one JSON object a line, Apache Parquet, an Arrow IPC file (Feather V2). */
 export const tableFormat = z.enum(['csv', 'json', 'ndjson', 'parquet', 'arrow'])
 export type TableFormat = z.infer<typeof tableFormat>
 

@@ -224,7 +224,7 @@ export const ROUTES = {
       'application/json',
       'application/x-ndjson',
       'application/vnd.apache.parquet',
-      'application/vnd.apache.arrow.stream',
+      'application/vnd.apache.arrow.file',
     ],
     timeoutMs: HOUR_MS,
     errors: [...RESULT_ERRORS, 'DISK_FULL'],
