@@ -2,6 +2,7 @@
 import { heartbeatSpec, reachSpec } from '../src/protocols/heartbeat/messages.ts'
 import { joinSpec } from '../src/protocols/join/messages.ts'
 import { MAX_ID_LENGTH } from '../src/protocols/model/ids.ts'
+import { confirmSpec, probeSpec } from '../src/protocols/placement/messages.ts'
 import { MAX_RECORD_BYTES } from '../src/protocols/record/envelope.ts'
 import { resolveSpec } from '../src/protocols/resolve/messages.ts'
 import { DIGEST, HEADS, MAX_GOSSIP_BYTES, ORPHANS, PULL } from '../src/protocols/sync/messages.ts'
@@ -9,10 +10,19 @@ import { runSpec } from '../src/protocols/task/messages.ts'
 import type { ProtocolSpec } from '../src/protocols/wire/spec.ts'
 import { MAX_BODY_BYTES } from '../src/web/contract/route.ts'
 
-const SPECS = [DIGEST, HEADS, PULL, ORPHANS, joinSpec, heartbeatSpec, reachSpec, resolveSpec, runSpec] as ProtocolSpec<
-  unknown,
-  unknown
->[]
+const SPECS = [
+  DIGEST,
+  HEADS,
+  PULL,
+  ORPHANS,
+  joinSpec,
+  heartbeatSpec,
+  reachSpec,
+  resolveSpec,
+  runSpec,
+  confirmSpec,
+  probeSpec,
+] as ProtocolSpec<unknown, unknown>[]
 
 function bytes(n: number): string {
   if (n >= 1024 ** 2) return `${Number((n / 1024 ** 2).toFixed(1))} MiB`

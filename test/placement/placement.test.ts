@@ -276,6 +276,8 @@ test('what all holders say alike is what the asker is told', async () => {
   await rejects(place({ [B]: refuse('ENGINE_DOWN', 'down'), [C]: refuse('ENGINE_DOWN', 'down') }), 'ENGINE_DOWN')
   await rejects(place({ [B]: refuse('NO_SANDBOX', 'none') }), 'NO_SANDBOX')
   await rejects(place({ [B]: refuse('FORBIDDEN', 'no'), [C]: { liveness: 'lost' } }), 'NO_HOLDER')
+  const full = await rejects(place({ [B]: refuse('TOO_MANY', 'full'), [C]: { liveness: 'lost' } }), 'TOO_MANY')
+  assert.match(full.message, /takes it now: B: full; C: is lost/, 'who is full will have room again')
   await rejects(place({ [B]: refuse('A_CODE_OF_TOMORROW', 'because') }), 'NO_HOLDER')
   const here = world({ islands: { [A]: {} }, forbidden: 'this user runs nothing' })
   const own = await rejects(here.port.place(request([dataset(X, [A])]), options()), 'FORBIDDEN')

@@ -77,6 +77,7 @@ const cases: [string, (facts: Facts) => unknown, Partial<Facts>, string, RegExp]
   ['no member', member, { member: false }, 'NOT_A_MEMBER', /not a member/],
   ['another island was asked for', askedFor, { other: 'C' }, 'NO_HOLDER', /asked for: C/],
   ['it was tried', tried, { tried: 'its lease ran out' }, 'NO_HOLDER', /was tried: its lease ran out/],
+  ['it was tried, in full words', tried, { tried: 'was tried: full' }, 'NO_HOLDER', /^was tried: full$/],
   ['it is lost', lost, { liveness: 'lost' }, 'UNREACHABLE', /lost/],
   ['it lacks data', data, { missing: [missing] }, 'DATASET_NOT_FOUND', /^does not hold doi:10.1\/a$/],
   [

@@ -24,8 +24,9 @@ export function nobody(request: PlacementRequest, verdicts: Verdict[], explain: 
   const whole = wanted.filter((v) => v.facts.missing.length === 0)
   const details = { explain }
   const codes = new Set(whole.map((v) => v.exclusion?.code))
-  const [code] = codes
-  if (codes.size === 1 && code !== undefined && ALIKE.has(code))
+  // Who is full will have room again: that is the word for all, whatever keeps the others from it.
+  const code = codes.has('TOO_MANY') ? 'TOO_MANY' : [...codes][0]
+  if (code !== undefined && (codes.size === 1 || code === 'TOO_MANY') && ALIKE.has(code))
     return new ArchipelError(code, `${opening(code, request)}: ${named(whole)}`, { details, ...hintOn(request) })
   const stale = request.datasets.find((d) => d.holders.length > 0 && d.holders.every((h) => h.state === 'stale'))
   if (stale !== undefined && whole.length === 0)

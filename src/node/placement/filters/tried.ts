@@ -1,4 +1,6 @@
 import type { Filter } from '../facts.ts'
 
-export const tried: Filter = (facts) =>
-  facts.tried === undefined ? undefined : { code: 'NO_HOLDER', reason: `was tried: ${facts.tried}` }
+export const tried: Filter = ({ tried: outcome }) => {
+  if (outcome === undefined) return undefined
+  return { code: 'NO_HOLDER', reason: outcome.startsWith('was tried') ? outcome : `was tried: ${outcome}` }
+}
