@@ -34,7 +34,7 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, position: nu
 }
 
 /** Makes the names in a folder durable. Some file systems cannot, and need not. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY)
   try {
     await folder.sync()

@@ -1,0 +1,34 @@
+import type { Provenance } from '../../../protocols/model/dataset.ts'
+import type { TaskView } from '../../../protocols/model/views.ts'
+
+/** Code up to here goes into the catalog; of longer code its hash only. */
+const MAX_CODE_CHARS = 8192
+const MAX_PARAMS_BYTES = 2048
+
+/** Where the result of a task comes from. */
+export function provenanceOf(task: TaskView, software: string): Provenance {
+  const inputs = new Map(
+    task.datasets.map(({ id, publisher, version }) => [`${publisher} ${id} ${version}`, { id, publisher, version }]),
+  )
+  const params = JSON.stringify(task.params)
+  const ran = task.ranAt ?? task.askedAt
+  return {
+    task: task.id,
+    kind: task.kind,
+    ...(task.code.length <= MAX_CODE_CHARS && { code: task.code.toWellFormed() }),
+    codeSha256: task.codeSha256,
+    ...(params !== '{}' && Buffer.byteLength(params) <= MAX_PARAMS_BYTES && { params: shortened(task.params) }),
+    inputs: [...inputs.values()],
+    island: { id: ran.island, name: ran.name.slice(0, 100) },
+    user: task.user,
+    started: task.started ?? task.askedAt.time,
+    ended: task.ended ?? task.askedAt.time,
+    software: software.slice(0, 100),
+  }
+}
+
+function shortened(params: TaskView['params']): NonNullable<Provenance['params']> {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, 1024) : value]),
+  )
+}
