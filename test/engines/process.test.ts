@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { embeddedEngine } from '../../src/node/engines/embedded/embedded.ts'
 import type { EngineLimits } from '../../src/node/engines/port.ts'
-import { NODE_IN_SANDBOX, sandboxArguments } from '../../src/node/engines/process/sandbox.ts'
+import { NODE_IN_SANDBOX, sandboxArguments, sqlBinds } from '../../src/node/engines/process/sandbox.ts'
 import { findTools, type SandboxMode } from '../../src/node/engines/process/tools.ts'
 import { eventually, rejects, requires, suite, type TestContext } from '../kit/index.ts'
 import { brightStars, requiresSandbox } from './data.ts'
@@ -78,6 +78,8 @@ test('a sandbox shows nothing of the machine: no files, no processes, no network
     attempt('chmod', () => fs.chmodSync('/data/0/0.csv', 0o777))
     attempt('remove', () => fs.unlinkSync('/data/0/0.csv'))
     attempt('create', () => fs.writeFileSync('/data/0/x', ''))
+    attempt('device', () => fs.writeFileSync('/dev/x', ''))
+    attempt('shm', () => fs.writeFileSync('/dev/shm/x', ''))
     attempt('passwd', () => fs.readFileSync('/etc/passwd', 'utf8'))
     attempt('origin', () => fs.readdirSync(${JSON.stringify(dir)}))
     attempt('proc', () => fs.readFileSync('/proc/self/mountinfo', 'utf8'))
@@ -87,13 +89,16 @@ test('a sandbox shows nothing of the machine: no files, no processes, no network
     attempt('shell', () => require('node:child_process').spawnSync('/bin/sh', ['-c', 'true']).error?.code)
     attempt('kill', () => process.kill(${process.pid}, 0))
     require('node:net').connect(${port}, '127.0.0.1').on('error', (e) => { out.net = e.code; console.log(JSON.stringify(out)) }).on('connect', () => { console.log('{}') })`
-  const args = [...sandboxArguments([{ from: stars.paths[0]!, to: '/data/0/0.csv' }]), NODE_IN_SANDBOX, '-e', probe]
+  const binds = [...sqlBinds(), { from: stars.paths[0]!, to: '/data/0/0.csv' }]
+  const args = [...sandboxArguments({ binds }), '--', NODE_IN_SANDBOX, '-e', probe]
   const { stdout } = await promisify(execFile)(bwrap!, args, { env: {} })
   const seen = JSON.parse(stdout)
   assert.is(seen.data, 'hr')
   assert.equal(
-    [seen.append, seen.chmod, seen.remove, seen.create].map((code) => /^E(ROFS|PERM|ACCES|BUSY)$/.test(code)),
-    [true, true, true, true],
+    [seen.append, seen.chmod, seen.remove, seen.create, seen.device, seen.shm].map((code) =>
+      /^E(ROFS|PERM|ACCES|BUSY)$/.test(code),
+    ),
+    [true, true, true, true, true, true],
     stdout,
   )
   assert.equal([seen.passwd, seen.origin, seen.proc, seen.shell], ['ENOENT', 'ENOENT', 'ENOENT', 'ENOENT'])

@@ -5,6 +5,8 @@ export const engineInfo = z.object({
   /** Kinds of work: `sql`, `python`, `r`, `spark`, `pyspark`, `sparkr`. */
   languages: z.array(z.string().max(32)).max(20),
   version: z.string().max(64),
+  /** Of each language, where it is known: `{ sql: 'duckdb 1.5.6', python: '3.11.7' }`. */
+  versions: z.record(z.string().max(32), z.string().max(64)).optional(),
   /** Memory that one session may use, where the engine limits it. */
   memoryBytes: z.number().int().positive().optional(),
 })

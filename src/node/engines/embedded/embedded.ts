@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { TaskKind } from '../../../protocols/model/task.ts'
 import type {
   BoundDataset,
   EngineCapability,
@@ -12,13 +13,17 @@ import type {
   SqlAnalyser,
 } from '../port.ts'
 import { findTools, type SandboxMode, type Tools } from '../process/tools.ts'
+import { programBackend } from '../program/backend.ts'
+import { findLanguages, type Languages } from '../program/find.ts'
+import type { Language } from '../program/languages.ts'
 import { sessionBatch } from '../session/batch.ts'
+import { sessionLog } from '../session/log.ts'
 import { engineSession } from '../session/session.ts'
 import { analyserProcess } from './analyser.ts'
 import { slots } from './slots.ts'
 import { type WorkerSource, workerSource } from './spare.ts'
 import { sqlBackend } from './sql.ts'
-import { checkDatasets } from './views.ts'
+import { checkFiles, checkTables } from './views.ts'
 
 export interface EmbeddedEngineInit {
   limits: EngineLimits
@@ -31,24 +36,22 @@ export interface EmbeddedEngineInit {
   scratchDir: string
   /** Warm children kept for the datasets asked last. Default 1. */
   spares?: number
+  /** What runs programs: commands or paths, empty for none. Default `python3` and `Rscript`. */
+  python?: string
+  r?: string
 }
 
-const CAPABILITIES: ReadonlySet<EngineCapability> = new Set([
-  'sql',
-  'cancel-running',
-  'limits',
-  'batches',
-  'bound-data',
-  'queue',
-])
+const CAPABILITIES: EngineCapability[] = ['sql', 'cancel-running', 'limits', 'params', 'batches', 'bound-data', 'queue']
+const DEFAULTS = { scratchBytes: 256 * 1024 ** 2, outputBytes: 64 * 1024 ** 2, processes: 64 }
 
 export interface EmbeddedEngineComponents {
   logger?: Pick<Logger, 'debug' | 'info' | 'warn'>
 }
 
-/** SQL by DuckDB, a process for each session. @see README.md */
+/** SQL by DuckDB, Python and R by the machine's own, a process for each session. @see README.md */
 export function embeddedEngine(init: EmbeddedEngineInit) {
   return ({ logger }: EmbeddedEngineComponents = {}): EnginePort & SqlAnalyser => {
+    const most: Required<EngineLimits> = { ...DEFAULTS, ...init.limits }
     const analyser = analyserProcess()
     const gate = slots(init.maxSessions, init.queue)
     const sessions = new Set<EngineSession>()
@@ -57,11 +60,17 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
     let version = ''
     let tools: Tools | undefined
     let source: WorkerSource | undefined
+    let languages: Languages = { found: {}, missing: {}, tried: Promise.resolve() }
     let reason: string | undefined = 'the engine is not started'
 
-    const down = () => new ArchipelError('ENGINE_DOWN', `the SQL engine is down: ${reason}`)
+    const present = () => (['python', 'r'] as const).filter((kind) => languages.found[kind] !== undefined)
+    const down = () => new ArchipelError('ENGINE_DOWN', `the engine is down: ${reason}`)
 
-    async function open(datasets: BoundDataset[], limits: EngineLimits, release: () => void): Promise<EngineSession> {
+    async function openSql(
+      { datasets, params = {} }: SessionInit,
+      limits: Required<EngineLimits>,
+      release: () => void,
+    ): Promise<EngineSession> {
       const from = source
       if (from === undefined) throw down()
       const bound = await from.take(datasets, limits)
@@ -71,25 +80,65 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         if (source === from) from.prepare(datasets, limits)
       }
       const renew = () => from.take(datasets, limits)
-      const backend = sqlBackend({ datasets, limits, bound, renew, analyser })
+      const backend = sqlBackend({ datasets, limits, params, bound, renew, analyser })
       const session = engineSession({ id: lastId++, kind: 'sql', backend, onEnd })
       sessions.add(session)
       return session
     }
 
-    function check(session: SessionInit): void {
+    async function openProgram(
+      { kind, datasets, params = {} }: SessionInit,
+      limits: Required<EngineLimits>,
+      release: () => void,
+      signal?: AbortSignal,
+    ): Promise<EngineSession> {
+      await languages.tried
+      const language = languageOf(kind)
+      const log = sessionLog()
+      const { scratchDir } = init
+      const backend = await programBackend(
+        { language, tools: tools!, limits, datasets, params, scratchDir, log },
+        signal,
+      )
+      const onEnd = () => {
+        sessions.delete(session)
+        release()
+      }
+      const session = engineSession({ id: lastId++, kind, backend, log, onEnd })
+      sessions.add(session)
+      return session
+    }
+
+    function languageOf(kind: TaskKind): Language {
+      const language = kind === 'sql' ? undefined : languages.found[kind]
+      if (language !== undefined) return language
+      const why = kind === 'sql' ? '' : `: ${languages.missing[kind] ?? 'it is not known'}`
+      throw new ArchipelError('LANGUAGE_MISSING', `this island does not run ${kind}${why}`)
+    }
+
+    function check({ kind, datasets, forwarded }: SessionInit): void {
       if (reason !== undefined) throw down()
-      if (session.kind !== 'sql') throw new ArchipelError('LANGUAGE_MISSING', `no ${session.kind} here`)
-      checkDatasets(session.datasets)
+      if (kind === 'sql') checkTables(datasets)
+      else checkProgram(kind, datasets, forwarded)
+    }
+
+    function checkProgram(kind: TaskKind, datasets: BoundDataset[], forwarded = false): void {
+      if (forwarded && tools?.bwrap === undefined)
+        throw new ArchipelError('NO_SANDBOX', `this island has no sandbox to run forwarded ${kind} in`)
+      languageOf(kind)
+      checkFiles(datasets)
     }
 
     async function createSession(session: SessionInit, options: { signal?: AbortSignal } = {}) {
+      const { signal } = options
       check(session)
-      const limits = within(init.limits, session.limits)
-      const release = await gate.acquire(options.signal)
+      const limits = within(most, session.limits)
+      const release = await gate.acquire(signal)
       try {
-        const opened = await open(session.datasets, limits, release)
-        if (!options.signal?.aborted && reason === undefined) return opened
+        const opened = await (session.kind === 'sql'
+          ? openSql(session, limits, release)
+          : openProgram(session, limits, release, signal))
+        if (!signal?.aborted && reason === undefined) return opened
         await opened.close()
         throw reason === undefined ? new ArchipelError('CANCELLED', 'the call was cancelled') : down()
       } catch (error) {
@@ -105,15 +154,18 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         try {
           tools = await findTools(init.sandbox)
           await sweep(init.scratchDir)
-          version = await analyser.start(tools)
+          const commands = { python: init.python ?? 'python3', r: init.r ?? 'Rscript' }
+          const where = { tools, limits: most, scratchDir: init.scratchDir }
+          ;[version, languages] = await Promise.all([analyser.start(tools), findLanguages(commands, where)])
           source = workerSource({ tools, scratchDir: init.scratchDir, spares: init.spares ?? 1 })
           reason = undefined
           gate.open()
-          if (tools.bwrap === undefined) logger?.warn({ reason: tools.reason }, 'SQL runs without a sandbox')
+          if (tools.bwrap === undefined) logger?.warn({ reason: tools.reason }, 'sessions run without a sandbox')
+          void languages.tried.then(() => logger?.debug({ missing: languages.missing }, 'languages were tried'))
         } catch (error) {
           reason = toArchipelError(error).message
           await analyser.stop()
-          logger?.warn({ reason }, 'the SQL engine is down')
+          logger?.warn({ reason }, 'the engine is down')
         }
       },
 
@@ -123,13 +175,23 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         const closing = source
         source = undefined
         await Promise.all([...sessions].map((session) => session.close()))
+        await languages.tried
         await closing?.close()
         await analyser.stop()
       },
 
-      info: () => ({ kind: 'embedded', languages: ['sql'], version: version === '' ? 'duckdb' : `duckdb ${version}` }),
+      info: () => ({
+        kind: 'embedded',
+        languages: ['sql', ...present()],
+        version: version === '' ? 'duckdb' : `duckdb ${version}`,
+        versions: Object.fromEntries([
+          ...(version === '' ? [] : [['sql', `duckdb ${version}`]]),
+          ...present().map((kind) => [kind, languages.found[kind]!.version]),
+        ]),
+        memoryBytes: most.memoryBytes,
+      }),
 
-      capabilities: () => CAPABILITIES,
+      capabilities: () => new Set([...CAPABILITIES, ...present()]),
 
       status() {
         const sandbox = tools?.bwrap !== undefined
@@ -140,6 +202,7 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
           waiting: gate.waiting,
           ...(reason !== undefined && { reason }),
           ...(!sandbox && tools?.reason !== undefined && { sandboxReason: tools.reason }),
+          missing: languages.missing,
         }
       },
 
@@ -159,10 +222,10 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
 }
 
 /** A session may ask for less than the island allows, never for more. */
-function within(most: EngineLimits, asked: Partial<EngineLimits> = {}): EngineLimits {
+function within(most: Required<EngineLimits>, asked: Partial<EngineLimits> = {}): Required<EngineLimits> {
   const limits = { ...most }
   for (const key of Object.keys(most) as (keyof EngineLimits)[])
-    limits[key] = Math.max(1, Math.min(most[key]!, asked[key] ?? most[key]!))
+    limits[key] = Math.max(1, Math.min(most[key], asked[key] ?? most[key]))
   return limits
 }
 
@@ -171,7 +234,7 @@ async function sweep(scratchDir: string): Promise<void> {
   const left = await readdir(scratchDir).catch(() => [])
   await Promise.all(
     left
-      .filter((name) => name.startsWith('sql-'))
+      .filter((name) => /^(sql|run)-/.test(name))
       .map((name) => rm(join(scratchDir, name), { recursive: true, force: true })),
   )
 }

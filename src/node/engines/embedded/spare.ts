@@ -1,9 +1,9 @@
 import { toArchipelError } from '../../../protocols/model/errors.ts'
 import type { BoundDataset, EngineLimits } from '../port.ts'
 import { type NeutralFiles, neutralFiles, stampFiles } from '../process/files.ts'
+import { scrubber } from '../process/scrub.ts'
 import type { Tools } from '../process/tools.ts'
 import { startWorker, type Worker } from '../process/worker.ts'
-import { scrubber } from './scrub.ts'
 import { viewStatements } from './views.ts'
 
 /** An opened child with the views of its datasets, ready for a statement. */

@@ -1,14 +1,16 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { ParamValue } from '../../../protocols/model/task.ts'
 import type { BoundDataset, EngineLimits, SqlAnalyser } from '../port.ts'
+import { scrubber } from '../process/scrub.ts'
 import type { Worker } from '../process/worker.ts'
 import { COLLECT_BYTES, COLLECT_ROWS } from '../session/collect.ts'
 import type { Backend } from '../session/session.ts'
-import { scrubber } from './scrub.ts'
 import type { BoundWorker } from './spare.ts'
 
 export interface SqlParts {
   datasets: BoundDataset[]
   limits: EngineLimits
+  params: Record<string, ParamValue>
   bound: BoundWorker
   /** Starts another child for the same. */
   renew(): Promise<BoundWorker>

@@ -10,30 +10,38 @@ const MAX_FILES = 2000
 
 /**
  * Checks what a session is bound to before any process starts.
- * @throws BAD_INPUT for a dataset that is not a table, or one name for two datasets (SQL compares without regard to case)
+ * @throws BAD_INPUT for a dataset without a name or files, AMBIGUOUS for one name of two datasets (compared without regard to
+ * case, as SQL does), TOO_LARGE
  */
-export function checkDatasets(datasets: BoundDataset[]): void {
+export function checkFiles(datasets: BoundDataset[]): void {
   const owners = new Map<string, string>()
   let files = 0
-  for (const { id, names, format, paths, columns } of datasets) {
-    if (format === 'fits' || format === 'files')
-      throw new ArchipelError('BAD_INPUT', `"${names[0] ?? id}" holds files, not a table: SQL cannot read it`)
+  for (const { id, names, paths } of datasets) {
     if (names.length === 0 || paths.length === 0)
       throw new ArchipelError('BAD_INPUT', `"${id}" has no name or no files here`)
-    if (format !== 'parquet' && columns.length === 0)
-      throw new ArchipelError('BAD_INPUT', `"${names[0]!}" has no published columns`)
     files += paths.length
     for (const each of names) {
       if (each === '' || each.includes('\0'))
         throw new ArchipelError('BAD_INPUT', `not a table name: ${JSON.stringify(each)}`)
       const key = each.toLowerCase()
       if ((owners.get(key) ?? id) !== id)
-        throw new ArchipelError('AMBIGUOUS', `"${each}" names two datasets of one statement`)
+        throw new ArchipelError('AMBIGUOUS', `"${each}" names two datasets of one task`)
       owners.set(key, id)
     }
   }
   if (files > MAX_FILES)
     throw new ArchipelError('TOO_LARGE', `a session reads at most ${MAX_FILES} files, these are ${files}`)
+}
+
+/** The same for SQL. @throws BAD_INPUT for a dataset that is not a table, too */
+export function checkTables(datasets: BoundDataset[]): void {
+  for (const { id, names, format, columns } of datasets) {
+    if (format === 'fits' || format === 'files')
+      throw new ArchipelError('BAD_INPUT', `"${names[0] ?? id}" holds files, not a table: SQL cannot read it`)
+    if (format !== 'parquet' && columns.length === 0)
+      throw new ArchipelError('BAD_INPUT', `"${names[0] ?? id}" has no published columns`)
+  }
+  checkFiles(datasets)
 }
 
 /** A view for every name of every dataset; `paths` are the files as the child sees them, in the order of `datasets`. */

@@ -36,15 +36,19 @@ export async function stampFiles(groups: string[][]): Promise<string> {
 
 /**
  * Gives the files of each group the names `<group>/<index>.<suffix>`: under `/data` in a sandbox, else as links in a new
- * folder of `scratchDir`. Links rather than real paths also because DuckDB takes `*` and `[` in a path as a pattern.
+ * folder of `scratchDir`; `keepNames` keeps the last part of their own names where it is unique (manifests tell it anyway).
+ * Links rather than real paths also because DuckDB takes `*` and `[` in a path as a pattern.
  */
 export async function neutralFiles(
   groups: string[][],
-  where: { sandbox: boolean; scratchDir: string },
+  where: { sandbox: boolean; scratchDir: string; keepNames?: boolean },
 ): Promise<NeutralFiles> {
   const stamp = await stampFiles(groups)
-  const name = (path: string, group: number, index: number) =>
-    `${group}/${index}${SUFFIX.exec(basename(path))?.[0] ?? ''}`
+  const name = (path: string, group: number, index: number) => {
+    const own = basename(path)
+    const clear = where.keepNames && groups[group]!.every((other, i) => i === index || basename(other) !== own)
+    return `${group}/${clear ? own : `${index}${SUFFIX.exec(own)?.[0] ?? ''}`}`
+  }
   if (where.sandbox) {
     const binds: Bind[] = []
     const paths: string[][] = []

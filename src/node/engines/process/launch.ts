@@ -1,56 +1,93 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { openSync, readdirSync, readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { type Bind, CHILD_MAIN, CHILD_MAIN_IN_SANDBOX, NODE_IN_SANDBOX, sandboxArguments } from './sandbox.ts'
+import { type SandboxInit, sandboxArguments } from './sandbox.ts'
+import { seccompFilter } from './seccomp.ts'
 import type { Tools } from './tools.ts'
+import { killTree } from './tree.ts'
 
-export type SqlChild = ChildProcessByStdio<Writable, Readable, Readable>
+export type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 export interface LaunchOptions {
-  tools: Tools
-  binds: Bind[]
-  /** Seconds are the unit of the kernel's limit: rounded up. */
+  tools: Pick<Tools, 'bwrap' | 'prlimit'>
+  /** What a sandbox shows; used where there is one. */
+  sandbox: SandboxInit
+  /** The command as the child sees it. */
+  command: string[]
+  env: Record<string, string>
+  /** Where it runs without a sandbox. Default `/`. */
+  cwd?: string
+  /** Seconds are the unit of the kernel's limit: rounded up. Of each process. */
   cpuMs: number
-  /** Bound on the child's private memory, enforced by the kernel at each allocation; undefined for none. */
+  /** Bound on the private memory of each process, enforced by the kernel at each allocation; undefined for none. */
   dataBytes?: number
-  /** Files that it has to open, on top of what Node needs. */
+  /** Bytes up to which a file may grow. Default 0. */
+  fileBytes?: number
+  /** Files open at a time. */
   files: number
+  /** Processes and threads, counted inside the sandbox; undefined for no bound. */
+  processes?: number
 }
 
-/** Megabytes of the child's JavaScript heap: rows pass through it in batches. */
-const HEAP_MB = 256
+/** From here on the kernel counts processes for each user namespace by itself. */
+const COUNTS_BY_NAMESPACE = [5, 14] as const
 
 /**
- * Starts a child as the leader of its own process group, with an empty environment and the kernel's limits: CPU seconds,
- * no core dump, no growing of any file. The number of processes is not limited: the kernel counts it per user, so a bound
- * would depend on what else that user runs.
+ * Starts a child as the leader of its own process group, with nothing in its environment but `env` and the kernel's
+ * limits: CPU seconds, no core dump, the size of files, private memory. Processes are limited inside a sandbox only: outside of
+ * one the kernel counts them per user, so that a bound would depend on what else that user runs.
  */
-export function launchChild(options: LaunchOptions): SqlChild {
-  const { tools, binds } = options
-  const flags = [`--max-old-space-size=${HEAP_MB}`, '--disable-warning=ExperimentalWarning']
-  let command =
-    tools.bwrap === undefined
-      ? [process.execPath, ...flags, CHILD_MAIN]
-      : [tools.bwrap, ...sandboxArguments(binds), NODE_IN_SANDBOX, ...flags, CHILD_MAIN_IN_SANDBOX]
+export function launchChild(options: LaunchOptions): Child {
+  const { tools, sandbox, env } = options
+  const stdio: ('pipe' | 'ignore' | number)[] = ['pipe', 'pipe', 'pipe', ...closedToChildren()]
+  let filter: { fd: number; program: Buffer } | undefined
+  let command = options.command
+  if (tools.bwrap !== undefined) {
+    const program = seccompFilter()
+    if (program !== undefined) filter = { fd: stdio.push('pipe') - 1, program }
+    command = [
+      tools.bwrap,
+      ...sandboxArguments(sandbox),
+      ...(filter === undefined ? [] : ['--seccomp', String(filter.fd)]),
+      '--',
+      ...(options.processes === undefined ? [] : countedInside(tools, options.processes)),
+      ...command,
+    ]
+  }
   if (tools.prlimit !== undefined) {
     const seconds = Math.ceil(options.cpuMs / 1000)
     const limits = [
       // The first limit ends a process with a signal that tells why, the second just kills.
       `--cpu=${seconds}:${seconds + 5}`,
       '--core=0',
-      '--fsize=0',
-      `--nofile=${options.files + 256}`,
+      `--fsize=${options.fileBytes ?? 0}`,
+      `--nofile=${options.files}`,
     ]
     if (options.dataBytes !== undefined) limits.push(`--data=${options.dataBytes}`)
     command = [tools.prlimit, ...limits, '--', ...command]
   }
-  return spawn(command[0]!, command.slice(1), {
-    cwd: '/',
+  const child = spawn(command[0]!, command.slice(1), {
+    cwd: tools.bwrap === undefined ? (options.cwd ?? '/') : '/',
     // Time zones of casts and prints are the session's own, never the site's.
-    env: { TZ: 'UTC' },
-    stdio: ['pipe', 'pipe', 'pipe', ...closedToChildren()],
+    env: { TZ: 'UTC', ...env },
+    stdio,
     detached: true,
-  }) as SqlChild
+  })
+  if (filter !== undefined) {
+    const pipe = child.stdio[filter.fd] as unknown as Writable | null
+    pipe?.on('error', () => {})
+    pipe?.end(filter.program)
+  }
+  return child as unknown as Child
+}
+
+/** By `prlimit` itself, where the sandbox shows it under its own name. */
+function countedInside(tools: LaunchOptions['tools'], processes: number): string[] {
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  const counts = major > COUNTS_BY_NAMESPACE[0] || (major === COUNTS_BY_NAMESPACE[0] && minor >= COUNTS_BY_NAMESPACE[1])
+  if (tools.prlimit === undefined || !/^(\/usr)?\/bin\//.test(tools.prlimit) || !counts) return []
+  return [tools.prlimit, `--nproc=${processes}`, '--']
 }
 
 /** O_CLOEXEC as Linux prints it in `/proc/self/fdinfo`, octal. */
@@ -87,12 +124,9 @@ function isInherited(fd: number): boolean {
   }
 }
 
-/** Ends the whole group at once. There is nothing to save in a child. */
-export function killChild(child: SqlChild): void {
+/** Ends the child and all that came of it at once. There is nothing to save in a child. */
+export function killChild(child: Child): void {
   if (child.pid === undefined) return
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    child.kill('SIGKILL')
-  }
+  killTree(child.pid)
+  child.kill('SIGKILL')
 }

@@ -8,7 +8,17 @@ export interface Bind {
   to: string
 }
 
-/** The child's program, in TypeScript or, in the built package, JavaScript. */
+export interface SandboxInit {
+  /** Shown read-only. A missing one is an error. */
+  binds: Bind[]
+  /** Shown read-only under their own names, where the machine has them. */
+  system?: string[]
+  /** A folder to write to, held in memory: its path and bytes. The rest is read-only. */
+  scratch?: { path: string; bytes: number }
+  chdir?: string
+}
+
+/** The SQL child's program, in TypeScript or, in the built package, JavaScript. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 const childDir = fileURLToPath(new URL('../child/', import.meta.url))
 export const CHILD_MAIN = `${childDir}main${EXTENSION}`
@@ -34,28 +44,36 @@ const LIBRARIES = [
  */
 const OVERCOMMIT = '/proc/sys/vm/overcommit_memory'
 
+const SHARED_MEMORY_BYTES = 64 * 1024 ** 2
+
 /**
- * Bubblewrap's arguments up to the command: no network, no other processes, nothing of the file system but Node, DuckDB,
- * the child's own folder, the system's libraries and `binds`, all read-only. The process dies with the daemon.
+ * Bubblewrap's arguments up to the command: no network, no other processes, nothing of the file system but the system's
+ * libraries and `binds`, all read-only, and the scratch folder. The process dies with the daemon.
  */
-export function sandboxArguments(binds: Bind[]): string[] {
+export function sandboxArguments({ binds, system = [], scratch, chdir = '/' }: SandboxInit): string[] {
+  const sharedMemory = String(Math.min(SHARED_MEMORY_BYTES, scratch?.bytes ?? 0))
   return [
     '--unshare-all',
     '--die-with-parent',
     '--new-session',
     ...['--cap-drop', 'ALL'],
     ...['--hostname', 'island'],
-    ...LIBRARIES.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...[...LIBRARIES, ...system].flatMap((path) => ['--ro-bind-try', path, path]),
     ...['--dev', '/dev'],
+    // Semaphores and shared memory of programs, which would else fill a tmpfs without a bound.
+    ...(scratch === undefined ? [] : ['--size', sharedMemory, '--tmpfs', '/dev/shm']),
+    ...['--remount-ro', '/dev'],
     ...['--ro-bind-try', OVERCOMMIT, OVERCOMMIT],
-    ...['--ro-bind', process.execPath, NODE_IN_SANDBOX],
-    ...['--ro-bind', childDir, '/app/child'],
-    ...duckdbPackages().flatMap(({ from, to }) => ['--ro-bind', from, to]),
     ...binds.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...(scratch === undefined ? [] : ['--size', String(scratch.bytes), '--tmpfs', scratch.path]),
     ...['--remount-ro', '/'],
-    ...['--chdir', '/'],
-    '--',
+    ...['--chdir', chdir],
   ]
+}
+
+/** What a SQL child needs to see beside its data: Node, DuckDB and its own folder. */
+export function sqlBinds(): Bind[] {
+  return [{ from: process.execPath, to: NODE_IN_SANDBOX }, { from: childDir, to: '/app/child' }, ...duckdbPackages()]
 }
 
 let packages: Bind[] | undefined

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
-import { NODE_IN_SANDBOX, sandboxArguments } from './sandbox.ts'
+import { NODE_IN_SANDBOX, sandboxArguments, sqlBinds } from './sandbox.ts'
 
 /** `auto` uses bubblewrap where it works; `required` refuses to start without it. */
 export type SandboxMode = 'auto' | 'off' | 'required'
@@ -33,7 +33,7 @@ export async function findTools(mode: SandboxMode): Promise<Tools> {
   const failure =
     bwrap === undefined
       ? 'bubblewrap (bwrap) is not installed'
-      : await works(bwrap, [...sandboxArguments([]), NODE_IN_SANDBOX, '--version'])
+      : await works(bwrap, [...sandboxArguments({ binds: sqlBinds() }), '--', NODE_IN_SANDBOX, '--version'])
   if (failure === undefined) return { ...tools, bwrap: bwrap! }
   if (mode === 'required')
     throw new ArchipelError('ENGINE_DOWN', `the sandbox is required and does not work: ${failure}`, {
@@ -42,8 +42,13 @@ export async function findTools(mode: SandboxMode): Promise<Tools> {
   return { ...tools, reason: failure }
 }
 
-/** The first executable of that name on PATH. */
-async function which(name: string): Promise<string | undefined> {
+/** The first executable of that name on PATH; a path is taken as it is. */
+export async function which(name: string): Promise<string | undefined> {
+  if (name.includes('/'))
+    return await access(name, constants.X_OK).then(
+      () => name,
+      () => undefined,
+    )
   for (const dir of [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/bin']) {
     if (dir === '') continue
     const path = join(dir, name)

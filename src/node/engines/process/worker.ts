@@ -5,10 +5,16 @@ import type { ResultSink } from '../../results/port.ts'
 import { encodeFrame, frameReader } from '../child/frames.ts'
 import { CHILD_CODES, type ChildReply, type ChildRequest } from '../child/messages.ts'
 import { causeOfDeath } from './death.ts'
-import { killChild, type LaunchOptions, launchChild } from './launch.ts'
-import { residentBytes } from './memory.ts'
+import { killChild, launchChild } from './launch.ts'
+import { type Bind, CHILD_MAIN, CHILD_MAIN_IN_SANDBOX, NODE_IN_SANDBOX, sqlBinds } from './sandbox.ts'
+import type { Tools } from './tools.ts'
+import { processTree } from './tree.ts'
 
-export interface WorkerInit extends Omit<LaunchOptions, 'files' | 'dataBytes'> {
+export interface WorkerInit {
+  tools: Tools
+  /** What the sandbox shows beside the program. */
+  binds: Bind[]
+  cpuMs: number
   /** The files as the child sees them. */
   files: string[]
   threads: number
@@ -60,6 +66,8 @@ const REPLY_SLACK_BYTES = 8 * 1024 * 1024
 /** Private memory that is mapped but never touched (stacks, arenas), measured at about 0.5 GB for 8 threads. */
 const DATA_SLACK_BYTES = 1024 * 1024 * 1024
 const STDERR_BYTES = 4096
+/** Megabytes of the child's JavaScript heap: rows pass through it in batches. */
+const HEAP_MB = 256
 
 interface Call {
   id: number
@@ -70,7 +78,21 @@ interface Call {
 }
 
 export function startWorker(init: WorkerInit): Worker {
-  const child = launchChild({ ...init, files: init.files.length, dataBytes: init.memoryBytes + DATA_SLACK_BYTES })
+  const boxed = init.tools.bwrap !== undefined
+  const child = launchChild({
+    tools: init.tools,
+    sandbox: { binds: [...sqlBinds(), ...init.binds] },
+    command: [
+      boxed ? NODE_IN_SANDBOX : process.execPath,
+      `--max-old-space-size=${HEAP_MB}`,
+      '--disable-warning=ExperimentalWarning',
+      boxed ? CHILD_MAIN_IN_SANDBOX : CHILD_MAIN,
+    ],
+    env: {},
+    cpuMs: init.cpuMs,
+    dataBytes: init.memoryBytes + DATA_SLACK_BYTES,
+    files: init.files.length + 256,
+  })
   let dead = false
   let lastId = 0
   let current: Call | undefined
@@ -154,7 +176,7 @@ export function startWorker(init: WorkerInit): Worker {
       timeoutMs,
     )
     const watch = setInterval(() => {
-      if (child.pid !== undefined && residentBytes(child.pid) > init.memoryBytes)
+      if (child.pid !== undefined && processTree(child.pid).residentBytes > init.memoryBytes)
         kill(new ArchipelError('MEMORY_LIMIT', 'the statement needed more memory than the engine may use'))
     }, WATCH_MS)
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -197,7 +219,7 @@ export function startWorker(init: WorkerInit): Worker {
       return dead
     },
     get bloated() {
-      return residentBytes(child.pid ?? 0) > BASE_BYTES + (init.memoryBytes - BASE_BYTES) / 2
+      return processTree(child.pid ?? 0).residentBytes > BASE_BYTES + (init.memoryBytes - BASE_BYTES) / 2
     },
     exited,
     open(options) {

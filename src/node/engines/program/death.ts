@@ -1,0 +1,28 @@
+import { ArchipelError } from '../../../protocols/model/errors.ts'
+
+/** Numbers of Linux, as bubblewrap passes them on: 128 + the signal. */
+const SIGNALS: Record<number, NodeJS.Signals> = {
+  4: 'SIGILL',
+  5: 'SIGTRAP',
+  6: 'SIGABRT',
+  7: 'SIGBUS',
+  8: 'SIGFPE',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  13: 'SIGPIPE',
+  15: 'SIGTERM',
+  24: 'SIGXCPU',
+  25: 'SIGXFSZ',
+  31: 'SIGSYS',
+}
+
+/** Why a program ended that nobody here killed. `large`: it held much memory when it was last looked at. */
+export function causeOfEnd(code: number | null, signal: NodeJS.Signals | null, large: boolean): ArchipelError {
+  const by = signal ?? SIGNALS[(code ?? 0) - 128]
+  if (by === 'SIGXCPU') return new ArchipelError('TIME_LIMIT', 'the program used up its processor time')
+  if (by === 'SIGXFSZ') return new ArchipelError('DISK_LIMIT', 'the program wrote a larger file than the island allows')
+  if (large && (by === 'SIGKILL' || by === 'SIGABRT' || by === 'SIGSEGV' || by === 'SIGBUS'))
+    return new ArchipelError('MEMORY_LIMIT', 'the program needed more memory than the island allows')
+  if (by !== undefined) return new ArchipelError('CODE_FAILED', `the program was ended by ${by}`)
+  return new ArchipelError('CODE_FAILED', `the program ended itself with exit code ${code ?? '?'} before it was done`)
+}
