@@ -1,3 +1,4 @@
+import type { Provenance } from '../model/dataset.ts'
 import {
   compact,
   type Exported,
@@ -9,6 +10,7 @@ import {
   orcidIri,
   skyText,
 } from './common.ts'
+import { activityIri, versionIri } from './prov.ts'
 
 const CONTEXT = {
   dcat: 'http://www.w3.org/ns/dcat#',
@@ -20,6 +22,7 @@ const CONTEXT = {
   rdfs: 'http://www.w3.org/2000/01/rdf-schema#',
   locn: 'http://www.w3.org/ns/locn#',
   spdx: 'http://spdx.org/rdf/terms#',
+  prov: 'http://www.w3.org/ns/prov#',
   xsd: 'http://www.w3.org/2001/XMLSchema#',
 }
 
@@ -76,6 +79,8 @@ export function toDcat({ id, publisher, body, holders }: Exported): JsonObject {
             'dcat:startDate': dateTime(temporal.start),
             'dcat:endDate': dateTime(temporal.end),
           },
+    'prov:wasDerivedFrom': body.provenance?.inputs.map((input) => ({ '@id': iriOf(input.id) })),
+    'prov:wasGeneratedBy': body.provenance === undefined ? undefined : activity(body.provenance),
     'dcat:distribution': holders
       .filter((h) => h.version === body.version && (h.state === 'available' || h.state === 'partial'))
       .map((holder) =>
@@ -107,6 +112,18 @@ export function toDcat({ id, publisher, body, holders }: Exported): JsonObject {
         }),
       ),
   })
+}
+
+/** The task that made it; `prov.ts` says more of it. */
+function activity(from: Provenance): JsonObject {
+  return {
+    '@id': activityIri(from.task),
+    '@type': 'prov:Activity',
+    'prov:startedAtTime': dateTime(from.started),
+    'prov:endedAtTime': dateTime(from.ended),
+    'prov:used': from.inputs.map((input) => ({ '@id': versionIri(input.version) })),
+    'prov:wasAssociatedWith': { ...agent(from.island), '@type': 'prov:Agent' },
+  }
 }
 
 function agent({ id, name }: { id: string; name: string }): JsonObject {

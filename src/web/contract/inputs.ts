@@ -86,10 +86,13 @@ export const datasetsQuery = z.strictObject({
   cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
 })
 
-export const METADATA_FORMATS = ['json', 'dcat', 'datacite', 'croissant'] as const
+export const METADATA_FORMATS = ['json', 'dcat', 'datacite', 'croissant', 'prov', 'prov-o'] as const
 export type MetadataFormat = (typeof METADATA_FORMATS)[number]
 export const metadataQuery = z.strictObject({
-  format: z.enum(METADATA_FORMATS).default('json').describe('json is the dataset as archipel shows it.'),
+  format: z
+    .enum(METADATA_FORMATS)
+    .default('json')
+    .describe('json is the dataset as archipel shows it; prov is PROV-JSON, prov-o the same in JSON-LD.'),
 })
 
 export const publishBody = z.strictObject({

@@ -12,6 +12,8 @@ export function define(command: Command, cli: Cli): void {
         'dcat',
         'datacite',
         'croissant',
+        'prov',
+        'prov-o',
         'json',
       ]),
     )
