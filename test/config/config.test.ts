@@ -60,6 +60,8 @@ test('every setting can be given by its variable and by --set', async (t) => {
     'network.bootstrap': ['/dns4/a.example/tcp/1', ['/dns4/a.example/tcp/1']],
     'web.host': ['::1', '::1'],
     'policy.forwarded.allow': [island, [island]],
+    'policy.forwarded.python': [`${island},ada@${island}`, [island, `ada@${island}`]],
+    'policy.forwarded.r': ['none', []],
   }
   for (const setting of SETTINGS) {
     if (setting.path === 'dataDir') continue
@@ -110,6 +112,7 @@ test('a bad value is refused with its setting and its source', async (t) => {
     ['place.country=Germany', ['place.country']],
     ['place.latitude=91', ['place.latitude']],
     ['policy.forwarded.allow=everybody', ['policy.forwarded.allow', 'island id']],
+    ['policy.forwarded.python=ada', ['policy.forwarded.python', 'island id']],
     ['name=a\u001b[31m', ['name', 'control']],
     [`name=${'x'.repeat(101)}`, ['name']],
     ['dataDir=/x', ['dataDir', '--data-dir']],

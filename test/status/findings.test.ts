@@ -47,6 +47,28 @@ const CASES: [string, Partial<StatusFacts>, string, 'warning' | 'error'][] = [
     'error',
   ],
   ['no sandbox', { engine: { kind: 'embedded', state: 'ready', sandbox: false } }, 'NO_SANDBOX', 'warning'],
+  [
+    'no sandbox for programs that are allowed',
+    {
+      engine: { kind: 'embedded', state: 'ready', sandbox: false, forwarded: { python: true, r: false } },
+    },
+    'NO_SANDBOX',
+    'error',
+  ],
+  [
+    'a language that is allowed and not there',
+    {
+      engine: {
+        kind: 'embedded',
+        state: 'ready',
+        sandbox: true,
+        forwarded: { python: false, r: true },
+        missing: { r: 'Rscript is not installed' },
+      },
+    },
+    'LANGUAGE_MISSING',
+    'warning',
+  ],
   ['a disk nearly full', { disk: { freeBytes: GIB / 2, totalBytes: 200 * GIB } }, 'DISK_NEARLY_FULL', 'warning'],
   [
     'a small part of a large disk left',
@@ -72,6 +94,18 @@ for (const [what, facts, code, severity] of CASES) {
     assert.ok(found !== undefined && found.message.length > 10 && found.remedy.length > 10, 'words and a remedy')
   })
 }
+
+test('programs that are refused for want of a sandbox are named with the reason', () => {
+  const engine = { kind: 'embedded', state: 'ready', sandbox: false, sandboxReason: 'bwrap is not installed' } as const
+  const named = findings({ ...WELL, engine: { ...engine, forwarded: { python: true, r: true } } })[0]!
+  assert.match(named.message, /Python and R .*bwrap is not installed.*refused/)
+  assert.is(
+    findings({ ...WELL, engine: { ...engine, forwarded: { python: false, r: false } } })[0]!.severity,
+    'warning',
+  )
+  const unused = { missing: { r: 'Rscript is not installed' }, forwarded: { python: true, r: false } }
+  assert.is(findings({ ...WELL, engine: { ...engine, sandbox: true, ...unused } })[0]!.code, 'OK')
+})
 
 test('the most serious comes first', () => {
   const all = findings({ ...WELL, connected: 0, staleDatasets: ['a'] })

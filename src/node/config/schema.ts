@@ -124,7 +124,15 @@ const engine = z.strictObject({
   kind: z
     .enum(['embedded', 'disabled'])
     .default('embedded')
-    .describe('What runs statements here: the built-in SQL engine, or nothing.'),
+    .describe(
+      'What runs work here: the built-in engine (SQL, and Python and R where the machine has them), or nothing.',
+    ),
+  python: z
+    .string()
+    .max(4096)
+    .default('python3')
+    .describe('The Python of programs: a command, or a path, e.g. of a virtual environment; "none" for none.'),
+  r: z.string().max(4096).default('Rscript').describe('The Rscript of programs: a command or a path; "none" for none.'),
   memoryBytes: bytes(128 * MiB, 1024 * GiB)
     .default(GiB)
     .describe('Bytes of memory of one session.')
@@ -137,11 +145,20 @@ const engine = z.strictObject({
     .default(120_000)
     .describe('Milliseconds of CPU time of one session.')
     .register(about, { unit: 'ms' }),
-  resultRows: z.int().min(1).max(10_000_000).default(100_000).describe('Rows of one result.'),
-  resultBytes: bytes(1024, GiB)
-    .default(16 * MiB)
-    .describe('Bytes of one result.')
+  resultRows: z.int().min(1).max(1_000_000_000).default(1_000_000).describe('Rows of one result.'),
+  resultBytes: bytes(1024, 1024 * GiB)
+    .default(256 * MiB)
+    .describe('Bytes of one result: its table, texts, images and files together.')
     .register(about, { unit: 'bytes' }),
+  scratchBytes: bytes(MiB, 1024 * GiB)
+    .default(256 * MiB)
+    .describe('Bytes of files that a program may have at a time; in a sandbox they are held in memory.')
+    .register(about, { unit: 'bytes' }),
+  outputBytes: bytes(1024, 1024 * GiB)
+    .default(64 * MiB)
+    .describe('Bytes that a program may print; beyond that it is ended.')
+    .register(about, { unit: 'bytes' }),
+  processes: z.int().min(1).max(100_000).default(64).describe('Processes of one program, itself among them.'),
   threads: z.int().min(1).max(1024).default(2).describe('Threads of one session.'),
   sessions: z.int().min(1).max(1024).default(4).describe('Sessions at a time; each is a process.'),
   queue: z.int().min(0).max(10_000).default(32).describe('Statements that may wait for a session; more are refused.'),
@@ -150,6 +167,11 @@ const engine = z.strictObject({
     .default('auto')
     .describe('Run sessions in a sandbox of the operating system: where there is one, always, or never.'),
 })
+
+const personOrIsland = z
+  .string()
+  .max(256)
+  .regex(/^([^@\s]{1,128}@)?isl[a-z2-7]{32}$/, 'an island id ("isl" and 32 base32 characters), or user@ and one')
 
 const policy = z.strictObject({
   forwarded: z
@@ -163,8 +185,55 @@ const policy = z.strictObject({
         .max(1000)
         .default([])
         .describe('When not empty: only statements of these islands (ids).'),
+      python: z
+        .array(personOrIsland)
+        .max(1000)
+        .default([])
+        .describe(
+          'Whose Python programs run here beside those of the owner, always in a sandbox: islands (ids) or single users of them (user@island id). None by default.',
+        ),
+      r: z
+        .array(personOrIsland)
+        .max(1000)
+        .default([])
+        .describe('Whose R programs run here beside those of the owner; as for Python.'),
     })
     .prefault({}),
+})
+
+const tasks = z.strictObject({
+  leaseMs: ms(200, 3_600_000)
+    .default(60_000)
+    .describe('Milliseconds without a sign of life after which an attempt counts as lost, where the task does not say.')
+    .register(about, { unit: 'ms' }),
+  unfinished: z.int().min(1).max(1_000_000).default(10_000).describe('Unfinished tasks asked for at this island.'),
+  unfinishedPerUser: z.int().min(1).max(1_000_000).default(2_000).describe('Unfinished tasks of one user.'),
+  active: z.int().min(1).max(10_000).default(128).describe('Own tasks that are placed or followed at a time.'),
+  queue: z.int().min(0).max(100_000).default(1_000).describe('Pieces of work that may wait for an engine here.'),
+  perIsland: z.int().min(1).max(250).default(200).describe('Pieces of work of one island that wait or run here.'),
+  perUser: z
+    .int()
+    .min(1)
+    .max(250)
+    .default(200)
+    .describe('Pieces of work of one user of an island that wait or run here.'),
+  claimMs: ms(1000, DAY_MS)
+    .default(60_000)
+    .describe('Milliseconds between two rounds of asking other islands about their work that nobody follows.')
+    .register(about, { unit: 'ms' }),
+  resultDays: z.int().min(1).max(3650).default(7).describe('Days that the result of an own task is kept.'),
+  days: z.int().min(1).max(3650).default(90).describe('Days that a task is remembered after its end.'),
+  kept: z.int().min(1).max(1_000_000).default(10_000).describe('Ended tasks that are remembered.'),
+  unclaimedDays: z
+    .int()
+    .min(1)
+    .max(3650)
+    .default(7)
+    .describe('Days that a result is kept for an island that does not come for it.'),
+  resultsBytes: bytes(MiB, 1024 * GiB)
+    .default(20 * GiB)
+    .describe('Bytes of all results and logs that are kept.')
+    .register(about, { unit: 'bytes' }),
 })
 
 const log = z.strictObject({
@@ -202,6 +271,7 @@ export const configSchema = z.strictObject({
   catalog: catalog.prefault({}),
   engine: engine.prefault({}),
   policy: policy.prefault({ forwarded: {} }),
+  tasks: tasks.prefault({}),
   log: log.prefault({}),
 })
 

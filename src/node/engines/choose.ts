@@ -13,6 +13,11 @@ export interface EngineSettings {
   resultRows: number
   resultBytes: number
   threads: number
+  scratchBytes: number
+  outputBytes: number
+  processes: number
+  python: string
+  r: string
   sessions: number
   queue: number
   sandbox: SandboxMode
@@ -26,14 +31,14 @@ export function engineOf(
   settings: EngineSettings,
   options: { scratchDir: string; logger: Logger },
 ): EnginePort & SqlAnalyser {
-  const { kind, sessions, queue, sandbox, ...limits } = settings
+  const { kind, sessions, queue, sandbox, python, r, ...limits } = settings
   const embedded = embeddedEngine({
     limits,
     maxSessions: sessions,
     queue,
     sandbox,
     scratchDir: options.scratchDir,
-    ...(kind === 'disabled' ? { spares: 0 } : {}),
+    ...(kind === 'disabled' ? { spares: 0, python: 'none', r: 'none' } : { python, r }),
   })({ logger: options.logger })
   if (kind === 'embedded') return embedded
   return {

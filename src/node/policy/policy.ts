@@ -20,22 +20,47 @@ export interface PolicyInit {
   self: string
   /** Whose forwarded SQL runs here. */
   sql: 'members' | 'none'
-  /** When not empty: only these islands' forwarded work. */
+  /** When not empty: only these islands' forwarded SQL. */
   allow: string[]
+  /** Whose forwarded programs run here: island ids, or `user@<island id>`. Default none. */
+  python?: string[]
+  r?: string[]
 }
 
-/** The first policy: the owner may do everything at home, members may run SELECTs over published data unless the site says otherwise. */
+const PROGRAMS = { python: 'Python', r: 'R' } as const
+
+/**
+ * The first policy: the owner may do everything at home; members may run SELECTs over published data unless the site says
+ * otherwise; programs of others run only for those that the site names.
+ */
 export function memberPolicy(init: PolicyInit): PolicyPort {
+  const refuse = (why: string, hint?: string) => new ArchipelError('FORBIDDEN', why, hint === undefined ? {} : { hint })
+
+  function checkSql(island: string): void {
+    if (init.sql === 'none') throw refuse('this island runs no forwarded SQL')
+    if (init.allow.length > 0 && !init.allow.includes(island))
+      throw refuse('this island runs forwarded SQL for some members only')
+  }
+
+  function checkProgram(kind: 'python' | 'r', { island, user }: PolicyRequest): void {
+    const named = init[kind] ?? []
+    if (named.includes(island) || named.includes(`${user}@${island}`)) return
+    const language = PROGRAMS[kind]
+    throw refuse(
+      named.length === 0
+        ? `this island runs no forwarded ${language} programs`
+        : `this island runs forwarded ${language} programs for those only that its operator named`,
+      `Its operator can name you: policy.forwarded.${kind} takes ${island} or ${user}@${island}.`,
+    )
+  }
+
   return {
     check(request) {
       if (request.island === init.self) return
-      if (request.action !== 'task:run')
-        throw new ArchipelError('FORBIDDEN', `${request.action} is for this island's owner only`)
-      if (request.kind !== 'sql')
-        throw new ArchipelError('FORBIDDEN', `forwarded ${request.kind ?? 'work'} is not accepted here`)
-      if (init.sql === 'none') throw new ArchipelError('FORBIDDEN', 'this island runs no forwarded SQL')
-      if (init.allow.length > 0 && !init.allow.includes(request.island))
-        throw new ArchipelError('FORBIDDEN', 'this island runs forwarded SQL for some members only')
+      if (request.action !== 'task:run') throw refuse(`${request.action} is for this island's owner only`)
+      if (request.kind === 'sql') checkSql(request.island)
+      else if (request.kind === 'python' || request.kind === 'r') checkProgram(request.kind, request)
+      else throw refuse(`forwarded ${request.kind ?? 'work'} is not accepted here`)
     },
   }
 }

@@ -13,7 +13,17 @@ export interface StatusFacts {
   /** Milliseconds that the peers' clocks are ahead of ours; undefined without peers. */
   skewMs: number | undefined
   maxClockSkewMs: number
-  engine: { kind: string; state: 'ready' | 'down'; sandbox: boolean; reason?: string }
+  engine: {
+    kind: string
+    state: 'ready' | 'down'
+    sandbox: boolean
+    reason?: string
+    sandboxReason?: string
+    /** Languages that are not there, and why. */
+    missing?: { python?: string; r?: string }
+    /** Whether the configuration names somebody whose programs run here. */
+    forwarded?: { python: boolean; r: boolean }
+  }
   disk: { freeBytes: number; totalBytes: number }
   quarantined: string[]
   selfQuarantined: boolean
@@ -48,6 +58,7 @@ export function findings(facts: StatusFacts): Finding[] {
     skew(facts),
     engine(facts),
     sandbox(facts),
+    languages(facts),
     disk(facts),
     stale(facts),
     lost(facts),
@@ -186,13 +197,45 @@ function engine(f: StatusFacts): Finding | undefined {
   }
 }
 
+const PROGRAMS = [
+  ['python', 'Python'],
+  ['r', 'R'],
+] as const
+
+/** Languages whose forwarded programs the configuration allows. */
+const allowed = (f: StatusFacts) => PROGRAMS.filter(([kind]) => f.engine.forwarded?.[kind] === true)
+
 function sandbox(f: StatusFacts): Finding | undefined {
   if (f.engine.kind !== 'embedded' || f.engine.sandbox) return undefined
+  const why = f.engine.sandboxReason === undefined ? '' : ` (${f.engine.sandboxReason})`
+  const named = allowed(f).map(([, name]) => name)
+  if (named.length === 0)
+    return {
+      code: 'NO_SANDBOX',
+      severity: 'warning',
+      message: `Work runs without an operating-system sandbox${why}.`,
+      remedy:
+        'Install bubblewrap (bwrap) and allow user namespaces; without it SQL is still limited to published data, and programs of other islands are refused.',
+    }
   return {
     code: 'NO_SANDBOX',
+    severity: 'error',
+    message: `The configuration allows forwarded ${named.join(' and ')} programs, but there is no operating-system sandbox${why}: all of them are refused.`,
+    remedy:
+      'Install bubblewrap (bwrap) and allow user namespaces, or empty policy.forwarded.python and policy.forwarded.r.',
+  }
+}
+
+function languages(f: StatusFacts): Finding | undefined {
+  if (f.engine.kind !== 'embedded' || f.engine.state !== 'ready') return undefined
+  const absent = allowed(f).filter(([kind]) => f.engine.missing?.[kind] !== undefined)
+  if (absent.length === 0) return undefined
+  const why = absent.map(([kind, name]) => `${name} (${f.engine.missing?.[kind]})`).join(', ')
+  return {
+    code: 'LANGUAGE_MISSING',
     severity: 'warning',
-    message: 'Statements run without an operating-system sandbox.',
-    remedy: 'Install bubblewrap (bwrap) and allow user namespaces; SQL is still limited to published data without it.',
+    message: `The configuration allows forwarded programs in languages that this machine does not run: ${why}.`,
+    remedy: 'Install it, or name it: engine.python and engine.r take a command or a path; then restart the island.',
   }
 }
 

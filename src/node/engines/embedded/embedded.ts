@@ -36,7 +36,7 @@ export interface EmbeddedEngineInit {
   scratchDir: string
   /** Warm children kept for the datasets asked last. Default 1. */
   spares?: number
-  /** What runs programs: commands or paths, empty for none. Default `python3` and `Rscript`. */
+  /** What runs programs: commands or paths, `none` for none. Default `python3` and `Rscript`. */
   python?: string
   r?: string
 }

@@ -14,10 +14,13 @@ export interface Languages {
 }
 
 export interface Commands {
-  /** A command or a path, e.g. of a virtual environment; empty for none. */
+  /** A command or a path, e.g. of a virtual environment; `none` for none. */
   python: string
   r: string
 }
+
+/** The word for a language that is not wanted. */
+const NONE = 'none'
 
 interface Known {
   language: Promise<Language | string>
@@ -36,7 +39,7 @@ export async function findLanguages(
   const languages: Languages = { found: {}, missing: {}, tried: Promise.resolve() }
   const trials: Promise<void>[] = []
   const look = async (kind: ProgramKind, command: string, find: (command: string) => Promise<Language | string>) => {
-    if (command === '') {
+    if (command === NONE) {
       languages.missing[kind] = 'it is switched off in the configuration'
       return
     }
