@@ -229,7 +229,7 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
             folder,
             ...limits,
             take: (bytes) => used.take(text, bytes),
-            give: (bytes) => used.give(text, -bytes),
+            give: (bytes) => used.give(text, bytes),
             makeFolder: () => makeFolder(folder),
             commit: (result) => commit(key, result),
           },
