@@ -3,8 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { ArchipelError, ERRORS, type ErrorCode, exitCode } from '../../src/protocols/model/errors.ts'
+import type { Cell } from '../../src/protocols/model/task.ts'
+import type { SubmitRequest } from '../../src/protocols/model/views.ts'
 import { suite } from '../kit/index.ts'
-import { datasetView, OTHER, SELF, taskResult } from '../web/fake-island.ts'
+import { datasetView, OTHER, SELF } from '../web/fake-island.ts'
 import { TOKEN } from '../web/harness.ts'
 import { cli, daemonDir, shareCompiled } from './harness.ts'
 
@@ -169,6 +171,18 @@ test('unpublish, resolve, invite, revoke and journal print their answers', async
 
 test('sql prints a table, CSV or JSON, and says on stderr where it ran and why', async (t) => {
   const { run, island, dir } = await daemonDir(t)
+  const answer = (rows: Cell[][]) => {
+    island.fake.onSubmit = ({ id }) => island.fake.succeed(id, { rows })
+  }
+  /** The last request, without the key that the command made up. */
+  const submitted = () => {
+    const request = island.calls.findLast((c) => c.name === 'tasks.submit')?.argument as SubmitRequest | undefined
+    return { ...request, idempotencyKey: undefined }
+  }
+  answer([
+    ['Vega', 0.03],
+    ['Sirius', -1.46],
+  ])
   const plain = await run(['sql', 'SELECT * FROM stars'])
   assert.is(plain.stdout, 'name     vmag\nVega     0.03\nSirius  -1.46\n')
   assert.is(plain.stderr, '2 rows in 13 ms at grenoble: holds all of it\n')
@@ -183,23 +197,40 @@ test('sql prints a table, CSV or JSON, and says on stderr where it ran and why',
     '--max-rows',
     '7',
   ])
-  assert.match(explained.stderr, /garching +no +no +0 +holds none of it/)
-  assert.equal(island.calls.at(-1)?.argument, { sql: 'SELECT 1', on: 'grenoble', timeoutMs: 30_000, maxRows: 7 })
+  assert.match(explained.stderr, /garching +no +- +- +- +holds none of it +no +0/)
+  assert.equal(submitted(), {
+    kind: 'sql',
+    code: 'SELECT 1',
+    on: 'grenoble',
+    timeoutMs: 30_000,
+    maxRows: 7,
+    idempotencyKey: undefined,
+  })
   assert.is((await run(['sql', 'SELECT 1', '--csv', '--quiet'])).stdout, 'name,vmag\nVega,0.03\nSirius,-1.46\n')
   assert.is((await run(['sql', '-', '--quiet'], { stdin: 'SELECT 2' })).stderr, '')
-  assert.equal(island.calls.at(-1)?.argument, { sql: 'SELECT 2' })
+  assert.equal(submitted(), { kind: 'sql', code: 'SELECT 2', idempotencyKey: undefined })
   await writeFile(join(dir, 'q.sql'), 'SELECT 3\n')
   await run(['sql', '-f', join(dir, 'q.sql')])
-  assert.equal(island.calls.at(-1)?.argument, { sql: 'SELECT 3\n' })
+  assert.equal(submitted(), { kind: 'sql', code: 'SELECT 3\n', idempotencyKey: undefined })
   const odd = [
     [null, 'a "quoted", cell'],
     [{ a: [1, 'x'] }, ' spaces '],
     ['line\nbreak', true],
   ]
-  island.script({ sql: async ({ sql }) => taskResult(sql, odd as never) })
+  answer(odd as Cell[][])
   const csv = await run(['sql', 'SELECT 1', '--csv'])
   assert.is(csv.stdout, 'name,vmag\n,"a ""quoted"", cell"\n"{""a"":[1,""x""]}"," spaces "\n"line\nbreak",true\n')
-  assert.equal(JSON.parse((await run(['sql', 'SELECT 1', '--json'])).stdout).result.rows, odd)
+  const { result, ...task } = JSON.parse((await run(['sql', 'SELECT 1', '--json'])).stdout)
+  assert.equal(result.rows, odd)
+  assert.equal(
+    [task.state, task.ranAt.name, task.datasets[0].table, result.rowCount],
+    ['succeeded', 'grenoble', 'stars', 3],
+  )
+  const saved = await run(['sql', 'SELECT 1', '--output', join(dir, 'x.parquet')])
+  assert.match(saved.stderr, `saved ${join(dir, 'x.parquet')} (`)
+  assert.is((await run(['sql', 'SELECT 1', '--output', join(dir, 'x.png')])).code, 2)
+  assert.match((await run(['sql', 'SELECT 1', '--dry-run'])).stdout, /grenoble +yes +340 ms/)
+  assert.is((await run(['sql', 'SELECT 1', '--detach'])).stdout, `${island.fake.ids.at(-1)}\n`)
 })
 
 test('text from elsewhere cannot drive the terminal', async (t) => {
@@ -207,11 +238,11 @@ test('text from elsewhere cannot drive the terminal', async (t) => {
   const evil = 'a\u001b]0;owned\u0007b\u001b[31mc\u009b2Jd\u202ee\rf\ng\u2066h\u200b\u{e0041}'
   island.views.push(datasetView('evil', { title: evil, description: evil, keywords: [evil] }))
   island.script({
-    sql: async ({ sql }) => taskResult(sql, [[evil, 1]]),
     status: async () => {
       throw new ArchipelError('FORBIDDEN', evil, { hint: evil })
     },
   })
+  island.fake.onSubmit = ({ id }) => island.fake.succeed(id, { rows: [[evil, 1]] })
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
   const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200b]/
   for (const args of [

@@ -52,12 +52,15 @@ const daemon: DaemonPort = {
       process.stderr.write('asked\n')
       return await new Promise<never>(() => {})
     }
+    async function* watch() {
+      yield await endless()
+    }
     const news = setInterval(() => {
       if (config.site === 'endless')
         island.emit({ type: 'dataset:changed', time: NOW, id: 'x', publisher: SELF, dataset: datasetView('x') })
     }, 100)
     island.script({
-      ...(config.site === 'endless' ? { sql: endless, publish: endless, resolve: endless } : {}),
+      ...(config.site === 'endless' ? { tasks: { watch }, publish: endless, resolve: endless } : {}),
       leave: async () => {
         setImmediate(() => void stop())
         return { withdrawn: 3, toldPeers: 1 }

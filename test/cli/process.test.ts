@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { eventually, requires, suite } from '../kit/index.ts'
-import { datasetView, NOW, SELF, taskResult, untilAborted } from '../web/fake-island.ts'
+import { datasetView, NOW, SELF, untilAborted } from '../web/fake-island.ts'
 import { cli, daemonDir, FAKE_MAIN, shareCompiled, start } from './harness.ts'
 
 const test = suite('cli: process')
@@ -16,7 +16,7 @@ test('Ctrl-C ends a call with 130 and aborts it at the island; SIGTERM with 143'
   const { dir, island } = await daemonDir(t)
   let aborted = 0
   island.script({
-    sql: (_, { signal } = {}) =>
+    resolve: (_, { signal } = {}) =>
       untilAborted(signal).finally(() => {
         aborted += 1
       }),
@@ -27,7 +27,7 @@ test('Ctrl-C ends a call with 130 and aborts it at the island; SIGTERM with 143'
     ['SIGINT', 130, true],
   ] as const) {
     const before = island.calls.length
-    const running = start(t, ['--data-dir', dir, 'sql', 'SELECT 1', ...(json ? ['--json'] : [])])
+    const running = start(t, ['--data-dir', dir, 'resolve', 'stars', ...(json ? ['--json'] : [])])
     await eventually(() => island.calls.length > before)
     running.child.kill(signal)
     const { code: got, stdout, stderr } = await running.ended
@@ -106,13 +106,10 @@ test(
 test('a call that takes long at an island that is there is waited for', async (t) => {
   const { dir, island } = await daemonDir(t)
   let asked = 0
-  island.script({
-    sql: async ({ sql }) => {
-      await new Promise((resolve) => setTimeout(resolve, 6500))
-      asked++
-      return taskResult(sql)
-    },
-  })
+  island.fake.onSubmit = ({ id }) => {
+    asked++
+    setTimeout(() => island.fake.succeed(id, { rows: [['Vega', 0.03]] }), 6500)
+  }
   const { code, stderr } = await cli(t, ['--data-dir', dir, 'sql', 'SELECT 1'])
   assert.is(code, 0, stderr)
   assert.is(asked, 1)
@@ -120,8 +117,8 @@ test('a call that takes long at an island that is there is waited for', async (t
 
 test('a reader that has seen enough is no error', async (t) => {
   const { dir, island } = await daemonDir(t)
-  const rows = Array.from({ length: 200_000 }, (_, n) => [`row ${n}`, n])
-  island.script({ sql: async ({ sql }) => taskResult(sql, rows) })
+  const rows = Array.from({ length: 50_000 }, (_, n) => [`row ${n}`, n])
+  island.fake.onSubmit = ({ id }) => island.fake.succeed(id, { rows })
   const running = start(t, ['--data-dir', dir, 'sql', 'SELECT 1'])
   running.child.stdout!.once('data', () => running.child.stdout!.destroy())
   const { code, stderr } = await running.ended
@@ -300,7 +297,7 @@ test('bash completes commands, options, choices and values', async (t) => {
 
 test('the zsh completion names every command and has no syntax error', async (t) => {
   const { stdout: script } = await cli(t, ['completion', 'zsh'])
-  for (const word of ['publish', 'datasets', '--max-rows', ':value:(dcat datacite croissant json)'])
+  for (const word of ['publish', 'datasets', '--max-rows', ':value:(dcat datacite croissant '])
     assert.match(script, word)
   await requires('zsh', () => exec('zsh', ['--version']), 'install it with the package manager')
   const file = join(await t.tmpdir(), '_archipel')

@@ -415,6 +415,8 @@ test('show says all of a task in words, and who tells it', async (t) => {
   assert.not.match(shown.stdout, 'REASON')
   assert.match((await run(['task', 'show', id, '--explain'])).stdout, /grenoble +yes +340 ms +300 ms/)
   assert.is(JSON.parse((await run(['task', 'show', id, '--json'])).stdout).name, 'night 7')
+  island.fake.move(id, { attempts: attempts.slice(1) })
+  assert.match((await run(['task', 'show', id])).stdout, /^ATTEMPT +ISLAND +STATE +STARTED\n +2 +grenoble +succeeded/m)
   island.fake.move(id, { from: { island: OTHER.id, name: OTHER.name, role: 'provider' } })
   assert.match((await run(['task', 'show', id])).stdout, /told by +grenoble, which runs it; garching is away/)
 })

@@ -165,10 +165,15 @@ export async function runToEnd(
   throw failureOf(view)
 }
 
-async function tail(io: Io, client: IslandClient, { id, logBytes }: TaskView, signal: AbortSignal): Promise<void> {
+/** The end of the log, without what the error says again. */
+async function tail(io: Io, client: IslandClient, view: TaskView, signal: AbortSignal): Promise<void> {
+  const { id, logBytes, error } = view
   let text = ''
   const offset = Math.max(0, logBytes - TAIL_BYTES)
   for await (const part of logText(client, id, { offset, follow: false, signal })) text += part
   // The first line may be cut.
-  io.note(cleanLines(offset === 0 ? text : text.replace(/^[^\n]*\n/, '...\n')).replace(/\n$/, ''))
+  const lines = cleanLines(offset === 0 ? text : text.replace(/^[^\n]*\n/, '...\n')).trimEnd()
+  const said = cleanLines(error?.message ?? '').trimEnd()
+  const rest = (said !== '' && lines.endsWith(said) ? lines.slice(0, -said.length) : lines).trimEnd()
+  if (rest !== '') io.note(rest)
 }

@@ -27,7 +27,7 @@ const COLUMNS = [
 
 /** Its name, else its data, and why it failed. */
 function what({ name, datasets, error }: TaskSummary): string {
-  const text = name ?? datasets.join(', ')
+  const text = name ?? datasets.map((id) => /^archipel:[^/]+\/(.+)$/.exec(id)?.[1] ?? id).join(', ')
   return error === undefined ? text : `${text}${text === '' ? '' : ': '}${error.code}`
 }
 

@@ -59,9 +59,14 @@ function print(io: Io, view: TaskView, explain: boolean): void {
       a.started,
       a.error === undefined ? '' : `${a.error.code}: ${a.error.message}`,
     ])
-    const plain = rows.every((row) => row[4] === '')
-    const columns = plain ? ATTEMPTS.slice(0, 4) : ATTEMPTS
-    io.print(`\n${table(columns, rows, options)}`)
+    const used = rows.every((row) => row[4] === '') ? 4 : 5
+    io.print(
+      `\n${table(
+        ATTEMPTS.slice(0, used),
+        rows.map((row) => row.slice(0, used)),
+        options,
+      )}`,
+    )
   }
   if (explain && view.explain.length > 0) io.print(`\n${explanation(view.explain, options)}`)
   const code = cleanLines(view.code).trimEnd().split('\n')
