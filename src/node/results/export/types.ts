@@ -165,8 +165,9 @@ class TypeParser {
   }
 }
 
-/** Names that are there once each: the second `a` becomes `a_1`, as DuckDB does. */
-export function uniqueNames(names: string[]): string[] {
+/** Names that are there once each: the second `a` becomes `a_1`, as DuckDB does; an empty one, `column`. */
+export function uniqueNames(given: string[]): string[] {
+  const names = given.map((name) => (name === '' ? 'column' : name))
   const taken = new Set(names)
   const seen = new Set<string>()
   return names.map((name) => {
