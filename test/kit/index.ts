@@ -61,7 +61,7 @@ export function suite(name: string): Suite {
       } catch (error) {
         if (!(error instanceof MissingCapability)) {
           end('failed')
-          throw asError(error)
+          throw printable(asError(error))
         }
         process.stdout.write(`\n  skipped "${title}": ${error.message}\n`)
         end('skipped', error.message)
@@ -78,6 +78,14 @@ export function suite(name: string): Suite {
   })
   test.run = () => inner.run()
   return test
+}
+
+/** uvu takes `details` for the text of a comparison; in our own errors it is something else, over which it would end the file. */
+function printable(error: Error & { details?: unknown; code?: unknown }): Error {
+  if (error.details === undefined || typeof error.details === 'string') return error
+  const plain = new Error(`${String(error.code)}: ${error.message} ${JSON.stringify(error.details)}`, { cause: error })
+  plain.stack = error.stack
+  return plain
 }
 
 async function runTest(label: string, fn: TestFn, options: TestOptions): Promise<void> {

@@ -105,6 +105,7 @@ const failing: [string, string, string, RegExp][] = [
   ],
   ['bad-before', 'every test when the set-up fails', '0 passed, 2 failed', /no set-up/],
   ['throws-nothing', 'a test that throws undefined', '0 passed, 1 failed', /thrown: undefined/],
+  ['throws-details', 'an error with details, which are shown', '1 passed, 1 failed', /AMBIGUOUS: two of them.*right/],
 ]
 for (const [name, what, lastLine, text] of failing) {
   runner(`fails ${what}`, async (t) => {
