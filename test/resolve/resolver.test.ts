@@ -18,6 +18,11 @@ interface World {
   truth?: Record<string, Holding[] | Error>
   providers?: Map<string, Provider[]>
   members?: string[]
+  /** Instead of `providers`. */
+  findProviders?: (key: Uint8Array, options: { signal?: AbortSignal }) => AsyncGenerator<Provider>
+  dhtBesideMs?: number
+  /** Before an island answers. */
+  slow?: (island: string, signal: AbortSignal | undefined) => Promise<void>
 }
 
 function claim(id: string, publisher: string, more: Partial<Claim> = {}): Claim {
@@ -30,6 +35,7 @@ function holding(id: string, publisher: string, more: Partial<Holding> = {}): Ho
 
 function make(world: World) {
   const asked: string[] = []
+  const searched: Uint8Array[] = []
   const claims = world.claims ?? []
   const catalog: ClaimLookup = {
     byId: (id) => claims.filter((c) => c.id === id || c.aliases.includes(id)),
@@ -52,17 +58,30 @@ function make(world: World) {
   }
   const network = {
     archipelagoId: 'arc',
-    async *findProviders(key: Uint8Array) {
-      yield* world.providers?.get(Buffer.from(key).toString('hex')) ?? []
+    async *findProviders(key: Uint8Array, options: { signal?: AbortSignal } = {}) {
+      searched.push(key)
+      if (world.findProviders !== undefined) yield* world.findProviders(key, options)
+      else yield* world.providers?.get(Buffer.from(key).toString('hex')) ?? []
     },
   }
-  const ask = async (island: string, ids: string[]) => {
+  const ask = async (island: string, ids: string[], options: { signal?: AbortSignal }) => {
     asked.push(island)
+    await world.slow?.(island, options.signal)
     const truth = world.truth?.[island] ?? []
     if (truth instanceof Error) throw truth
     return truth.filter((h) => ids.includes(h.id) || h.aliases.some((a) => ids.includes(a)))
   }
-  return { asked, port: resolver({ catalog, islands, network, ask, logger: pino({ level: 'silent' }) }) }
+  const { dhtBesideMs } = world
+  const logger = pino({ level: 'silent' })
+  const port = resolver({
+    catalog,
+    islands,
+    network,
+    ask,
+    logger,
+    ...(dhtBesideMs === undefined ? {} : { dhtBesideMs }),
+  })
+  return { asked, searched, port }
 }
 
 test('aliases are followed to the end, through circles too', async () => {
@@ -120,6 +139,106 @@ test('the DHT alone finds and confirms; a provider that has nothing is left out;
   )
   assert.ok(asked.includes(B), 'the provider of the single key was asked, too')
   await rejects(port.resolve({ ref: id, via: 'catalog' }), 'DATASET_NOT_FOUND')
+})
+
+const ID = 'doi:10.1234/a'
+const single = Buffer.from(datasetKey('arc', ID)).toString('hex')
+const prefix = Buffer.from(prefixKey('arc', ID)).toString('hex')
+const provider = (island: string): Provider => ({ peerId: `peer-${island}`, addresses: [] })
+const KNOWN = { claims: [claim(ID, A)], held: { [`${A} ${ID}`]: [A, B] } }
+
+/** A search that names these and then goes on until it is ended. */
+async function* endless(islands: string[], signal: AbortSignal | undefined) {
+  yield* islands.map(provider)
+  // It ends late, as a search over a real network may.
+  await new Promise((resolve) => signal?.addEventListener('abort', resolve, { once: true }))
+}
+
+test('for people, catalog and DHT are asked at once: who is known by both shows both, and is asked once', async () => {
+  const { port, asked } = make({
+    ...KNOWN,
+    providers: new Map([
+      [single, [provider(B), provider(C)]],
+      [prefix, [provider(B)]],
+    ]),
+    truth: { [A]: [holding(ID, A)], [B]: [holding(ID, A)], [C]: [holding(ID, A)] },
+  })
+  const { holders } = await port.resolve({ ref: ID })
+  assert.equal(
+    holders.map((h) => [h.island, h.via, h.confirmed]),
+    [
+      [A, ['catalog'], true],
+      [B, ['catalog', 'dht'], true],
+      [C, ['dht'], true],
+    ],
+  )
+  assert.equal(asked.sort(), [A, B, C])
+})
+
+test('beside a catalog that knows holders the DHT has a short time, and less when it has named them all', async () => {
+  const truth = { [A]: [holding(ID, A)], [B]: [holding(ID, A)] }
+  const searching = (named: string[], dhtBesideMs: number) =>
+    make({ ...KNOWN, truth, dhtBesideMs, findProviders: (_, { signal }) => endless(named, signal) })
+  const some = await searching([B], 200).port.resolve({ ref: ID })
+  assert.equal(
+    some.holders.map((h) => h.via),
+    [['catalog'], ['catalog', 'dht']],
+  )
+  assert.ok(some.elapsedMs >= 190 && some.elapsedMs < 2000, `${some.elapsedMs} ms`)
+  const all = await searching([B, A], 20_000).port.resolve({ ref: ID })
+  assert.equal(
+    all.holders.map((h) => h.via),
+    [
+      ['catalog', 'dht'],
+      ['catalog', 'dht'],
+    ],
+  )
+  assert.ok(all.elapsedMs < 5000, `${all.elapsedMs} ms`)
+})
+
+test('an island that only the DHT names, and that does not answer, holds nothing up', async () => {
+  const { port } = make({
+    ...KNOWN,
+    truth: { [A]: [holding(ID, A)], [B]: [holding(ID, A)], [C]: [holding(ID, A)] },
+    dhtBesideMs: 200,
+    providers: new Map([[single, [provider(C)]]]),
+    slow: (island, signal) =>
+      island === C
+        ? new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }))
+        : Promise.resolve(),
+  })
+  const { holders, elapsedMs } = await port.resolve({ ref: ID })
+  assert.equal(
+    holders.map((h) => h.island),
+    [A, B],
+  )
+  assert.ok(elapsedMs < 2000, `${elapsedMs} ms`)
+})
+
+test('without confirmation the DHT’s own record is the evidence, and holders that the catalog knows are not asked', async () => {
+  const { port, asked } = make({ ...KNOWN, providers: new Map([[single, [provider(B)]]]) })
+  const { holders } = await port.resolve({ ref: ID, confirm: false })
+  assert.equal(
+    holders.map((h) => [h.island, h.via, h.confirmed]),
+    [
+      [A, ['catalog'], false],
+      [B, ['catalog', 'dht'], false],
+    ],
+  )
+  assert.equal(asked, [])
+})
+
+test('the way of tasks asks the DHT only where the catalog knows no holder', async () => {
+  const known = make({ ...KNOWN, truth: { [A]: [holding(ID, A)], [B]: [holding(ID, A)] } })
+  const located = await known.port.locate(ID, { via: 'both', confirm: true })
+  assert.equal(
+    located[0]!.holders.map((h) => h.via),
+    [['catalog'], ['catalog']],
+  )
+  assert.is(known.searched.length, 0)
+  const unknown = make({ providers: new Map([[single, [provider(C)]]]), truth: { [C]: [holding(ID, C)] } })
+  assert.is((await unknown.port.locate(ID, { via: 'both', confirm: true }))[0]!.holders[0]!.island, C)
+  assert.ok(unknown.searched.length > 0)
 })
 
 test('one id published twice in different versions is ambiguous; in the same version it is one dataset', async () => {

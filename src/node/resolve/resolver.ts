@@ -2,9 +2,10 @@ import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { parseRef } from '../../protocols/model/ids.ts'
 import type { Resolution, ResolveRequest } from '../../protocols/model/views.ts'
+import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { NetworkPort } from '../network/port.ts'
-import { datasetKey, prefixKey } from './keys.ts'
-import type { AskHoldings, Claim, ClaimLookup, IslandLookup, Located, LocatedHolder } from './port.ts'
+import { type Ask, dhtSearch } from './dht-search.ts'
+import type { AskHoldings, Claim, ClaimLookup, IslandLookup, Located } from './port.ts'
 
 export interface ResolverComponents {
   catalog: ClaimLookup
@@ -12,14 +13,23 @@ export interface ResolverComponents {
   network: Pick<NetworkPort, 'archipelagoId' | 'findProviders'>
   ask: AskHoldings
   logger: Logger
+  /** Milliseconds for the DHT where it is asked beside a catalog that knows holders. Default `DHT_BESIDE_MS`. */
+  dhtBesideMs?: number
+}
+
+export interface LocateOptions {
+  via: 'catalog' | 'dht' | 'both'
+  /** Ask the holders that the catalog knows. Others that the DHT names are always asked: its records outlive their truth. */
+  confirm: boolean
+  /** With `both`: ask the DHT although the catalog knows holders, so that the evidence of both is told. Default false: it takes longer. */
+  allEvidence?: boolean
+  signal?: AbortSignal
 }
 
 export interface ResolverPort {
   /** Everything known of an id in any spelling or a short name. @throws BAD_ID, DATASET_NOT_FOUND */
-  locate(
-    ref: string,
-    options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal },
-  ): Promise<Located[]>
+  locate(ref: string, options: LocateOptions): Promise<Located[]>
+  /** For people: asks catalog and DHT at once. */
   resolve(request: ResolveRequest, options?: { signal?: AbortSignal }): Promise<Resolution>
   /** The one claim that is meant. @throws AMBIGUOUS with `details.candidates` */
   one(ref: string, located: Located[]): Located
@@ -27,9 +37,9 @@ export interface ResolverPort {
 
 /** Ids that an alias chain may lead to. */
 const MAX_ALIASES = 32
-/** Milliseconds for the DHT as a whole, and islands asked that it names. */
+/** Milliseconds for the DHT as a whole: where the catalog knows no holder, and beside a catalog that does. */
 const DHT_MS = 5_000
-const MAX_PROVIDERS = 20
+const DHT_BESIDE_MS = 1_000
 const CONFIRM_MS = 4_000
 
 /** `<id>@<island id>` names the claim of one publisher. */
@@ -39,7 +49,7 @@ export function splitPublisher(ref: string): { ref: string; publisher: string | 
 }
 
 export function resolver(components: ResolverComponents): ResolverPort {
-  const { catalog, islands, network } = components
+  const { catalog, islands, dhtBesideMs: besideMs = DHT_BESIDE_MS } = components
 
   /** Claims about the id and everything its aliases lead to, until nothing new appears. */
   function closure(id: string): { ids: string[]; claims: Claim[] } {
@@ -77,60 +87,7 @@ export function resolver(components: ResolverComponents): ResolverPort {
     }))
   }
 
-  async function fromDht(ids: string[], located: Located[], signal: AbortSignal): Promise<void> {
-    const asked = new Set<string>()
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(DHT_MS)])
-    const enough = new AbortController()
-    const both = AbortSignal.any([deadline, enough.signal])
-    const asks: Promise<void>[] = []
-    const search = async (key: Uint8Array) => {
-      try {
-        for await (const provider of network.findProviders(key, { signal: both })) {
-          const island = islands.islandOf(provider.peerId)
-          if (island === undefined || asked.has(island) || asked.size >= MAX_PROVIDERS) continue
-          asked.add(island)
-          asks.push(askProvider(island, provider.addresses))
-        }
-      } catch (error) {
-        if (!both.aborted) components.logger.debug({ error: (error as Error).message }, 'a DHT look-up failed')
-      }
-    }
-    const askProvider = async (island: string, addresses: string[]) => {
-      try {
-        const holdings = await components.ask(island, ids, {
-          signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]),
-          addresses,
-        })
-        for (const h of holdings) {
-          merge(
-            located,
-            { id: h.id, publisher: h.publisher, name: h.name, version: h.version, aliases: h.aliases },
-            {
-              island,
-              state: h.state,
-              version: h.version,
-              via: ['dht'],
-              freshness: Date.now(),
-              confirmed: h.state === 'available',
-            },
-          )
-        }
-        // The first island that says yes is an answer; others found until then are kept, too.
-        if (holdings.length > 0) enough.abort()
-      } catch (error) {
-        components.logger.debug({ island, error: (error as Error).message }, 'a provider did not confirm')
-      }
-    }
-    const unique = new Map(
-      ids
-        .flatMap((id) => [datasetKey(network.archipelagoId, id), prefixKey(network.archipelagoId, id)])
-        .map((k) => [Buffer.from(k).toString('hex'), k]),
-    )
-    await Promise.all([...unique.values()].map(search))
-    await Promise.all(asks)
-  }
-
-  async function confirmAll(ids: string[], located: Located[], signal: AbortSignal | undefined): Promise<void> {
+  async function confirmAll(located: Located[], ask: Ask): Promise<void> {
     const toAsk = new Set(
       located.flatMap((l) => l.holders.filter((h) => !h.confirmed && h.reason === undefined).map((h) => h.island)),
     )
@@ -140,9 +97,7 @@ export function resolver(components: ResolverComponents): ResolverPort {
           l.holders.filter((h) => h.island === island).map((holder) => ({ claim: l, holder })),
         )
         try {
-          const holdings = await components.ask(island, ids, {
-            signal: AbortSignal.any([AbortSignal.timeout(CONFIRM_MS), ...(signal ? [signal] : [])]),
-          })
+          const holdings = await ask(island)
           for (const { claim, holder } of mine) {
             const found = holdings.find((h) => h.id === claim.id && h.publisher === claim.publisher)
             holder.freshness = Date.now()
@@ -161,10 +116,21 @@ export function resolver(components: ResolverComponents): ResolverPort {
     )
   }
 
-  async function locate(
-    text: string,
-    options: { via: 'catalog' | 'dht' | 'both'; confirm: boolean; signal?: AbortSignal },
-  ): Promise<Located[]> {
+  /** Asks each island once, whoever named it; again only where that failed and somebody knows addresses. */
+  function asker(ids: string[], signal: AbortSignal): Ask {
+    const answers = new Map<string, Promise<Holding[]>>()
+    return (island, options = {}) => {
+      const once = () =>
+        components.ask(island, ids, { ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]) })
+      const before = answers.get(island)
+      if (before !== undefined && (options.addresses ?? []).length === 0) return before
+      const answer = before === undefined ? once() : before.catch(once)
+      answers.set(island, answer)
+      return answer
+    }
+  }
+
+  async function locate(text: string, options: LocateOptions): Promise<Located[]> {
     const { ref: plain, publisher } = splitPublisher(text)
     const ref = parseRef(plain)
     const useCatalog = options.via !== 'dht'
@@ -180,11 +146,18 @@ export function resolver(components: ResolverComponents): ResolverPort {
       ids = found.ids
       located = fromCatalog(found.claims)
     } else ids = [ref.id]
+    const signal = options.signal ?? new AbortController().signal
+    const ask = asker(ids, signal)
     const known = located.some((l) => l.holders.length > 0)
-    if (ids.length > 0 && (options.via === 'dht' || (options.via === 'both' && (!known || options.confirm)))) {
-      if (!known || options.via === 'dht') await fromDht(ids, located, options.signal ?? new AbortController().signal)
+    const useDht = ids.length > 0 && options.via !== 'catalog' && (!known || options.allEvidence === true)
+    const searchDht = () =>
+      dhtSearch(components, ids, located, { ask, ms: known ? besideMs : DHT_MS, confirm: options.confirm, signal })
+    const confirmKnown = async () => (options.confirm ? confirmAll(located, ask) : undefined)
+    if (useDht && known) await Promise.all([searchDht(), confirmKnown()])
+    else {
+      if (useDht) await searchDht()
+      await confirmKnown()
     }
-    if (options.confirm) await confirmAll(ids, located, options.signal)
     if (publisher !== undefined) located = located.filter((l) => l.publisher === publisher)
     if (located.length === 0)
       throw new ArchipelError('DATASET_NOT_FOUND', `no island that is known here publishes ${plain}`)
@@ -196,7 +169,12 @@ export function resolver(components: ResolverComponents): ResolverPort {
     async resolve(request, options = {}) {
       const started = performance.now()
       const via = request.via ?? 'both'
-      const located = await locate(request.ref, { via, confirm: request.confirm ?? true, signal: options.signal })
+      const located = await locate(request.ref, {
+        via,
+        confirm: request.confirm ?? true,
+        allEvidence: true,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+      })
       const first = located[0]!
       const asked = parseRef(splitPublisher(request.ref).ref)
       const aliases = [...new Set(located.flatMap((l) => [l.id, ...l.aliases]))]
@@ -238,15 +216,4 @@ export function resolver(components: ResolverComponents): ResolverPort {
       })
     },
   }
-}
-
-function merge(located: Located[], claim: Claim, holder: LocatedHolder): void {
-  let entry = located.find((l) => l.id === claim.id && l.publisher === claim.publisher)
-  if (entry === undefined) {
-    entry = { ...claim, holders: [] }
-    located.push(entry)
-  }
-  const known = entry.holders.find((h) => h.island === holder.island)
-  if (known === undefined) entry.holders.push(holder)
-  else Object.assign(known, { ...holder, via: [...new Set([...known.via, ...holder.via])] })
 }
