@@ -262,6 +262,7 @@ export async function retire(dataDir: string): Promise<string> {
     FILES.store,
     FILES.search,
     FILES.publish,
+    FILES.results,
     FILES.joining,
   ]) {
     const path = join(dataDir, name)

@@ -7,7 +7,7 @@ import { ArchipelError } from '../protocols/model/errors.ts'
 import type { IslandView } from '../protocols/model/views.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { buildLeft, MEMBER_KIND } from '../protocols/record/member-facts.ts'
-import type { IslandPort, IslandTasks } from '../web/ports.ts'
+import type { IslandPort } from '../web/ports.ts'
 import { retire } from './archipelago.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
@@ -26,8 +26,8 @@ import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
 import type { ResolverPort } from './resolve/resolver.ts'
 import { findings } from './status/findings.ts'
-import type { RequesterPort } from './tasks/requester.ts'
 import { SOFTWARE } from './version.ts'
+import type { Work } from './work.ts'
 
 export interface IslandParts {
   config: Config
@@ -44,8 +44,7 @@ export interface IslandParts {
   network: NetworkPort
   browse: BrowsePort
   resolver: ResolverPort
-  requester: RequesterPort
-  tasks?: IslandTasks
+  work: Work
   datasets: DatasetsPort
   engine: EnginePort
   policy: PolicyPort
@@ -254,11 +253,8 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
 
     resolve: (request, options) => resolver.resolve(request, options),
-    sql: (request, options) => parts.requester.sql(request, options),
-    get tasks() {
-      if (parts.tasks === undefined) throw new ArchipelError('ENGINE_DOWN', 'this island takes no tasks')
-      return parts.tasks
-    },
+    sql: (request, options) => parts.work.sql(request, options),
+    tasks: parts.work.tasks,
 
     async invite(request, options = {}) {
       policy.check({ island: self, user: 'owner', action: 'member:invite' })

@@ -47,9 +47,8 @@ import { resolver } from './resolve/resolver.ts'
 import { searchIndex } from './search/search-index.ts'
 import { serveCatalog, syncRemote } from './spread/catalog-protocol.ts'
 import { syncer } from './spread/syncer.ts'
-import { provider } from './tasks/provider.ts'
-import { requester } from './tasks/requester.ts'
 import { SOFTWARE } from './version.ts'
+import { islandWork } from './work.ts'
 
 export interface StartedIsland {
   port: IslandPort
@@ -222,10 +221,11 @@ async function compose(
     {
       network: net,
       position: () => catalog.status().own ?? { epoch: 0, seq: 0 },
-      work: () => ({ running: engine.status().running, waiting: engine.status().waiting }),
+      work: () => work.placing.work(),
       members: () => who.all().length,
       islandOf: who.admission.islandOf,
       onChange: (id) => events.islandChanged(id),
+      onRoundTrip: (id, ms) => work.placing.links.heard(id, ms),
       onAhead: (id, position, peerId) => {
         const known = catalog.heads().find((h) => h.origin === id)
         if (
@@ -277,21 +277,24 @@ async function compose(
   onServedChange = dht.changed
 
   // Work.
-  const serving = provider({ network: net, engine, data: held, policy, journal: diary, logger: log('tasks') })
-  const asking = requester({
-    analyser: engine,
-    locate: async (table, s) =>
-      resolving.one(
-        table,
-        await resolving.locate(table, { via: 'both', confirm: true, ...(s === undefined ? {} : { signal: s }) }),
-      ),
-    islands: lookup,
-    islandNamed: island,
-    connect: (id, s) => connect(id, { signal: s }),
+  const work = islandWork({
+    config,
+    self,
+    store,
+    catalog,
     network: net,
-    provider: serving,
+    engine,
+    datasets: held,
+    browse: shelf,
+    roster: who,
+    presence: present,
+    lookup,
+    resolver: resolving,
+    policy,
     journal: diary,
-    logger: log('tasks'),
+    islandNamed: island,
+    connect,
+    logger: log,
   })
 
   // Joining.
@@ -334,8 +337,8 @@ async function compose(
   undo.push(() => present.stop())
   await reachable.start()
   undo.push(() => reachable.stop())
-  await serving.start()
-  undo.push(() => serving.stop())
+  undo.push(() => work.stop())
+  await work.start({ stopping: stopping.signal })
 
   const contacts = membership.contacts.map((c) => ({ peerId: c.peerId, addresses: c.addresses }))
   const retarget = () => net.setTargets(who.member(self)?.state === 'revoked' ? [] : dialTargets(who, self, contacts))
@@ -371,6 +374,7 @@ async function compose(
   await held.start()
   dht.start()
   undo.push(() => dht.stop())
+  await work.resume()
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
@@ -392,7 +396,7 @@ async function compose(
     network: net,
     browse: shelf,
     resolver: resolving,
-    requester: asking,
+    work,
     datasets: held,
     engine,
     policy,

@@ -112,6 +112,7 @@ test('what cannot be a task is refused before anything is kept', async () => {
   const refused: [SubmitRequest, Parameters<typeof rejects>[1]][] = [
     [sql('invalid'), 'SQL_INVALID'],
     [sql('from=nowhere'), 'DATASET_NOT_FOUND'],
+    [sql('from=stars where=$limit', { params: { other: 1 } }), 'SQL_INVALID'],
     [sql(' \n'), 'BAD_INPUT'],
     [sql('x'.repeat(1024 * 1024 + 1)), 'TOO_LARGE'],
     [sql('from=stars', { leaseMs: 10 }), 'BAD_INPUT'],

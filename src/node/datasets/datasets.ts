@@ -14,6 +14,7 @@ import type { BoundDataset } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PublisherPort } from '../publish/port.ts'
+import { binder } from './bind.ts'
 import type { Publication, PublicationStore } from './port.ts'
 
 export interface DatasetsInit {
@@ -64,8 +65,10 @@ export interface DatasetsPort {
   stale(): Promise<string[]>
   /** Own truth about these ids, aliases included; source files looked at just now. */
   holdings(ids: string[]): Promise<Holding[]>
-  bind(tables: { table: string; id: string; publisher: string; version: string }[]): Promise<BoundDataset[]>
-  recheck(tables: { id: string; publisher: string }[]): Promise<void>
+  /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, SQL_INVALID */
+  bind(tables: { table: string; id: string; version: string }[], options?: { kind?: string }): Promise<BoundDataset[]>
+  /** Looks at them again. @throws STALE */
+  recheck(tables: { id: string; version: string }[]): Promise<void>
 }
 
 /** What this island publishes: the files behind it, and the promise that a changed file is never served as the old version. */
@@ -93,6 +96,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       lostIds.delete(id)
     }
   }
+
+  const bound = binder({ look, bodyOf, ownIds: (id) => [...new Set([id, ...(aliases.get(id) ?? [])])] })
 
   async function writeReplica(publication: Publication, bytes: number): Promise<void> {
     const body: ReplicaBody = {
@@ -309,45 +314,7 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       }
       return found
     },
-    async bind(tables) {
-      const bound: BoundDataset[] = []
-      for (const wanted of tables) {
-        const publication = wanted.publisher === init.self ? await look(wanted.id) : undefined
-        const body = publication === undefined ? undefined : await bodyOf(wanted.id)
-        if (publication === undefined || body === undefined)
-          throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${wanted.id}`)
-        if (publication.state === 'stale')
-          throw new ArchipelError('STALE', `the source files of ${wanted.id} changed after publishing`)
-        if (publication.version !== wanted.version)
-          throw new ArchipelError('STALE', `this island holds another version of ${wanted.id}`)
-        if (body.columns === undefined || !['csv', 'parquet', 'jsonl'].includes(body.format)) {
-          throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, {
-            hint: 'SQL reads datasets of format csv, parquet and jsonl.',
-          })
-        }
-        const same = bound.find((b) => b.id === wanted.id)
-        if (same !== undefined) {
-          same.names.push(wanted.table)
-          continue
-        }
-        bound.push({
-          id: wanted.id,
-          names: [wanted.table],
-          format: body.format,
-          columns: body.columns,
-          ...(body.dialect === undefined ? {} : { dialect: body.dialect }),
-          paths: publication.source.map((f) => f.local),
-        })
-      }
-      return bound
-    },
-    async recheck(tables) {
-      for (const { id, publisher: owner } of tables) {
-        if (owner !== init.self) continue
-        if ((await look(id))?.state !== 'available')
-          throw new ArchipelError('STALE', `the source files of ${id} changed while the statement ran`)
-      }
-    },
+    ...bound,
   }
 }
 

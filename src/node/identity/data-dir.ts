@@ -18,6 +18,8 @@ export const FILES = {
   store: 'store',
   search: 'search.db',
   publish: 'publish',
+  /** Results and logs of tasks. */
+  results: 'results',
   scratch: 'scratch',
 } as const
 
@@ -36,8 +38,15 @@ export async function ensureDataDir(dataDir: string): Promise<void> {
 }
 
 /** What is made anew when it is missing. */
-const DERIVED = new Set<string>([FILES.search, FILES.publish, FILES.scratch, FILES.daemon, FILES.joining])
-const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.scratch])
+const DERIVED = new Set<string>([
+  FILES.search,
+  FILES.publish,
+  FILES.results,
+  FILES.scratch,
+  FILES.daemon,
+  FILES.joining,
+])
+const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.results, FILES.scratch])
 
 /** Whether everything that is there is of the kind it has to be. @throws DATA_DIR_BROKEN naming the part that is not */
 export async function checkParts(dataDir: string): Promise<void> {

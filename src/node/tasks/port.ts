@@ -1,3 +1,4 @@
+import type { TaskKind } from '../../protocols/model/task.ts'
 import type { LogPage, RowsPage, SubmitRequest, TaskPage, TaskQuery, TaskView } from '../../protocols/model/views.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { Placement } from '../placement/port.ts'
@@ -6,15 +7,15 @@ import type { SpoolKey } from '../results/port.ts'
 /** Local data for an attempt, looked at just now. */
 export interface DataBinder {
   /**
-   * The datasets of an attempt as files of this island.
-   * @throws DATASET_NOT_FOUND (not held here), STALE (version or files changed)
+   * The datasets of an attempt as files of this island; `sql` takes tables only.
+   * @throws DATASET_NOT_FOUND (not held here), STALE (version or files changed), SQL_INVALID
    */
   bind(
     tables: { table: string; id: string; publisher: string; version: string }[],
-    options?: { signal?: AbortSignal },
+    options?: { signal?: AbortSignal; kind?: TaskKind },
   ): Promise<BoundDataset[]>
   /** Looks at the same files again after the work. @throws STALE when one changed meanwhile */
-  recheck(tables: { id: string; publisher: string }[]): Promise<void>
+  recheck(tables: { id: string; publisher: string; version: string }[]): Promise<void>
 }
 
 interface CallOptions {
@@ -24,7 +25,7 @@ interface CallOptions {
 /** Tasks, for the owner of this island and for everybody who knows an id. */
 export interface TasksPort {
   /** Takes the unfinished ones up again. */
-  start(options: { signal: AbortSignal }): Promise<void>
+  start(): Promise<void>
   stop(): Promise<void>
   /**
    * Durable when it resolves; it goes on whoever leaves. The same idempotency key of the same user is the same task.

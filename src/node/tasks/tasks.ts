@@ -20,7 +20,11 @@ export interface TasksComponents
   remotes(here: TaskHandlers): TaskRemotes
 }
 
-export interface Tasks extends TasksPort, Pick<Requester, 'ended' | 'status'> {
+export interface Tasks extends Omit<TasksPort, 'start'>, Pick<Requester, 'ended' | 'status'> {
+  /** Takes up what ran here: to be called before others can ask about it. */
+  start(): Promise<void>
+  /** Takes up the own tasks: to be called when others can be reached. */
+  resume(): Promise<void>
   /** What to answer other islands. */
   readonly handlers: TaskHandlers
   readonly provider: Provider
@@ -53,15 +57,16 @@ export function tasks(init: TasksInit, components: TasksComponents): Tasks {
     { ...components, remotes, provider: { describe: (id) => serving.describe(id), current: serving.current } },
   )
 
+  const { claim: _, keeps: __, readOwn: ___, describe: ____, ...shown } = asking
   return {
-    ...asking,
+    ...shown,
     handlers,
     provider: serving,
-    async start(options) {
+    async start() {
       await components.spool.start(async (key) => (await asking.keeps(key)) || (await serving.keeps(key)))
       await serving.start()
-      await asking.start(options)
     },
+    resume: () => asking.start(),
     async stop() {
       await asking.stop()
       await serving.stop()

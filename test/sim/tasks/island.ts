@@ -146,8 +146,10 @@ export class SimIsland {
       },
     )
     this.tasks = made
-    await made.start({ signal: new AbortController().signal })
-    if (process.alive) net.join(process)
+    await made.start()
+    if (!process.alive) return
+    net.join(process)
+    await made.resume()
   }
 
   /** Power is cut. */

@@ -14,7 +14,7 @@ export const simAnalyser: SqlAnalyser = {
   async analyse(code) {
     if (code.includes('invalid')) throw new ArchipelError('SQL_INVALID', 'not a statement')
     const from = readCode(code).get('from') ?? ''
-    return { tables: from === '' ? [] : from.split(',') }
+    return { tables: from === '' ? [] : from.split(','), parameters: code.match(/(?<=\$)\w+/g) ?? [] }
   },
 }
 

@@ -31,7 +31,7 @@ export function executor(
     const { record, work } = held
     const { signal } = held.stop
     const began = clock.now()
-    const bound = await data.bind(work.datasets, { signal })
+    const bound = await data.bind(work.datasets, { signal, kind: work.kind })
     const [session, writer] = await both(
       engine.createSession(
         {

@@ -21,6 +21,8 @@ export interface RequesterInit {
   leaseMs?: number
   /** Milliseconds that a task waits for an island to have room. Default an hour. */
   placeForMs?: number
+  /** Milliseconds after a start during which those that may run a task are waited for. Default 30,000. */
+  settleMs?: number
   /** Days that a result is kept, and a task without it. Default 7 and 90. */
   resultDays?: number
   taskDays?: number
@@ -50,6 +52,8 @@ export interface RequesterComponents {
   /** A new id's last part, base 36, rising with time. */
   newId(): string
   publish?: PublishResult
+  /** Whether a result could get this id. @throws BAD_ID, DATASET_EXISTS */
+  checkPublish?(id: string): Promise<void>
   links?: LinkObserver
   results?: ResultObserver
   logger: Logger

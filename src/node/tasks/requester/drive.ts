@@ -14,6 +14,7 @@ import { hasEnded, type LiveTask, type LiveTasks, openAttempt, withLast } from '
 export interface DriverInit {
   self: string
   placeForMs: number
+  settleMs: number
   stopping: AbortSignal
 }
 
@@ -45,6 +46,8 @@ interface Memory {
   /** What goes with the next durable write. */
   told: Told[]
   placingSince: number
+  /** After a start, those that may run it need a while to be found. */
+  resumed: boolean
   fullWaitMs: number
   /** Tries to bring the result here without a byte of it. */
   failedCopies: number
@@ -53,6 +56,7 @@ interface Memory {
 const MAX_LISTED_ATTEMPTS = 32
 const FIRST_FULL_WAIT_MS = 250
 const MAX_FULL_WAIT_MS = 5_000
+const NOT_YET = new Set(['NO_HOLDER', 'DATASET_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'RECOVERING'])
 const RELEASE_MS = 5_000
 const MAX_FAILED_COPIES = 30
 
@@ -61,8 +65,11 @@ export function driver(init: DriverInit, components: DriverComponents) {
   const { clock, live, errands, collect, follow, journal } = components
   const { stopping } = init
 
-  /** `early`: the first placement, under way already. */
-  async function drive(task: LiveTask, early?: Promise<Placement>): Promise<void> {
+  /** `early`: the first placement, under way already. `resumed`: this process has not begun the task. */
+  async function drive(
+    task: LiveTask,
+    { early, resumed }: { early?: Promise<Placement> | undefined; resumed: boolean },
+  ): Promise<void> {
     const open = openAttempt(task.record)
     const memory: Memory = {
       early,
@@ -73,6 +80,7 @@ export function driver(init: DriverInit, components: DriverComponents) {
       last: undefined,
       told: [],
       placingSince: clock.now(),
+      resumed,
       fullWaitMs: FIRST_FULL_WAIT_MS,
       failedCopies: 0,
     }
@@ -378,7 +386,9 @@ export function driver(init: DriverInit, components: DriverComponents) {
     if (error.code === 'INTERNAL')
       components.logger.error({ err: cause, task: task.record.id }, 'a task was not placed')
     const full = error.code === 'TOO_MANY' || memory.last?.error.code === 'TOO_MANY'
-    if (full && clock.now() - memory.placingSince < init.placeForMs) {
+    const settling = memory.resumed && memory.last === undefined && NOT_YET.has(error.code)
+    const waits = full ? init.placeForMs : settling ? init.settleMs : 0
+    if (clock.now() - memory.placingSince < waits) {
       await components.idle(task, () => task.wake.wait(clock, memory.fullWaitMs, stopping, task.cancel.signal))
       memory.fullWaitMs = Math.min(memory.fullWaitMs * 2, MAX_FULL_WAIT_MS)
       return

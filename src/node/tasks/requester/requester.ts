@@ -84,7 +84,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   const holding = new Map<string, () => void>()
   const viewOf = (task: LiveTask) => taskView(task.record, task.work, task.details, names, clock.now())
   const { drive } = driver(
-    { self, placeForMs: init.placeForMs ?? 3_600_000, stopping: stopping.signal },
+    { self, placeForMs: init.placeForMs ?? 3_600_000, settleMs: init.settleMs ?? 30_000, stopping: stopping.signal },
     {
       ...components,
       live,
@@ -111,19 +111,20 @@ export function requester(init: RequesterInit, components: RequesterComponents &
     if (release !== undefined) holding.set(task.record.id, release)
   }
 
-  async function run(task: LiveTask, place: Place, early?: Promise<Placement>): Promise<void> {
+  async function run(task: LiveTask, place: Place, how: { early?: Promise<Placement>; resumed?: boolean } = {}) {
     await takeSlot(task, place)
-    let first = early
+    let { early, resumed = false } = how
     while (!hasEnded(task.record.state) && !stopping.signal.aborted) {
       try {
-        await drive(task, first)
+        await drive(task, { early, resumed })
       } catch (cause) {
         if (stopping.signal.aborted) break
         const { code } = toArchipelError(cause)
         logger.error({ err: cause, task: task.record.id, code }, 'a task could not go on, and is taken up again')
         await pause(clock, AGAIN_MS, stopping.signal)
       }
-      first = undefined
+      early = undefined
+      resumed = true
     }
     holding.get(task.record.id)?.()
     holding.delete(task.record.id)
@@ -146,7 +147,8 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   ): Promise<TaskView> {
     limits(user)
     const prepared = await prepare(request, signal)
-    signal.throwIfAborted()
+    if (request.publish !== undefined) await components.checkPublish?.(request.publish.id)
+    notAborted(signal)
     limits(user)
     const id = `task-${self}-${components.newId()}`
     const fields = { id, user, now: clock.now(), leaseMs, ...(retryOf === undefined ? {} : { retryOf }) }
@@ -173,7 +175,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       throw error
     }
     const view = viewOf(task)
-    void run(task, place, early)
+    void run(task, place, early === undefined ? {} : { early })
     return view
   }
 
@@ -268,7 +270,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
         const [work, details] = await Promise.all([store.work(record.id), store.details(record.id)])
         if (work === undefined) continue
         const task = live.add(record, work, details ?? { explain: [] })
-        void run(task, active.enter(record.user, ''))
+        void run(task, active.enter(record.user, ''), { resumed: true })
       }
       remotes.onReady((island) => {
         for (const task of live.all()) if (openAttempt(task.record)?.island === island) task.wake.ring()
@@ -310,7 +312,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       const task = live.get(id)
       if (task === undefined || requesterOf(id) !== self) {
         for (let last = ''; ; await pause(clock, POLL_MS, signal)) {
-          signal.throwIfAborted()
+          notAborted(signal)
           const view = await show(id, signal)
           const { elapsedMs: _, ...seen } = view
           if (JSON.stringify(seen) !== last) yield view
@@ -319,7 +321,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
         }
       }
       for (let last: unknown; ; ) {
-        signal.throwIfAborted()
+        notAborted(signal)
         // Asked for first: what changes while the reader is busy is seen in the next round.
         const changed = task.changed.wait(clock, AGAIN_MS, signal)
         if (task.record !== last) yield viewOf(task)
@@ -434,6 +436,10 @@ export function requester(init: RequesterInit, components: RequesterComponents &
     sweep: old.sweep,
     status: () => ({ unfinished: live.size, errands: errands.size }),
   }
+}
+
+function notAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new ArchipelError('CANCELLED', 'the call was cancelled', { cause: signal.reason })
 }
 
 function notFound(id: string): ArchipelError {

@@ -59,7 +59,7 @@ export function preparer({
   return async (request: SubmitRequest, signal: AbortSignal): Promise<Prepared> => {
     const on = request.on === undefined ? undefined : islandNamed(request.on)
     const given = [...new Set(request.datasets ?? [])]
-    const tables = request.kind === 'sql' ? (await analyser.analyse(request.code, { signal })).tables : given
+    const tables = request.kind === 'sql' ? await tablesOf(request, signal) : given
     if (tables.length > MAX_TASK_DATASETS)
       throw new ArchipelError('BAD_INPUT', `a statement reads at most ${MAX_TASK_DATASETS} datasets`)
     const data = await Promise.all(tables.map(async (table) => ({ ...(await locate(table, { signal })), table })))
@@ -77,6 +77,20 @@ export function preparer({
       throw new ArchipelError('BAD_INPUT', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`)
     }
     return { work: parsed.data, data, ...(on === undefined ? {} : { on }) }
+  }
+
+  async function tablesOf({ code, params = {} }: SubmitRequest, signal: AbortSignal): Promise<string[]> {
+    const { tables, parameters = [] } = await analyser.analyse(code, { signal })
+    const missing = parameters.filter((name) => !Object.hasOwn(params, name))
+    if (missing.length > 0)
+      throw new ArchipelError(
+        'SQL_INVALID',
+        `the statement needs values for ${missing.map((m) => `$${m}`).join(', ')}`,
+        {
+          hint: 'Give each a value: --param name=value.',
+        },
+      )
+    return tables
   }
 
   async function areAmong(given: string[], data: PlacementData[], signal: AbortSignal): Promise<void> {

@@ -20,7 +20,16 @@ export interface RemotesComponents {
 /** Asks any island about tasks: this one directly, others over the wire. */
 export function taskRemotes(init: { self: string }, components: RemotesComponents): TaskRemotes {
   const { self } = init
-  const { network, connect, here } = components
+  const { network, here } = components
+
+  async function connect(island: string, signal: AbortSignal): Promise<string> {
+    try {
+      return await components.connect(island, signal)
+    } catch (cause) {
+      if (cause instanceof ArchipelError) throw cause
+      throw new ArchipelError('UNREACHABLE', 'no connection could be made', { cause })
+    }
+  }
 
   return {
     async *attempt(island, request, { signal, onSent }) {

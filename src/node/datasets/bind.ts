@@ -1,0 +1,80 @@
+import type { DatasetBody } from '../../protocols/model/dataset.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { BoundDataset } from '../engines/port.ts'
+import type { Publication } from './port.ts'
+
+export interface BinderComponents {
+  /** The publication, after a look at its files. */
+  look(id: string): Promise<Publication | undefined>
+  bodyOf(id: string): Promise<DatasetBody | undefined>
+  /** Own ids that this one may mean: itself, and those that have it as an alias. */
+  ownIds(id: string): string[]
+}
+
+interface Pinned {
+  id: string
+  version: string
+}
+
+const TABLES = new Set(['csv', 'parquet', 'jsonl'])
+
+/** Binds datasets to the files of this island. A version is its content: whoever published it, it is the same data. */
+export function binder({ look, bodyOf, ownIds }: BinderComponents) {
+  /** @throws DATASET_NOT_FOUND, STALE */
+  async function find({ id, version }: Pinned): Promise<{ publication: Publication; body: DatasetBody }> {
+    let why: ArchipelError | undefined
+    for (const own of ownIds(id)) {
+      const publication = await look(own)
+      const body = publication === undefined ? undefined : await bodyOf(own)
+      if (publication === undefined || body === undefined) continue
+      if (publication.version !== version)
+        why ??= new ArchipelError('STALE', `this island holds another version of ${id}`)
+      else if (publication.state === 'stale')
+        why ??= new ArchipelError('STALE', `the source files of ${id} changed after publishing`)
+      else return { publication, body }
+    }
+    throw why ?? new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${id}`)
+  }
+
+  return {
+    /** @throws DATASET_NOT_FOUND, STALE, SQL_INVALID for what is no table and shall be one */
+    async bind(
+      tables: (Pinned & { table: string })[],
+      options: { kind?: string | undefined } = {},
+    ): Promise<BoundDataset[]> {
+      const bound: BoundDataset[] = []
+      for (const wanted of tables) {
+        const { publication, body } = await find(wanted)
+        if ((options.kind ?? 'sql') === 'sql' && (body.columns === undefined || !TABLES.has(body.format))) {
+          throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, {
+            hint: 'SQL reads datasets of format csv, parquet and jsonl.',
+          })
+        }
+        const same = bound.find((b) => b.id === wanted.id)
+        if (same !== undefined) {
+          same.names.push(wanted.table)
+          continue
+        }
+        bound.push({
+          id: wanted.id,
+          names: [wanted.table],
+          format: body.format,
+          columns: body.columns ?? [],
+          ...(body.dialect === undefined ? {} : { dialect: body.dialect }),
+          paths: publication.source.map((f) => f.local),
+        })
+      }
+      return bound
+    },
+    /** @throws STALE */
+    async recheck(tables: Pinned[]): Promise<void> {
+      for (const pinned of tables) {
+        try {
+          await find(pinned)
+        } catch (cause) {
+          throw new ArchipelError('STALE', `the source files of ${pinned.id} changed while the work ran`, { cause })
+        }
+      }
+    },
+  }
+}
