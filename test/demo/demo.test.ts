@@ -21,7 +21,7 @@ interface Report {
     columns: string[]
     rows: unknown[][]
     elapsedMs: number
-    explain: { name: string; chosen: boolean }[]
+    explain: { name: string; chosen: boolean; seconds?: number; terms?: { name: string }[]; excluded?: boolean }[]
   }
 }
 
@@ -48,6 +48,9 @@ test(
       report.task.explain.filter((e) => e.chosen).map((e) => e.name),
       ['observatory'],
     )
+    const [chosen, ...others] = report.task.explain
+    assert.ok((chosen?.terms?.length ?? 0) > 1 && chosen?.seconds !== undefined, 'the cost is told by its terms')
+    assert.ok(others.length === 2 && others.every((e) => e.excluded), 'the others are told, too')
     for (const island of report.islands) {
       const answer = await fetch(`${island.url}/healthz`).then(
         () => 'answers',
@@ -58,6 +61,64 @@ test(
     assert.equal(readdirSync(TMPDIR), [], 'nothing is left')
   },
   { timeoutMs: 120_000 },
+)
+
+test(
+  'the explanation is printed for people',
+  async (t) => {
+    const TMPDIR = await t.tmpdir()
+    const { stdout } = await run(process.execPath, [DEMO, '--once'], {
+      env: { ...process.env, TMPDIR },
+      signal: t.signal,
+    })
+    assert.match(stdout, /^ +island +cost +.*queue wait/m)
+    assert.match(stdout, /^ +observatory +\d+ ms .* chosen: holds the data/m)
+    assert.match(stdout, /^ +institute +- .* not chosen: does not hold/m)
+  },
+  { timeoutMs: 120_000 },
+)
+
+interface Failover {
+  islands: { name: string; url: string }[]
+  killed: string
+  task: {
+    state: string
+    ranAt: string
+    columns: string[]
+    rows: unknown[][]
+    attempts: { number: number; island: string; state: string; error?: { code: string } }[]
+  }
+}
+
+test(
+  'with --failover the island that runs a task is killed, and the one result comes from the other holder',
+  async (t) => {
+    const TMPDIR = await t.tmpdir()
+    const env = { ...process.env, TMPDIR }
+    const { stdout } = await run(process.execPath, [DEMO, '--failover', '--once', '--json'], { env, signal: t.signal })
+    const { killed, task, islands } = JSON.parse(stdout) as Failover
+    assert.ok(['observatory', 'institute'].includes(killed), killed)
+    assert.is(task.state, 'succeeded')
+    assert.is(task.ranAt, killed === 'observatory' ? 'institute' : 'observatory')
+    assert.equal(task.columns, ['constellation', 'close_pairs'])
+    assert.is(task.rows.length, 5)
+    const lost = task.attempts.find((a) => a.island === killed)
+    assert.equal([lost?.state, lost?.error?.code], ['lost', 'LEASE_EXPIRED'])
+    assert.equal(
+      task.attempts.filter((a) => a.state === 'succeeded').map((a) => a.number),
+      [task.attempts.length],
+      'only the last attempt counts',
+    )
+    for (const island of islands) {
+      const answer = await fetch(`${island.url}/healthz`).then(
+        () => 'answers',
+        () => 'gone',
+      )
+      assert.is(answer, 'gone', `${island.name} was stopped`)
+    }
+    assert.equal(readdirSync(TMPDIR), [], 'nothing is left')
+  },
+  { timeoutMs: 180_000 },
 )
 
 test('a wrong argument is refused before anything starts', async () => {
