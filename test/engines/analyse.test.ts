@@ -11,7 +11,7 @@ let analyse: (sql: string) => Promise<string[]>
 test.before(async (t) => {
   const connection = await openDatabase({ op: 'open', id: 1, threads: 1, memoryBytes: 2 ** 28, files: [], setup: [] })
   t.cleanup(() => connection.closeSync())
-  analyse = (sql) => analyseSql(connection, sql)
+  analyse = async (sql) => (await analyseSql(connection, sql)).tables
 })
 
 /** What people write; each has to pass. */

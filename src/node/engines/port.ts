@@ -217,6 +217,8 @@ export interface EnginePort {
 export interface StatementAnalysis {
   /** Names as written (unquoted), each once, CTE names not among them. */
   tables: string[]
+  /** Names of `$name`, each once: they need values among the parameters of the work. */
+  parameters?: string[]
 }
 
 export interface SqlAnalyser {

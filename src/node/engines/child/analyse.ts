@@ -7,19 +7,18 @@ import {
   REFUSED_FUNCTIONS,
   REFUSED_TABLE_FUNCTIONS,
 } from './functions.ts'
+import { type Origins, originsOf } from './origins.ts'
+import type { Json, Obj } from './tree.ts'
 
 /** Bytes of a statement. */
 export const MAX_SQL_BYTES = 100_000
 /** Levels of the syntax tree; DuckDB itself stops at 1,000 nested expressions. */
 const MAX_DEPTH = 3000
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-type Obj = { [key: string]: Json }
-
 /** What the syntax tree may consist of. Whatever a newer DuckDB adds is refused until somebody has looked at it. */
 const CLASSES = new Set(
   (
-    'COLUMN_REF CONSTANT STAR FUNCTION LAMBDA OPERATOR COMPARISON CONJUNCTION WINDOW CAST COLLATE SUBQUERY CASE BETWEEN ' +
+    'COLUMN_REF CONSTANT PARAMETER STAR FUNCTION LAMBDA OPERATOR COMPARISON CONJUNCTION WINDOW CAST COLLATE SUBQUERY CASE BETWEEN ' +
     'DEFAULT POSITIONAL_REFERENCE TYPE'
   ).split(' '),
 )
@@ -30,11 +29,19 @@ const TYPES = new Set(
   ).split(' '),
 )
 
+export interface Analysis {
+  /** Names as written, each once, those of common table expressions not among them. */
+  tables: string[]
+  /** Names of `$name`, each once. */
+  parameters: string[]
+  origins?: Origins
+}
+
 /**
- * The tables that one SELECT reads, found in DuckDB's own syntax tree.
+ * What one SELECT reads and gives, found in DuckDB's own syntax tree.
  * @throws SQL_INVALID with the parser's message; SQL_REFUSED for anything but one SELECT over named tables
  */
-export async function analyseSql(connection: DuckDBConnection, sql: string): Promise<string[]> {
+export async function analyseSql(connection: DuckDBConnection, sql: string): Promise<Analysis> {
   if (Buffer.byteLength(sql) > MAX_SQL_BYTES)
     throw new Failure('SQL_REFUSED', `a statement has at most ${MAX_SQL_BYTES} bytes`)
   // The parser would take what stands before it for the whole statement.
@@ -48,7 +55,11 @@ export async function analyseSql(connection: DuckDBConnection, sql: string): Pro
   const statements = tree.statements as Obj[]
   if (statements.length === 0) throw new Failure('SQL_INVALID', 'there is no statement')
   if (statements.length > 1) throw new Failure('SQL_REFUSED', 'one statement at a time')
-  return walk(statements[0]!.node!)
+  const node = statements[0]!.node!
+  // Before the walk, which takes parts of the tree away.
+  const ctes = ((node as Obj).cte_map as Obj | undefined)?.map as { key: string }[] | undefined
+  const origins = originsOf(node, new Set(ctes?.map(({ key }) => key.toLowerCase())))
+  return { ...walk(node), ...(origins && { origins }) }
 }
 
 async function parseFailure(connection: DuckDBConnection, sql: string, tree: Obj): Promise<Failure> {
@@ -63,8 +74,9 @@ async function parseFailure(connection: DuckDBConnection, sql: string, tree: Obj
 type Scope = ReadonlySet<string>
 
 /** An explicit stack instead of recursion: the depth is the statement's choice. */
-function walk(root: Json): string[] {
+function walk(root: Json): { tables: string[]; parameters: string[] } {
   const tables = new Map<string, string>()
+  const parameters = new Set<string>()
   const stack: { value: Json; scope: Scope; depth: number }[] = [{ value: root, scope: new Set(), depth: 0 }]
   for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
     const { value, depth } = item
@@ -76,6 +88,7 @@ function walk(root: Json): string[] {
       continue
     }
     if (!checkNode(value)) continue
+    if (value.class === 'PARAMETER') parameters.add(parameterName(value))
     if (value.type === 'BASE_TABLE') {
       const name = tableName(value)
       if (!scope.has(name.toLowerCase())) tables.set(name, name)
@@ -92,14 +105,12 @@ function walk(root: Json): string[] {
     for (const key of Object.keys(value))
       if (key !== 'cte_map') stack.push({ value: value[key]!, scope, depth: depth + 1 })
   }
-  return [...tables.keys()]
+  return { tables: [...tables.keys()], parameters: [...parameters] }
 }
 
 /** Refuses what a statement may not hold. Returns false where there is nothing to look at below. */
 function checkNode(node: Obj): boolean {
   if (typeof node.class === 'string') {
-    if (node.class === 'PARAMETER')
-      throw new Failure('SQL_INVALID', 'parameters ($1, ?) have no values here: write the values')
     if (!CLASSES.has(node.class)) throw new Failure('SQL_REFUSED', `not allowed here: ${node.class}`)
     if (node.class === 'CONSTANT') return false
     if (node.class === 'FUNCTION' || node.class === 'WINDOW') checkFunction(node)
@@ -118,6 +129,13 @@ function checkNode(node: Obj): boolean {
     node.function = { children: children ?? [], ...(rest.filter !== undefined && { filter: rest.filter }) }
   }
   return true
+}
+
+function parameterName(node: Obj): string {
+  const name = String(node.identifier)
+  if (/^\d+$/.test(name))
+    throw new Failure('SQL_INVALID', 'a parameter has a name here: write $name instead of ? or $1')
+  return name
 }
 
 /** By the bare name: what stands before it is a schema, where only DuckDB's own functions are, or a column (`name.lower()`). */

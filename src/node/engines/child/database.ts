@@ -6,6 +6,7 @@ import {
   StatementType,
   version,
 } from '@duckdb/node-api'
+import type { ParamValue } from '../../../protocols/model/task.ts'
 import { toCell } from './cells.ts'
 import { Failure } from './failure.ts'
 import { MACROS } from './macros.ts'
@@ -123,5 +124,26 @@ async function prepare(connection: DuckDBConnection, request: RunRequest): Promi
     prepared.destroySync()
     throw new Failure('SQL_REFUSED', 'only SELECT is allowed')
   }
+  try {
+    bindParameters(prepared, request.params ?? {})
+  } catch (error) {
+    prepared.destroySync()
+    throw error
+  }
   return prepared
+}
+
+/** Values, never text: what a parameter holds is no SQL. */
+function bindParameters(prepared: DuckDBPreparedStatement, params: Record<string, ParamValue>): void {
+  const values = new Map(Object.entries(params).map(([name, value]) => [name.toLowerCase(), value]))
+  for (let i = 1; i <= prepared.parameterCount; i++) {
+    const name = prepared.parameterName(i)
+    const value = values.get(name.toLowerCase())
+    if (value === undefined) throw new Failure('SQL_INVALID', `the parameter $${name.slice(0, 100)} has no value`)
+    if (value === null) prepared.bindNull(i)
+    else if (typeof value === 'boolean') prepared.bindBoolean(i, value)
+    else if (typeof value === 'string') prepared.bindVarchar(i, value)
+    else if (Number.isSafeInteger(value)) prepared.bindBigInt(i, BigInt(value))
+    else prepared.bindDouble(i, value)
+  }
 }

@@ -75,6 +75,9 @@ const ORDINARY = names(`
 /** Words that DuckDB's binder knows without listing them as functions. */
 const BUILT_IN = names('unnest unlist grouping grouping_id coalesce ifnull if')
 
+/** Our own macros. @see macros.ts */
+export const HELPERS = names('separation in_cone hms_to_deg dms_to_deg deg_to_hms deg_to_dms')
+
 /** One per language, all alike. */
 const COLLATION = /^icu_collate_[a-z_]+$/
 
@@ -137,5 +140,5 @@ export const INTERNAL_VIEWS = names(`
 `)
 
 export function isAllowedFunction(name: string): boolean {
-  return ORDINARY.has(name) || OPERATORS.has(name) || BUILT_IN.has(name) || COLLATION.test(name)
+  return ORDINARY.has(name) || OPERATORS.has(name) || BUILT_IN.has(name) || HELPERS.has(name) || COLLATION.test(name)
 }

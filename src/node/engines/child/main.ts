@@ -38,7 +38,7 @@ async function answer(request: Exclude<ChildRequest, { op: 'interrupt' }>): Prom
     }
     if (connection === undefined) throw new Failure('ENGINE_FAILED', 'the session is not open')
     if (request.op === 'analyse')
-      return await send({ id, is: 'tables', tables: await analyseSql(connection, request.sql) })
+      return await send({ id, is: 'analysed', ...(await analyseSql(connection, request.sql)) })
     running = true
     const outcome = await runStatement(connection, request, {
       columns: (columns) => send({ id, is: 'columns', columns }),

@@ -1,4 +1,5 @@
-import type { Cell } from '../../../protocols/model/task.ts'
+import type { Cell, ParamValue } from '../../../protocols/model/task.ts'
+import type { Analysis } from './analyse.ts'
 
 /** First message to a child: opens its database. */
 export interface OpenRequest {
@@ -21,6 +22,8 @@ export interface RunRequest {
   mode: 'select' | 'trusted'
   maxRows: number
   maxBytes: number
+  /** Values of `$name`. */
+  params?: Record<string, ParamValue>
 }
 
 export interface AnalyseRequest {
@@ -53,5 +56,5 @@ export type ChildReply =
   | { id: number; is: 'columns'; columns: { name: string; type: string }[] }
   | { id: number; is: 'rows'; rows: Cell[][] }
   | { id: number; is: 'done'; truncated: boolean }
-  | { id: number; is: 'tables'; tables: string[] }
+  | ({ id: number; is: 'analysed' } & Analysis)
   | { id: number; is: 'failed'; code: ChildCode; message: string; fatal?: boolean }

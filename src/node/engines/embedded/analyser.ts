@@ -1,4 +1,5 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import type { Analysis } from '../child/analyse.ts'
 import type { SqlAnalyser } from '../port.ts'
 import type { Tools } from '../process/tools.ts'
 import { startWorker, type Worker } from '../process/worker.ts'
@@ -12,6 +13,7 @@ const CPU_MS = 3_600_000
 const MAX_WAITING = 64
 
 export interface AnalyserProcess extends SqlAnalyser {
+  analyse(sql: string, options?: { signal?: AbortSignal }): Promise<Analysis>
   /** Starts the child. @returns DuckDB's version */
   start(tools: Tools): Promise<string>
   stop(): Promise<void>
@@ -51,7 +53,7 @@ export function analyserProcess(): AnalyserProcess {
     return (await started!).worker
   }
 
-  async function parse(sql: string, signal?: AbortSignal): Promise<string[]> {
+  async function parse(sql: string, signal?: AbortSignal): Promise<Analysis> {
     if (signal?.aborted) throw new ArchipelError('CANCELLED', 'the call was cancelled')
     const worker = await ready()
     try {
@@ -84,7 +86,7 @@ export function analyserProcess(): AnalyserProcess {
       waiting++
       const result = turn.then(() => parse(sql, options.signal))
       turn = result.catch(() => {}).finally(() => waiting--)
-      return { tables: await result }
+      return await result
     },
   }
 }

@@ -1,10 +1,12 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { ParamValue } from '../../../protocols/model/task.ts'
-import type { BoundDataset, EngineLimits, SqlAnalyser } from '../port.ts'
+import type { BoundDataset, EngineLimits } from '../port.ts'
 import { scrubber } from '../process/scrub.ts'
 import type { Worker } from '../process/worker.ts'
 import { COLLECT_BYTES, COLLECT_ROWS } from '../session/collect.ts'
 import type { Backend } from '../session/session.ts'
+import type { AnalyserProcess } from './analyser.ts'
+import { describer } from './describe.ts'
 import type { BoundWorker } from './spare.ts'
 
 export interface SqlParts {
@@ -14,7 +16,7 @@ export interface SqlParts {
   bound: BoundWorker
   /** Starts another child for the same. */
   renew(): Promise<BoundWorker>
-  analyser: SqlAnalyser
+  analyser: Pick<AnalyserProcess, 'analyse'>
 }
 
 /**
@@ -25,7 +27,7 @@ export interface SqlParts {
  * and settings, and refuses anything but one SELECT by itself.)
  */
 export function sqlBackend(parts: SqlParts): Backend {
-  const { datasets, limits, analyser } = parts
+  const { datasets, limits, params, analyser } = parts
   let { worker, neutral } = parts.bound
   const names = new Set(datasets.flatMap((dataset) => dataset.names.map((name) => name.toLowerCase())))
   const exited = Promise.withResolvers<void>()
@@ -48,7 +50,7 @@ export function sqlBackend(parts: SqlParts): Backend {
       const { signal, sink, maxRows = limits.resultRows, timeoutMs = limits.statementMs } = options
       const started = performance.now()
       try {
-        const { tables } = await analyser.analyse(code, { signal })
+        const { tables, origins } = await analyser.analyse(code, { signal })
         const foreign = tables.find((table) => !names.has(table.toLowerCase()))
         if (foreign !== undefined)
           throw new ArchipelError('SQL_REFUSED', `"${foreign.slice(0, 200)}" is not among the datasets of this session`)
@@ -59,6 +61,8 @@ export function sqlBackend(parts: SqlParts): Backend {
           maxBytes: sink === undefined ? Math.min(COLLECT_BYTES, limits.resultBytes) : limits.resultBytes,
           timeoutMs: Math.max(1, Math.min(timeoutMs, limits.statementMs)),
           signal,
+          params,
+          ...(origins && { describe: describer(origins, datasets) }),
           ...(sink && { sink }),
         })
         return { result, items: [], elapsedMs: performance.now() - started }

@@ -1,7 +1,8 @@
 import type { Column } from '../../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
-import type { Cell, TableResult } from '../../../protocols/model/task.ts'
+import type { Cell, ParamValue, TableResult } from '../../../protocols/model/task.ts'
 import type { ResultSink } from '../../results/port.ts'
+import type { Analysis } from '../child/analyse.ts'
 import { encodeFrame, frameReader } from '../child/frames.ts'
 import { CHILD_CODES, type ChildReply, type ChildRequest } from '../child/messages.ts'
 import { causeOfDeath } from './death.ts'
@@ -34,6 +35,8 @@ export interface RunOptions extends CallOptions {
   mode: 'select' | 'trusted'
   maxRows: number
   maxBytes: number
+  /** Values of `$name`. */
+  params?: Record<string, ParamValue>
   /** Takes the rows as they come; nothing is read from the process meanwhile. */
   sink?: Pick<ResultSink, 'table' | 'rows' | 'cut'>
   /** What the columns are told as. */
@@ -49,7 +52,7 @@ export interface Worker {
   readonly exited: Promise<void>
   /** @throws STALE, ENGINE_FAILED, TIME_LIMIT; the child is dead then */
   open(options: CallOptions): Promise<{ version: string }>
-  analyse(sql: string, options: CallOptions): Promise<string[]>
+  analyse(sql: string, options: CallOptions): Promise<Analysis>
   run(sql: string, options: RunOptions): Promise<TableResult>
   /** Kills the process and waits for its end; never throws. */
   close(): Promise<void>
@@ -234,15 +237,15 @@ export function startWorker(init: WorkerInit): Worker {
     },
     analyse(sql, options) {
       return call({ op: 'analyse', id: ++lastId, sql }, options, (reply) =>
-        reply.is === 'tables' ? { value: reply.tables } : undefined,
+        reply.is === 'analysed' ? { value: reply } : undefined,
       )
     },
     run(sql, options) {
-      const { mode, maxRows, maxBytes, sink, describe = (columns) => columns } = options
+      const { mode, maxRows, maxBytes, params = {}, sink, describe = (columns) => columns } = options
       let columns: Column[] = []
       let rowCount = 0
       const rows: Cell[][] = []
-      return call({ op: 'run', id: ++lastId, sql, mode, maxRows, maxBytes }, options, (reply) => {
+      return call({ op: 'run', id: ++lastId, sql, mode, maxRows, maxBytes, params }, options, (reply) => {
         if (reply.is === 'columns') {
           columns = describe(reply.columns)
           return sink?.table(columns)
