@@ -148,7 +148,8 @@ test('a table becomes a Parquet dataset with its provenance, which SQL reads', a
     software: 'archipel test',
   })
   assert.equal(await readdir(published), [`bright-${KEY.task}.parquet`])
-  const [bound] = await port.bind([{ table: 'b', id: ID, version }])
+  const table = { table: 'b', id: ID, publisher: ISLAND, version }
+  const [bound] = await port.bind([table])
   const db = await database()
   t.cleanup(() => db.close())
   assert.equal(await db.rows(`SELECT count(*), max(n) FROM '${bound!.paths[0]}'`), [[2500, 2499]])

@@ -1,26 +1,14 @@
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import { type Cell, TABLE_ITEM } from '../../protocols/model/task.ts'
 import type { SpoolKey, SpoolPort } from './port.ts'
 import { diskError, FOLDER_MODE, isMissing, placeFile } from './spool/disk.ts'
-import {
-  decodeStored,
-  encodeStored,
-  INDEX_FILE,
-  INDEX_ROWS,
-  itemFile,
-  keyOf,
-  keyText,
-  LOG_FILE,
-  META_FILE,
-  type Stored,
-} from './spool/layout.ts'
+import { encodeStored, keyOf, keyText, LOG_FILE, META_FILE, type Stored } from './spool/layout.ts'
 import { fitToLog, type LogFile, logFile, readRange, sizeOf } from './spool/log-file.ts'
+import { spoolReader } from './spool/reader.ts'
 import { checkMeta, receive } from './spool/receive.ts'
-import { decodeEntry, indexPosition, linesOf, parseRow } from './spool/table.ts'
 import { usage } from './spool/usage.ts'
 import { spoolWriter } from './spool/writer.ts'
 
@@ -48,7 +36,6 @@ export interface SpoolComponents {
 }
 
 const MiB = 2 ** 20
-const READ_BYTES = 256 * 1024
 const AGAIN = Buffer.from('\n[the work begins again here: its island was interrupted]\n')
 
 /** @see SpoolPort. One process, one spool per folder. */
@@ -59,7 +46,6 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
     inlineBytes: init.inlineBytes ?? 64 * 1024,
   }
   const logBytes = init.logBytes ?? 16 * MiB
-  const pageBytes = init.pageBytes ?? 16 * MiB
   const used = usage({
     dir: init.dir,
     totalBytes: init.totalBytes ?? 20 * 1024 * MiB,
@@ -70,6 +56,8 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
   const turns = new Map<string, Promise<unknown>>()
 
   const folderOf = (key: SpoolKey) => join(init.dir, keyText(key))
+
+  const reader = spoolReader({ folderOf, pageBytes: init.pageBytes ?? 16 * MiB, logger })
 
   /** One change of an attempt at a time. */
   function inTurn<T>(key: SpoolKey, work: (text: string) => Promise<T>): Promise<T> {
@@ -108,58 +96,6 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
     await used.take(keyText(key), bytes.length)
     // The attempt in the task, the task in the spool: a new name is durable when the folder above it is.
     await placeFile(join(folder, META_FILE), bytes, [folder, join(folder, '..'), init.dir])
-  }
-
-  async function stored(key: SpoolKey): Promise<Stored | undefined> {
-    const bytes = await readFile(join(folderOf(key), META_FILE)).catch((error) => {
-      if (isMissing(error)) return undefined
-      throw diskError(error, 'reading the result')
-    })
-    if (bytes === undefined) return undefined
-    const found = decodeStored(bytes)
-    if (found === undefined) logger.warn({ key: keyText(key) }, 'the description of a result is broken')
-    return found
-  }
-
-  async function found(key: SpoolKey): Promise<Stored> {
-    const result = await stored(key)
-    if (result !== undefined) return result
-    throw new ArchipelError('NOT_FOUND', 'there is no result here', {
-      hint: 'The task has not ended, or its result is no longer kept.',
-    })
-  }
-
-  async function* itemBytes(
-    key: SpoolKey,
-    { meta, inline }: Stored,
-    name: string,
-    range: { offset: number; limit?: number },
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    const position = meta.items.findIndex((item) => item.name === name)
-    const item = meta.items[position]
-    if (item === undefined) throw new ArchipelError('NOT_FOUND', 'the result has no such item')
-    const end = Math.min(item.bytes, range.offset + (range.limit ?? Number.POSITIVE_INFINITY))
-    const memory = inline.get(name)
-    if (memory !== undefined) {
-      if (end > range.offset) yield memory.subarray(range.offset, end)
-      return
-    }
-    if (end <= range.offset) return
-    const file = await open(itemFile(folderOf(key), name, position), constants.O_RDONLY).catch((error) => {
-      if (isMissing(error)) throw new ArchipelError('NOT_FOUND', 'the result is no longer here')
-      throw diskError(error, 'reading the result')
-    })
-    try {
-      for (let at = range.offset; at < end; ) {
-        const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at))
-        const { bytesRead } = await file.read(chunk, 0, chunk.length, at)
-        if (bytesRead === 0) throw new ArchipelError('DATA_DIR_BROKEN', 'a file of a result is shorter than it was')
-        yield chunk.subarray(0, bytesRead)
-        at += bytesRead
-      }
-    } finally {
-      await file.close()
-    }
   }
 
   async function removeAll(key: SpoolKey, text: string): Promise<void> {
@@ -219,7 +155,7 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
       inTurn(key, async (text) => {
         const meta = checkMeta(announced, limits)
         const folder = folderOf(key)
-        const before = await stored(key)
+        const before = await reader.stored(key)
         if (before !== undefined) {
           if (isDeepStrictEqual(before.meta, meta)) return
           await clear(folder, text)
@@ -237,27 +173,9 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
           from,
         )
       }),
-    meta: async (key) => (await stored(key))?.meta,
-    async *read(key, item, range) {
-      yield* itemBytes(key, await found(key), item, range)
-    },
-    async rows(key, page) {
-      const result = await found(key)
-      const { table } = result.meta
-      if (table === undefined) throw new ArchipelError('NOT_FOUND', 'the result has no table')
-      const rows: Cell[][] = []
-      const end = Math.min(table.rowCount, page.from + page.limit)
-      if (page.from < end) {
-        const { offset, skip } = await beginning(key, result, page.from)
-        await collect(rows, itemBytes(key, result, TABLE_ITEM, { offset }), {
-          skip,
-          count: end - page.from,
-          width: table.columns.length,
-          maxBytes: pageBytes,
-        })
-      }
-      return { columns: table.columns, rows, rowCount: rows.length, truncated: table.truncated }
-    },
+    meta: async (key) => (await reader.stored(key))?.meta,
+    read: reader.read,
+    rows: reader.rows,
     appendLog: (key, offset, chunk) =>
       inTurn(key, async (text) => {
         const path = join(folderOf(key), LOG_FILE)
@@ -288,13 +206,6 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
     bytes: async () => used.total,
   }
 
-  async function beginning(key: SpoolKey, { inline }: Stored, from: number): Promise<{ offset: number; skip: number }> {
-    if (inline.has(TABLE_ITEM) || from < INDEX_ROWS) return { offset: 0, skip: from }
-    const { offset, length } = indexPosition(from, INDEX_ROWS)
-    const entry = decodeEntry(await readRange(join(folderOf(key), INDEX_FILE), offset, length))
-    return entry === undefined ? { offset: 0, skip: from } : { offset: entry, skip: from % INDEX_ROWS }
-  }
-
   return port
 }
 
@@ -323,23 +234,5 @@ async function append(path: string, bytes: Uint8Array): Promise<void> {
     await file.writeFile(bytes)
   } finally {
     await file.close()
-  }
-}
-
-async function collect(
-  into: Cell[][],
-  source: AsyncIterable<Uint8Array>,
-  page: { skip: number; count: number; width: number; maxBytes: number },
-): Promise<void> {
-  let { skip } = page
-  let bytes = 0
-  for await (const lines of linesOf(source, page.maxBytes)) {
-    for (const line of lines) {
-      if (skip-- > 0) continue
-      bytes += line.length
-      if (bytes > page.maxBytes && into.length > 0) return
-      into.push(parseRow(line, page.width))
-      if (into.length === page.count) return
-    }
   }
 }
