@@ -3,7 +3,13 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
+import { catalog } from '../../src/node/catalog/catalog.ts'
+import { readKeyFile } from '../../src/node/identity/keys.ts'
+import { readMembership } from '../../src/node/identity/membership-file.ts'
+import { openStore } from '../../src/node/store/store.ts'
+import { signerFromSeed } from '../../src/protocols/record/keys.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
+import { entry } from '../search/kit.ts'
 import { Fleet, type FleetIsland } from './fleet.ts'
 
 const STARS = fileURLToPath(new URL('../../examples/data/bright_stars.csv', import.meta.url))
@@ -333,5 +339,103 @@ test(
   },
   LONG,
 )
+
+test(
+  'an island whose machine was brought back twice has two histories: quarantined everywhere, and believed again after a pardon',
+  async (t) => {
+    const fleet = await Fleet.create(t)
+    const hub = await fleet.found('hub')
+    const third = await fleet.join('third', hub)
+    const twin = await fleet.join('twin', hub)
+    await publishSmall(fleet, twin, 'before')
+    await fleet.converged([hub, third, twin], { datasets: 1 })
+    await fleet.stop(twin)
+    const copy = await fleet.copyOf(twin, 'copy')
+    Object.assign(copy, { name: twin.name, port: twin.port })
+    // What a snapshot of a running machine does that is resumed twice: one life of the process goes on in two ways.
+    const life = { now: Date.now(), random: 0.5 }
+    await writeInLife(twin.dataDir, life, 'left_way')
+    await writeInLife(copy.dataDir, life, 'right_way')
+
+    await fleet.up(twin)
+    const { id } = await fleet.status(twin)
+    await eventually(async () => (await third.client().datasets({ text: 'left_way' })).total === 1, {
+      timeoutMs: 30_000,
+      signal: t.signal,
+    })
+    await fleet.stop(twin)
+    await fleet.up(copy)
+    for (const island of [hub, third])
+      await eventually(
+        async () => {
+          const status = await fleet.status(island)
+          assert.equal(status.catalog.quarantined, [id], island.name)
+          assert.ok(status.findings.some((f) => f.code === 'QUARANTINE' && f.remedy.includes('pardon')))
+          assert.ok((await fleet.views(island)).find((v) => v.id === id)?.quarantined, island.name)
+        },
+        { timeoutMs: 60_000, signal: t.signal },
+      )
+    await eventually(async () => (await fleet.status(copy)).findings.some((f) => f.code === 'FORKED'), {
+      timeoutMs: 30_000,
+      signal: t.signal,
+    })
+    assert.is((await hub.client().datasets({ text: 'before' })).total, 1, 'what it published before is still shown')
+
+    // The second one is stopped for good; the first one comes back, and is not believed until an administrator says so.
+    await fleet.stop(copy)
+    await fleet.up(twin)
+    await eventually(async () => (await fleet.status(twin)).findings.some((f) => f.code === 'FORKED'), {
+      timeoutMs: 30_000,
+      signal: t.signal,
+    })
+    await rejects(third.client().pardon({ island: 'twin' }), 'NOT_ADMIN')
+    const told = JSON.parse(await fleet.run(hub, ['pardon', 'twin', '--yes'])) as { pardoned: string; epoch: number }
+    assert.is(told.pardoned, id)
+    await publishSmall(fleet, twin, 'after')
+    await fleet.converged([hub, third, twin], { datasets: 3, timeoutMs: 60_000 })
+    for (const island of [hub, third, twin]) {
+      const status = await fleet.status(island)
+      assert.equal(status.catalog.quarantined, [], island.name)
+      assert.not.ok(
+        status.findings.some((f) => ['FORKED', 'QUARANTINE', 'KEY_IN_USE'].includes(f.code)),
+        island.name,
+      )
+      assert.is((await island.client().datasets({ text: 'after' })).total, 1, island.name)
+    }
+    assert.ok((await fleet.status(twin)).catalog.epoch >= told.epoch)
+    await rejects(hub.client().pardon({ island: 'twin' }), 'NOT_FOUND')
+
+    // The pardon outlives a restart, and binds an island that joins later.
+    await fleet.stop(third, 'SIGKILL')
+    await fleet.up(third)
+    const late = await fleet.join('late', hub)
+    await fleet.converged([hub, third, twin, late], { datasets: 3, timeoutMs: 60_000 })
+    assert.equal((await fleet.status(late)).catalog.quarantined, [])
+  },
+  { timeoutMs: 300_000 },
+)
+
+/** One dataset in the log of a stopped island, in a life of the process that is given. */
+async function writeInLife(dataDir: string, life: { now: number; random: number }, name: string): Promise<void> {
+  const membership = (await readMembership(dataDir))!
+  const key = (await readKeyFile(join(dataDir, 'island.key')))!
+  const store = await openStore({ directory: join(dataDir, 'store') })
+  const clock = {
+    now: () => life.now,
+    after: (ms: number, fn: () => void) => {
+      const timer = setTimeout(fn, ms)
+      return () => clearTimeout(timer)
+    },
+  }
+  const { archipelago, island } = membership
+  const port = catalog(
+    { archipelagoId: archipelago.id, genesis: archipelago.genesis, self: island.id },
+    { store: store.logs, signer: signerFromSeed(key.seed), clock, random: () => life.random },
+  )
+  await port.start()
+  await port.append('dataset', `archipel:${island.id}/${name}`, { ...entry(name).body })
+  await port.stop()
+  await store.close()
+}
 
 test.run()
