@@ -35,7 +35,7 @@ export function usage(init: { dir: string; totalBytes: number; reserveBytes: num
     async take(key, bytes) {
       if (total + bytes > init.totalBytes) {
         throw new ArchipelError('DISK_FULL', `the results kept here would have more than ${init.totalBytes} bytes`, {
-          hint: 'Wait until old results expire, or let the island keep more: results.totalBytes.',
+          hint: 'Wait until old results expire, or let the island keep more: tasks.resultsBytes.',
         })
       }
       add(key, bytes)
