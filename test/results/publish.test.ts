@@ -155,6 +155,18 @@ test('a table becomes a Parquet dataset with its provenance, which SQL reads', a
   assert.equal(await db.rows(`SELECT count(*), max(n) FROM '${bound!.paths[0]}'`), [[2500, 2499]])
 })
 
+test('a task that is about to succeed can be published; its times are those of the attempt that counts', async (t) => {
+  const { spool, results, body } = await island(t)
+  await writeTable(spool, 10)
+  const attempt = { number: 1, island: OTHER, name: 'Lyon', state: 'succeeded' as const }
+  const times = { started: '2026-01-02T03:05:00.000Z', ended: '2026-01-02T03:05:01.000Z' }
+  const lost = { ...attempt, number: 2, state: 'lost' as const, started: '2026-01-02T03:04:00.000Z' }
+  const view = taskView({ state: 'running', ended: undefined, attempts: [lost, { ...attempt, ...times }] })
+  await results.publish(view, KEY, { signal: never })
+  const { started, ended } = body(ID).provenance!
+  assert.equal({ started, ended }, times)
+})
+
 test('the same task again is the same dataset, also at the same moment, and when its result is gone', async (t) => {
   const { spool, results, appended } = await island(t)
   await writeTable(spool, 10)
@@ -266,6 +278,7 @@ test('what cannot be published says why, and leaves no file', async (t) => {
   await rejects(publish({}), 'TASK_STATE')
   await writeTable(spool, 10)
   await rejects(publish({ state: 'failed' }), 'TASK_STATE')
+  await rejects(publish({ state: 'cancelled' }), 'TASK_STATE')
   await rejects(publish({ publish: undefined }), 'BAD_INPUT')
   await rejects(publish({ publish: { id: 'no such scheme:x' } }), 'BAD_ID')
   await rejects(publish({ publish: { id: `archipel:${OTHER}/x` } }), 'BAD_ID')

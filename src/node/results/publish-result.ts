@@ -35,7 +35,7 @@ export interface ResultPublisherComponents {
 
 export interface ResultPublisher {
   /**
-   * Makes a dataset of the accepted result of a task: Parquet for a table, else the files as they are. The same task again is the
+   * Makes a dataset of the accepted result of a task, before or after it is told to have succeeded: Parquet for a table, else the files as they are. The same task again is the
    * same version, whatever was interrupted in between; nothing is copied twice.
    * @throws TASK_STATE (no result), RESULT_LIMIT (the table was cut), DATASET_EXISTS, BAD_ID, DISK_FULL, CANCELLED, what publishing throws
    */
@@ -72,7 +72,8 @@ export function resultPublisher(init: ResultPublisherInit, components: ResultPub
     const { id, name, request } = target(task.publish.id)
     const before = await components.own(id)
     if (before?.provenance?.task === task.id) return { id, version: before.version }
-    const meta = task.state === 'succeeded' ? await spool.meta(key) : undefined
+    const lost = task.state === 'failed' || task.state === 'cancelled'
+    const meta = lost ? undefined : await spool.meta(key)
     if (meta === undefined || meta.kind === 'none')
       throw new ArchipelError('TASK_STATE', 'the task has no result to publish')
     if (meta.table?.truncated)
@@ -101,7 +102,7 @@ export function resultPublisher(init: ResultPublisherInit, components: ResultPub
         ...(keywords !== undefined && { keywords }),
         ...(licence !== undefined && { licence }),
         ...(meta.table !== undefined && { as: 'parquet' }),
-        provenance: provenanceOf(task, init.software),
+        provenance: provenanceOf(task, { attempt: key.attempt, elapsedMs: meta.elapsedMs, software: init.software }),
       }
       const published = await publishAs(full, signal)
       const body = await components.own(published)

@@ -5,8 +5,14 @@ import type { TaskView } from '../../../protocols/model/views.ts'
 const MAX_CODE_CHARS = 8192
 const MAX_PARAMS_BYTES = 2048
 
-/** Where the result of a task comes from. */
-export function provenanceOf(task: TaskView, software: string): Provenance {
+/** Where the result of a task comes from; the times are those of the attempt that counts. */
+export function provenanceOf(
+  task: TaskView,
+  accepted: { attempt: number; elapsedMs: number; software: string },
+): Provenance {
+  const attempt = task.attempts.find(({ number }) => number === accepted.attempt)
+  const started = attempt?.started ?? task.started ?? task.askedAt.time
+  const ended = attempt?.ended ?? task.ended ?? new Date(Date.parse(started) + accepted.elapsedMs).toISOString()
   const inputs = new Map(
     task.datasets.map(({ id, publisher, version }) => [`${publisher} ${id} ${version}`, { id, publisher, version }]),
   )
@@ -21,9 +27,9 @@ export function provenanceOf(task: TaskView, software: string): Provenance {
     inputs: [...inputs.values()],
     island: { id: ran.island, name: ran.name.slice(0, 100) },
     user: task.user,
-    started: task.started ?? task.askedAt.time,
-    ended: task.ended ?? task.askedAt.time,
-    software: software.slice(0, 100),
+    started,
+    ended,
+    software: accepted.software.slice(0, 100),
   }
 }
 
