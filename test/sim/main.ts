@@ -1,6 +1,10 @@
 import { parseArgs } from 'node:util'
 import { runSeed } from './run-seed.ts'
 
+// `npm run sim -- --tasks` runs the other simulation: see tasks/main.ts.
+if (process.argv.includes('--tasks'))
+  process.exit(await (await import('./tasks/main.ts')).taskSim(process.argv.slice(2)))
+
 /**
  * `npm run sim -- --islands N --seeds M [--from S] [--liars L] [--json]`: runs M worlds of N islands. Ends with 1 when
  * one of them fails, and prints how to run that one alone.

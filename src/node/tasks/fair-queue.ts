@@ -49,7 +49,8 @@ export function fairQueue(init: FairQueueInit): FairQueue {
   const memberKey = (group: string, member: string) => `${group}\0${member}`
 
   function full(group: string, member: string): string | undefined {
-    if (running >= init.slots && waiting >= init.maxWaiting) return `${waiting} pieces of work wait here already`
+    if (running >= init.slots && waiting >= init.maxWaiting)
+      return `all slots are taken, and ${waiting} pieces of work wait`
     const ofGroup = counts.get(group) ?? 0
     if (ofGroup >= init.maxPerGroup) return `${ofGroup} pieces of work of that island are here already`
     const ofMember = counts.get(memberKey(group, member)) ?? 0

@@ -129,6 +129,11 @@ export class SimIsland {
           },
         },
         journal: { write: (entry) => void this.journal.push(entry), read: async () => [] },
+        publish: async (view) => {
+          await scheduler.delay(20)
+          if (!process.alive) await new Promise(() => {})
+          return { id: view.publish?.id ?? '', version: `of ${view.result?.items.map((i) => i.sha256).join()}` }
+        },
         newId: () => `${Math.floor(scheduler.now).toString(36)}${String(this.#lastId++).padStart(6, '0')}`,
         engine: simEngine(id, alive, { scheduler, ledger }),
         data: {
@@ -165,8 +170,9 @@ export class SimIsland {
 
   /** Ends in order. */
   async stop(): Promise<void> {
+    const { process } = this
     await this.tasks?.stop()
-    this.crash()
+    if (this.process === process) this.crash()
   }
 
   /** Holders that answer now, this island first, then in the order of their ids. */

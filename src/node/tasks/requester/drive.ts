@@ -7,7 +7,7 @@ import type { OwnedAttempt, OwnedTask } from '../store/records.ts'
 import type { Collector } from './collect.ts'
 import type { RequesterComponents } from './components.ts'
 import type { Errands, Told } from './errands.ts'
-import { endedBy, mayGoElsewhere, tried } from './failures.ts'
+import { ASK_AGAIN, endedBy, mayGoElsewhere, tried } from './failures.ts'
 import type { Contact, follower, Verdict } from './follow.ts'
 import { hasEnded, type LiveTask, type LiveTasks, openAttempt, withLast } from './live.ts'
 
@@ -158,8 +158,7 @@ export function driver(init: DriverInit, components: DriverComponents) {
   ): Promise<void> {
     const { state, error } = how
     memory.last = { error, lost: state === 'lost' }
-    // An island that is full is asked again later, any other is not.
-    if (error.code !== 'TOO_MANY') memory.excluded.set(open.island, `was tried: ${error.message}`)
+    if (!ASK_AGAIN.has(error.code)) memory.excluded.set(open.island, `was tried: ${error.message}`)
     if (!mayGoElsewhere(error, state)) return await end(task, memory, { state: 'failed', error, attempt: open })
     await live.touch(task, (now) => ({
       ...withLast(now, { state, ended: clock.now(), error: error.toInfo() }),
@@ -353,6 +352,8 @@ export function driver(init: DriverInit, components: DriverComponents) {
   async function choose(task: LiveTask, memory: Memory): Promise<void> {
     if (task.record.state !== 'placing') void live.touch(task, (now) => ({ ...now, state: 'placing' }))
     if (memory.order.length === 0) {
+      if (memory.last !== undefined && ASK_AGAIN.has(memory.last.error.code)) await pauseFull(task, memory)
+      if (stopping.aborted || task.record.cancelRequested) return
       try {
         const { order, explain } = await place(task, memory, memory.excluded)
         memory.order = order.map((o) => o.island)
@@ -385,17 +386,23 @@ export function driver(init: DriverInit, components: DriverComponents) {
     if (task.record.cancelRequested) return await end(task, memory, { state: 'cancelled' })
     if (error.code === 'INTERNAL')
       components.logger.error({ err: cause, task: task.record.id }, 'a task was not placed')
-    const full = error.code === 'TOO_MANY' || memory.last?.error.code === 'TOO_MANY'
+    const full = error.code === 'TOO_MANY'
     const settling = memory.resumed && memory.last === undefined && NOT_YET.has(error.code)
     const waits = full ? init.placeForMs : settling ? init.settleMs : 0
     if (clock.now() - memory.placingSince < waits) {
-      await components.idle(task, () => task.wake.wait(clock, memory.fullWaitMs, stopping, task.cancel.signal))
-      memory.fullWaitMs = Math.min(memory.fullWaitMs * 2, MAX_FULL_WAIT_MS)
+      // Where the next choice begins with a pause, this one needs none.
+      if (memory.last === undefined || !ASK_AGAIN.has(memory.last.error.code)) await pauseFull(task, memory)
       return
     }
     const explain = error.details?.explain
     if (Array.isArray(explain)) await live.touch(task, (now) => now, { ...task.details, explain })
     await end(task, memory, { state: 'failed', error: finalError(memory, error) })
+  }
+
+  /** A while for others to have the slot of this task, longer each time. */
+  async function pauseFull(task: LiveTask, memory: Memory): Promise<void> {
+    await components.idle(task, () => task.wake.wait(clock, memory.fullWaitMs, stopping, task.cancel.signal))
+    memory.fullWaitMs = Math.min(memory.fullWaitMs * 2, MAX_FULL_WAIT_MS)
   }
 
   function note(task: LiveTask): void {
@@ -431,7 +438,7 @@ export function placementRequest(
 /** What is said in the end when nobody else can take the task. */
 function finalError(memory: Memory, placing: ArchipelError): ArchipelError {
   const { last } = memory
-  if (last === undefined) return placing
+  if (last === undefined || last.error.code === 'FENCED') return placing
   const details = { ...last.error.details, ...(placing.details ?? {}) }
   if (!last.lost) return new ArchipelError(last.error.code, last.error.message, { hint: last.error.hint, details })
   if (last.error.code === 'LEASE_EXPIRED') return new ArchipelError('LEASE_EXPIRED', last.error.message, { details })

@@ -25,6 +25,9 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNREACHABLE',
 ])
 
+/** Refusals after which the same island may be asked once more: it is full, or it knew the attempt's number already. */
+export const ASK_AGAIN: ReadonlySet<string> = new Set(['TOO_MANY', 'FENCED'])
+
 export function mayGoElsewhere(error: ArchipelError, state: 'failed' | 'lost'): boolean {
   return state === 'lost' || ELSEWHERE.has(error.code)
 }
@@ -41,7 +44,7 @@ export function endedBy(event: DoneEvent): ArchipelError | undefined {
 export function tried(record: OwnedTask): Map<string, string> {
   const found = new Map<string, string>()
   for (const attempt of record.attempts) {
-    if (attempt.ended === undefined || attempt.error?.code === 'TOO_MANY') continue
+    if (attempt.ended === undefined || ASK_AGAIN.has(attempt.error?.code ?? '')) continue
     found.set(attempt.island, `was tried: ${attempt.error?.message ?? attempt.state}`)
   }
   return found

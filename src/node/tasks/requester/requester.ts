@@ -404,8 +404,8 @@ export function requester(init: RequesterInit, components: RequesterComponents &
     },
     async claim({ attempts }, from) {
       const verdicts = attempts.map(async ({ task: id, attempt }): Promise<'keep' | 'drop'> => {
-        const task = live.get(id)
-        const record = task?.record ?? (requesterOf(id) === self ? await store.task(id) : undefined)
+        // Only what is on the disk counts: a drop is for good.
+        const record = requesterOf(id) === self ? await store.task(id) : undefined
         const mine = record?.attempts.find((a) => a.number === attempt && a.island === from)
         if (record === undefined || mine === undefined) return 'drop'
         if (record.accepted === attempt) {
@@ -414,7 +414,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
           return 'keep'
         }
         if (mine.ended !== undefined) return 'drop'
-        task?.wake.ring()
+        live.get(id)?.wake.ring()
         return 'keep'
       })
       return { verdicts: await Promise.all(verdicts) }
