@@ -249,6 +249,7 @@ export function islandPort(parts: IslandParts): IslandPort {
       if (located.length === 0) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${ref}`)
       const claim = resolver.one(ref, located)
       await datasets.unpublish(claim.id)
+      await parts.work.unpublished()
       return { id: claim.id }
     },
 

@@ -1,5 +1,6 @@
 /** The parts of an island that do work, put together: results, placement, tasks. */
 import type { Logger } from 'pino'
+import { datasetBody } from '../protocols/model/dataset.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type { SqlRequest, TableExport, TaskResult } from '../protocols/model/views.ts'
 import type { BrowsePort } from './browse/browse.ts'
@@ -19,6 +20,7 @@ import type { PresencePort } from './presence/presence.ts'
 import type { IslandLookup, Located } from './resolve/port.ts'
 import type { ResolverPort } from './resolve/resolver.ts'
 import { tableExporter } from './results/exporter.ts'
+import { resultPublisher } from './results/publish-result.ts'
 import { tableOf } from './results/rows.ts'
 import { spool } from './results/spool.ts'
 import type { StorePort } from './store/port.ts'
@@ -58,13 +60,16 @@ export interface Work {
   placing: Placing
   /** Shows it to others, and takes up what ran here. To be called before they can ask. */
   start(options: { stopping: AbortSignal }): Promise<void>
+  /** After a dataset went: data of results that no dataset consists of any more go, too. */
+  unpublished(): Promise<void>
   /** Takes up the own tasks. To be called when others can be reached. */
   resume(): Promise<void>
   stop(): Promise<void>
 }
 
 export function islandWork(components: WorkComponents): Work {
-  const { config, self, store, network, engine, datasets, lookup, resolver, policy, journal, logger } = components
+  const { config, self, store, catalog, network, engine, datasets, lookup, resolver, policy, journal, logger } =
+    components
   const clock = systemClock
   const results = spool(
     { dir: pathIn(config.dataDir, 'results'), totalBytes: config.tasks.resultsBytes },
@@ -102,6 +107,25 @@ export function islandWork(components: WorkComponents): Work {
     const there = located.some((l) => l.holders.some((h) => h.state === 'available' && h.version === l.version))
     return there ? located : await resolver.locate(ref, { via: 'both', confirm: true, signal })
   }
+
+  const exporter = tableExporter({ createdBy: SOFTWARE })
+  const publisher = resultPublisher(
+    { dir: pathIn(config.dataDir, 'published'), self, software: SOFTWARE },
+    {
+      spool: results,
+      exporter,
+      publish: (request, options) => datasets.publish(request, options),
+      own: async (id) => datasetBody.safeParse((await catalog.get('dataset', id, self))?.body).data,
+      async *owned() {
+        for await (const { body } of catalog.own('dataset')) {
+          const parsed = datasetBody.safeParse(body)
+          if (parsed.success) yield parsed.data
+        }
+      },
+      sources: () => datasets.sources(),
+      logger: logger('results'),
+    },
+  )
 
   const failpoint = failpointOf(process.env.ARCHIPEL_FAILPOINT)
   const made = tasks(
@@ -165,13 +189,14 @@ export function islandWork(components: WorkComponents): Work {
       islandNamed: components.islandNamed,
       nameOf: lookup.nameOf,
       isMember: lookup.isMember,
+      publish: (task, key, options) => publisher.publish(task, key, options),
+      checkPublish: (id) => publisher.check(id),
       policy,
       journal,
       newId: newTaskSuffix(clock),
       logger: logger('tasks'),
     },
   )
-  const exporter = tableExporter({ createdBy: SOFTWARE })
 
   return {
     placing: place,
@@ -187,6 +212,7 @@ export function islandWork(components: WorkComponents): Work {
       },
     },
     async start(options) {
+      await publisher.start()
       await place.start()
       await made.start()
       await serveTasks(network, made.handlers, options)
@@ -195,6 +221,7 @@ export function islandWork(components: WorkComponents): Work {
         options,
       )
     },
+    unpublished: () => publisher.sweep(),
     resume: () => made.resume(),
     async stop() {
       await made.stop()

@@ -56,6 +56,8 @@ export interface DatasetsPort {
     options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
   ): Promise<string>
   unpublish(id: string): Promise<void>
+  /** Absolute paths of all files that datasets of this island consist of. */
+  sources(): Promise<string[]>
   /** Ids under which this island can be asked: those it publishes, with their aliases. */
   served(): Promise<string[]>
   /** Ids that the own log says are here while nothing is known of their files: the store was lost. Says so in the catalog, too. */
@@ -292,6 +294,10 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     },
     async served() {
       return [...new Set([...(await store.ids()), ...aliases.keys()])]
+    },
+    async sources() {
+      const publications = await Promise.all((await store.ids()).map((id) => store.get(id)))
+      return publications.flatMap((p) => p?.source.map((file) => file.local) ?? [])
     },
     findLost,
     lost: async () => [...lostIds],

@@ -5,7 +5,7 @@ import { ArchipelError } from '../../protocols/model/errors.ts'
 
 /**
  * The files of an island's data directory. Everything that is a secret has mode 0600, the directory 0700.
- * `store/` is the level database, the one thing to back up besides the keys; `search.db` and `publish/` are derived.
+ * `store/` is the level database, to be backed up with the keys and `published/`; `search.db` and `publish/` are derived.
  */
 export const FILES = {
   key: 'island.key',
@@ -20,6 +20,8 @@ export const FILES = {
   publish: 'publish',
   /** Results and logs of tasks. */
   results: 'results',
+  /** Data of datasets that were made from results: theirs alone, so to be kept. */
+  published: 'published',
   scratch: 'scratch',
 } as const
 
@@ -46,7 +48,7 @@ const DERIVED = new Set<string>([
   FILES.daemon,
   FILES.joining,
 ])
-const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.results, FILES.scratch])
+const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.results, FILES.published, FILES.scratch])
 
 /** Whether everything that is there is of the kind it has to be. @throws DATA_DIR_BROKEN naming the part that is not */
 export async function checkParts(dataDir: string): Promise<void> {
