@@ -17,7 +17,9 @@ const NAMES = [
   'resolve',
   'memory',
   'start',
-  'forwarding',
+  'tasks',
+  'queue',
+  'rows',
   'placement',
 ]
 

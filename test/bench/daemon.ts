@@ -1,6 +1,6 @@
 /** `archipel up` as a process of its own, on a data directory made beforehand. */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -82,6 +82,12 @@ export function memoryOf(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const mb = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024
   return { nowMb: mb('VmRSS'), ownMb: mb('RssAnon'), peakMb: mb('VmHWM') }
+}
+
+/** Makes the highest resident memory of a process what it is now. Linux. */
+export function resetPeak(pid: number): void {
+  // proc(5): 5 resets the peak, and nothing else.
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }
 
 /** Waits until `look` says yes. */

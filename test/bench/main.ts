@@ -11,14 +11,16 @@ import { parseArgs } from 'node:util'
 import { type Benchmark, type Figure, FULL, QUICK } from './bench.ts'
 import { catchUp } from './catch-up.ts'
 import { coldJoin } from './cold-join.ts'
-import { forwarding } from './forwarding.ts'
 import { idleRound } from './idle-round.ts'
 import { ingest } from './ingest.ts'
 import { memory } from './memory.ts'
 import { placementBench } from './placement.ts'
+import { queueBench } from './queue.ts'
 import { resolve } from './resolve.ts'
+import { rowsBench } from './rows.ts'
 import { start } from './start.ts'
 import { figuresTable } from './table.ts'
+import { tasksBench } from './tasks.ts'
 import { visibility } from './visibility.ts'
 
 const BENCHMARKS: Benchmark[] = [
@@ -30,7 +32,9 @@ const BENCHMARKS: Benchmark[] = [
   resolve,
   memory,
   start,
-  forwarding,
+  tasksBench,
+  queueBench,
+  rowsBench,
   placementBench,
 ]
 
