@@ -5,7 +5,7 @@ import type { FileEntry } from '../../protocols/manifest/messages.ts'
 import { pieceTableHash } from '../../protocols/manifest/pieces.ts'
 import { readFiles } from '../../protocols/manifest/read.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import { normaliseId, shortName, suggestName } from '../../protocols/model/ids.ts'
+import { normaliseId, parseRef, shortName, suggestName } from '../../protocols/model/ids.ts'
 import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
 import type { Inspector } from '../engines/port.ts'
 import { fittedBody } from './body.ts'
@@ -136,13 +136,15 @@ interface Names {
 
 /** @throws BAD_ID, BAD_INPUT */
 function namesOf(request: PublishRequest, defaultId: (name: string) => string): Names {
-  const name = request.name ?? suggestName(basename(request.path))
+  // An id may be given as a plain name: then it is the default id of that name.
+  const ref = request.id === undefined ? undefined : parseRef(request.id)
+  const name = request.name ?? (ref !== undefined && 'name' in ref ? ref.name : suggestName(basename(request.path)))
   if (!shortName.safeParse(name).success)
     throw new ArchipelError('BAD_INPUT', `not a short name: ${JSON.stringify(name.slice(0, 120))}`, {
       hint: 'A name has letters, digits, "_", "-" and ".", at most 128, and does not begin with "-" or ".".',
     })
   return {
-    id: request.id === undefined ? defaultId(name) : normaliseId(request.id),
+    id: ref === undefined ? defaultId(name) : 'name' in ref ? defaultId(ref.name) : ref.id,
     name,
     ...(request.licence !== undefined && { licence: checkedLicence(request.licence) }),
   }
