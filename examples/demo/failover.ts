@@ -11,10 +11,9 @@ const ID = 'doi:10.5072/bright-stars'
 /** Milliseconds of silence after which the task is given to another island; 60 s where nobody says anything. */
 const LEASE_MS = 3000
 /** 13 million pairs of stars that are seen by eye: it takes a second or more. */
-export const LONG_QUESTION = `SELECT a.constellation, count(*) AS close_pairs
+const LONG_QUESTION = `SELECT a.constellation, count(*) AS close_pairs
 FROM bright_stars a JOIN bright_stars b ON a.hr < b.hr AND a.vmag < 6 AND b.vmag < 6
-WHERE a.constellation IS NOT NULL AND pow(sin(radians(a.dec - b.dec) / 2), 2)
-    + cos(radians(a.dec)) * cos(radians(b.dec)) * pow(sin(radians(a.ra - b.ra) / 2), 2) < pow(sin(radians(0.25)), 2)
+WHERE a.constellation IS NOT NULL AND separation(a.ra, a.dec, b.ra, b.dec) < 0.5
 GROUP BY ALL ORDER BY close_pairs DESC, constellation LIMIT 5`
 
 export interface Failover {

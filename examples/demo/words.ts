@@ -16,11 +16,14 @@ export function explanationText(explain: PlacementEntry[]): string {
   const ms = (seconds: number | undefined) => (seconds === undefined ? '-' : `${Math.round(seconds * 1000)} ms`)
   return lines([
     ['island', 'cost', ...terms, ''],
-    ...explain.map((e) => [
-      e.name,
-      ms(e.seconds),
-      ...terms.map((name) => ms(e.terms?.find((term) => term.name === name)?.seconds)),
-      `${e.chosen ? 'chosen' : 'not chosen'}: ${e.reason}`,
-    ]),
+    // Those that could not, by name.
+    ...explain
+      .toSorted((a, b) => (a.excluded && b.excluded ? a.name.localeCompare(b.name) : 0))
+      .map((e) => [
+        e.name,
+        ms(e.seconds),
+        ...terms.map((name) => ms(e.terms?.find((term) => term.name === name)?.seconds)),
+        `${e.chosen ? 'chosen' : 'not chosen'}: ${e.reason}`,
+      ]),
   ])
 }

@@ -1,12 +1,13 @@
 /** Whether a command printed what a page shows, apart from what differs each time. */
 
-/** Ids, keys, instants, durations, ports and places become the same words everywhere. */
+/** Ids, keys, instants, durations, ports, places and the languages of the machine become the same words everywhere. */
 export function normalise(text: string, home: string): string[] {
   return text
     .replaceAll(home, '/home/you')
     .replace(/\b(isl|arc)[a-z2-7]{32}\b/g, '$1-ID')
     .replace(/\bisl[a-z2-7]{9}\b/g, 'isl-ID')
     .replace(/\bisl[a-z2-7]+…/g, 'isl…')
+    .replace(/\b(task-isl-ID-)?[a-z0-9]{22}\b/g, 'TASK')
     .replace(/archipel-recovery-[0-9a-f-]+/g, 'RECOVERY-KEY')
     .replace(/\bTicket \w+,/g, 'Ticket ID,')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
@@ -14,6 +15,7 @@ export function normalise(text: string, home: string): string[] {
     .replace(/(\/tcp\/|127\.0\.0\.1:|web\.port +)\d+/g, '$1PORT')
     .replace(/\b\d+ (record|island)s? (withdrawn|told)/g, 'N $2')
     .replaceAll(', sandboxed', '')
+    .replace(/\bembedded \([^)]*\)/g, 'embedded')
     .split('\n')
     .map((line) => line.replace(/\s+/g, ' ').trim())
     .filter((line) => line !== '')

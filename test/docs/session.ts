@@ -9,7 +9,7 @@ import { firstMissing, normalise } from './output.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** A reader asks these again until the news has arrived. */
-const QUESTION = /^archipel (--data-dir \S+ )?(islands|datasets|show|resolve|sql|status|journal)\b/
+const QUESTION = /^archipel (--data-dir \S+ )?(islands|datasets|show|resolve|sql|status|journal|tasks)\b/
 const PATIENCE_MS = 20_000
 
 export interface Session {

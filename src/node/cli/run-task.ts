@@ -58,7 +58,8 @@ export async function waitForEnd(
         if (stateWords(view) === words) continue
         words = stateWords(view)
         update(words)
-        if (follow) io.note(words)
+        // The end is told by what comes after the log.
+        if (follow && !isEnded(view)) io.note(words)
       }
       return last ?? client.tasks.show(id, { signal })
     }
