@@ -1,5 +1,5 @@
 /** Islands as processes of their own, driven by the command line: what the network tests are made of. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,6 +25,8 @@ export interface IslandOptions {
   announce?: string
   /** Another program than this tree's command line. */
   main?: string
+  /** How far its clock is off while it is up: '+1h', '-90m'. Needs `hasFakeClock`. */
+  clock?: string
 }
 
 export interface FleetIsland {
@@ -173,7 +175,10 @@ export class Fleet {
   async up(island: FleetIsland): Promise<void> {
     await mkdir(island.dataDir, { recursive: true })
     await rm(join(island.dataDir, 'daemon.json'), { force: true })
-    const command = this.command(island, ['up', '--data-dir', island.dataDir, ...this.settings(island)])
+    const command = [
+      ...fakeClock(island.options.clock),
+      ...this.command(island, ['up', '--data-dir', island.dataDir, ...this.settings(island)]),
+    ]
     const child = spawn(command[0]!, command.slice(1), {
       env: environment(),
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -249,6 +254,19 @@ export class Fleet {
     )
     return digest
   }
+}
+
+/** Only the time of day is another one: what measures durations goes on as it is. */
+function fakeClock(offset: string | undefined): string[] {
+  if (offset === undefined) return []
+  const library = 'LD_PRELOAD=/usr/$LIB/faketime/libfaketimeMT.so.1'
+  return ['env', library, `FAKETIME=${offset}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1']
+}
+
+/** Whether libfaketime is here, and works. */
+export function hasFakeClock(): boolean {
+  const [command, ...args] = [...fakeClock('+30d'), 'date', '+%s']
+  return Number(execFileSync(command!, args, { encoding: 'utf8' })) * 1000 > Date.now() + 86_400_000
 }
 
 function environment(): NodeJS.ProcessEnv {
