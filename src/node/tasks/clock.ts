@@ -33,6 +33,13 @@ export function pause(clock: Clock, ms: number, ...signals: AbortSignal[]): Prom
   })
 }
 
+/** A signal that aborts after the time, or with `outer`. */
+export function timeoutSignal(clock: Clock, ms: number, outer: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  void pause(clock, ms, outer).then(() => controller.abort())
+  return controller.signal
+}
+
 /** A signal that aborts after a time without `renew`, or with `outer`. */
 export interface Watchdog {
   signal: AbortSignal
