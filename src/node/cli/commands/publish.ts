@@ -52,7 +52,10 @@ interface Options extends Omit<PublishRequest, 'path' | 'keywords' | 'creators' 
 export function define(command: Command, cli: Cli): void {
   command
     .argument('<path>', 'a file or folder on the machine of the island')
-    .option('--id <id>', 'a persistent id (doi:, ivo:, urn:, https:) or a plain name (default: archipel:<island>/<name of the file>)')
+    .option(
+      '--id <id>',
+      'a persistent id (doi:, ivo:, urn:, https:) or a plain name (default: archipel:<island>/<name of the file>)',
+    )
     .option('--name <name>', 'short name, which SQL may use (default: from the file name)')
     .option('--title <text>', 'title')
     .option('--description <text>', 'description')
