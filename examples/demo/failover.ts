@@ -45,7 +45,9 @@ export async function failover(
   }
   const found = await waitFor('both holders known at the third island', signal, async () => {
     const { holders: known } = await asker.client.resolve({ ref: ID }).catch(() => ({ holders: [] }))
-    return known.filter((h) => h.confirmed).length === 2 ? known : undefined
+    return known.filter((h) => h.confirmed).length === 2
+      ? known.toSorted((a, b) => a.name.localeCompare(b.name))
+      : undefined
   })
   say(`  ${asker.name} knows: ${found.map((h) => `${h.name} holds version ${h.version.slice(0, 12)}`).join(', ')}`)
 
