@@ -1,5 +1,6 @@
 import { toArchipelError } from '../../../protocols/model/errors.ts'
 import { pause } from '../clock.ts'
+import type { ProvidedAttempt } from '../store/records.ts'
 import type { ProviderComponents } from './components.ts'
 import type { HeldAttempt } from './held.ts'
 
@@ -10,10 +11,10 @@ const GRACE_MS = 2_000
 
 /** Asks requesters what becomes of attempts that nobody watches: at the start, when a requester is back, and every round. */
 export function claimer(
-  init: { self: string; claimMs: number; stopping: AbortSignal },
+  init: { claimMs: number; stopping: AbortSignal },
   components: Pick<ProviderComponents, 'clock' | 'remotes' | 'logger'> & {
-    held(): Iterable<HeldAttempt>
-    drop(attempt: HeldAttempt): Promise<unknown>
+    held: Iterable<HeldAttempt>
+    drop(attempt: ProvidedAttempt): Promise<unknown>
   },
 ) {
   const { clock, remotes } = components
@@ -22,7 +23,7 @@ export function claimer(
 
   function unwatched(): Map<string, HeldAttempt[]> {
     const found = new Map<string, HeldAttempt[]>()
-    for (const attempt of components.held()) {
+    for (const attempt of components.held) {
       if (attempt.watchers > 0) continue
       const { requester } = attempt.record
       const list = found.get(requester) ?? []
@@ -45,7 +46,7 @@ export function claimer(
         }
         const signal = AbortSignal.any([init.stopping, late.signal])
         const { verdicts } = await remotes.claim(requester, request, { signal })
-        for (const [n, attempt] of part.entries()) if (verdicts[n] === 'drop') await components.drop(attempt)
+        for (const [n, attempt] of part.entries()) if (verdicts[n] === 'drop') await components.drop(attempt.record)
       }
     } catch (cause) {
       components.logger.debug({ island: requester, code: toArchipelError(cause).code }, 'a requester did not answer')

@@ -2,6 +2,7 @@ import type { Work } from '../../../protocols/model/task.ts'
 import { type Bell, bell } from '../clock.ts'
 import type { Place } from '../fair-queue.ts'
 import type { ProvidedAttempt } from '../store/records.ts'
+import { type Turns, turns } from '../turns.ts'
 
 /** An attempt that is not settled, in memory. Records are replaced, never changed. */
 export interface HeldAttempt {
@@ -17,12 +18,50 @@ export interface HeldAttempt {
   place?: Place
 }
 
-export function heldAttempt(record: ProvidedAttempt, work: Work): HeldAttempt {
-  const held = { record, work, stop: new AbortController(), changed: bell(), watchers: 0, logged: false }
-  if (record.cancelRequested === true) held.stop.abort()
-  return held
-}
-
 export function hasEnded(record: ProvidedAttempt): boolean {
   return record.ended !== undefined
+}
+
+/** All attempts that are not settled. */
+export interface HeldAttempts extends Iterable<HeldAttempt> {
+  /** One change of the attempts of a task at a time. */
+  readonly order: Turns
+  get(task: string, attempt: number): HeldAttempt | undefined
+  /** Of a task, the one with the highest number. */
+  newest(task: string): HeldAttempt | undefined
+  ofTask(task: string): HeldAttempt[]
+  add(record: ProvidedAttempt, work: Work): HeldAttempt
+  remove(attempt: HeldAttempt): void
+  /** Whether this very one is still held. */
+  has(attempt: HeldAttempt): boolean
+  /** A change, for those who watch. */
+  show(attempt: HeldAttempt, change: Partial<ProvidedAttempt>): void
+}
+
+export function heldAttempts(): HeldAttempts {
+  const held = new Map<string, HeldAttempt>()
+  const nameOf = (task: string, attempt: number) => `${task}/${attempt}`
+  const ofTask = (task: string) => [...held.values()].filter((h) => h.record.task === task)
+
+  return {
+    order: turns(),
+    [Symbol.iterator]: () => held.values(),
+    get: (task, attempt) => held.get(nameOf(task, attempt)),
+    newest: (task) => ofTask(task).sort((a, b) => b.record.attempt - a.record.attempt)[0],
+    ofTask,
+    add(record, work) {
+      const attempt = { record, work, stop: new AbortController(), changed: bell(), watchers: 0, logged: false }
+      if (record.cancelRequested === true) attempt.stop.abort()
+      held.set(nameOf(record.task, record.attempt), attempt)
+      return attempt
+    },
+    remove({ record }) {
+      held.delete(nameOf(record.task, record.attempt))
+    },
+    has: (attempt) => held.get(nameOf(attempt.record.task, attempt.record.attempt)) === attempt,
+    show(attempt, change) {
+      attempt.record = { ...attempt.record, ...change }
+      attempt.changed.ring()
+    },
+  }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { BoundRef } from '../../../protocols/model/task.ts'
+import type { TaskView } from '../../../protocols/model/views.ts'
 import type { SqlAnalyser } from '../../engines/port.ts'
 import type { JournalPort } from '../../journal/journal.ts'
 import type { LinkObserver, PlacementData, PlacementPort, ResultObserver } from '../../placement/port.ts'
@@ -8,6 +9,7 @@ import type { SpoolPort } from '../../results/port.ts'
 import type { TaskRemotes } from '../calls.ts'
 import type { Clock } from '../clock.ts'
 import type { PublishResult } from '../port.ts'
+import type { ProvidedAttempt } from '../store/records.ts'
 import type { TaskStore } from '../store/task-store.ts'
 
 export interface RequesterInit {
@@ -57,4 +59,10 @@ export interface RequesterComponents {
   links?: LinkObserver
   results?: ResultObserver
   logger: Logger
+}
+
+/** What the requester has to know of the own provider. */
+export interface OwnProvider {
+  describe(task: string): Promise<TaskView | undefined>
+  current(task: string, attempt: number): ProvidedAttempt | undefined
 }

@@ -7,7 +7,7 @@ import {
   type Work,
   work as workSchema,
 } from '../../../protocols/model/task.ts'
-import type { SubmitRequest } from '../../../protocols/model/views.ts'
+import type { SubmitRequest, TaskView } from '../../../protocols/model/views.ts'
 import type { PlacementData } from '../../placement/port.ts'
 import { canonical, sha256 } from '../hash.ts'
 import type { OwnedTask } from '../store/records.ts'
@@ -101,6 +101,23 @@ export function preparer({
           hint: 'Name the dataset as a table of the statement, or leave it out.',
         })
     }
+  }
+}
+
+/** What was asked for when this task was, to ask for it again. */
+export function requestOf(view: TaskView, record: OwnedTask | undefined): SubmitRequest {
+  return {
+    kind: view.kind,
+    code: view.code,
+    datasets: view.datasets.map((d) => d.table),
+    params: view.params,
+    atMostOnce: view.atMostOnce,
+    ...(record?.on === undefined ? {} : { on: record.on }),
+    ...(view.name === undefined ? {} : { name: view.name }),
+    ...(view.timeoutMs === undefined ? {} : { timeoutMs: view.timeoutMs }),
+    ...(view.maxRows === undefined ? {} : { maxRows: view.maxRows }),
+    ...(view.publish === undefined ? {} : { publish: view.publish }),
+    ...(record?.leaseMs === undefined ? {} : { leaseMs: record.leaseMs }),
   }
 }
 
