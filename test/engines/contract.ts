@@ -1,18 +1,112 @@
-import { rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
-import type { EngineLimits, EnginePort, SessionInit, SqlAnalyser } from '../../src/node/engines/port.ts'
+import type {
+  EngineCapability,
+  EngineLimits,
+  EnginePort,
+  EngineSession,
+  SessionState,
+  StatementState,
+} from '../../src/node/engines/port.ts'
+import type { ErrorCode } from '../../src/protocols/model/errors.ts'
+import type { Cell, TaskKind } from '../../src/protocols/model/task.ts'
 import { rejects, suite, type TestContext } from '../kit/index.ts'
-import { brightStars, eventLines, openNgc, parquet } from './data.ts'
+import { brightStars } from './data.ts'
+import { collector } from './sink.ts'
 
-export interface EngineUnderTest {
+export interface EngineUnderTest<E extends EnginePort = EnginePort> {
   name: string
+  /** What it says it can do; a test of anything else is skipped by name. */
+  capabilities: EngineCapability[]
   /** Skips the suite where the machine lacks something. */
   requires?(): Promise<void>
   /** Builds an engine, not started; the suite stops it. */
-  create(
-    t: TestContext,
-    init: { limits: EngineLimits; maxSessions: number; queue: number },
-  ): Promise<EnginePort & SqlAnalyser>
+  create(t: TestContext, init: { limits: EngineLimits; maxSessions: number; queue: number }): Promise<E>
+  /** Where its dialect differs. */
+  code?: Partial<Record<TaskKind, Partial<Snippets>>>
+  /** How long its sessions may take to start. Default 30 s for each test. */
+  timeoutMs?: number
+}
+
+/** The same small programs in each language. */
+export interface Snippets {
+  /** Gives 3. */
+  three: string
+  fails: string
+  failure: ErrorCode
+  /** Runs until something stops it. */
+  endless: string
+  /** Gives the parameter `p`. */
+  param: string
+  /** Gives the number of rows (SQL) or bytes of the dataset `bright_stars`. */
+  data: string
+  dataGives: number
+  /** Gives the rows (1, 'a') and (2, 'b') as a table of the columns n and t. */
+  table: string
+  /** Takes more memory than a session may. */
+  greedy: string
+  /** Prints `hello` and a newline. Programs only. */
+  prints?: string
+  /** Sets a variable, and gives it. */
+  sets?: string
+  gets?: string
+}
+
+/** What the built-in engine can do where Python and R are there. */
+export const EMBEDDED: EngineCapability[] = [
+  'sql',
+  'python',
+  'r',
+  'cancel-running',
+  'limits',
+  'params',
+  'batches',
+  'bound-data',
+  'queue',
+]
+
+const STARS_BYTES = 386_208
+
+export const SNIPPETS: Record<TaskKind, Snippets> = {
+  sql: {
+    three: 'SELECT 1 + 2',
+    fails: 'SELECT nothing FROM bright_stars',
+    failure: 'SQL_INVALID',
+    endless: 'SELECT count(*) FROM range(10000000) a, range(10000000) b',
+    param: 'SELECT $p',
+    data: 'SELECT count(*) FROM bright_stars',
+    dataGives: 9096,
+    table: "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) v(n, t)",
+    greedy: "SELECT list(repeat('x', 1000) || i) FROM range(100000000) r(i)",
+  },
+  python: {
+    three: '1 + 2',
+    fails: 'print("so far")\nraise ValueError("no good")',
+    failure: 'CODE_FAILED',
+    endless: 'while True: pass',
+    param: 'import archipel\narchipel.params["p"]',
+    data: 'import archipel, os\nos.path.getsize(archipel.path("bright_stars"))',
+    dataGives: STARS_BYTES,
+    table: '[{"n": 1, "t": "a"}, {"n": 2, "t": "b"}]',
+    greedy: 'x = []\nwhile True: x.append(bytearray(10_000_000))',
+    prints: 'print("hello")',
+    sets: 'kept = 3',
+    gets: 'kept',
+  },
+  r: {
+    three: '1 + 2',
+    fails: 'cat("so far\\n"); stop("no good")',
+    failure: 'CODE_FAILED',
+    endless: 'repeat {}',
+    param: 'archipel$params$p',
+    data: 'file.info(archipel$path("bright_stars"))$size',
+    dataGives: STARS_BYTES,
+    table: 'data.frame(n = c(1L, 2L), t = c("a", "b"))',
+    greedy: 'x <- list(); repeat x[[length(x) + 1]] <- rep(1, 2e6)',
+    prints: 'cat("hello\\n")',
+    sets: 'kept <- 3',
+    gets: 'kept',
+  },
 }
 
 const LIMITS: EngineLimits = {
@@ -23,18 +117,26 @@ const LIMITS: EngineLimits = {
   resultBytes: 1024 ** 2,
   threads: 2,
 }
+const KINDS: TaskKind[] = ['sql', 'python', 'r']
 
-/** Runs until something stops it, and listens to an interrupt. */
-const ENDLESS = 'SELECT count(*) FROM range(10000000) a, range(10000000) b'
-
-/** What every engine that runs SQL has to do. Call it once in a test file. */
-export function engineContract({ name, create, ...engine }: EngineUnderTest): void {
+/** Livy's semantics, which every engine has to keep. Call it once for each engine in a test file. */
+export function engineContract({ name, capabilities, create, ...under }: EngineUnderTest): void {
   const test = suite(`the ${name} engine`)
-  test.before(async () => engine.requires?.())
+  test.before(async () => under.requires?.())
+  const can = new Set(capabilities)
+  const kinds = KINDS.filter((kind) => can.has(kind))
+  const codeOf = (kind: TaskKind): Snippets => ({ ...SNIPPETS[kind], ...under.code?.[kind] })
+
+  /** Registers a test, or says which capability it would need. */
+  function needs(needed: EngineCapability[], title: string, fn: (t: TestContext) => Promise<unknown>): void {
+    const lacking = needed.filter((each) => !can.has(each))
+    if (lacking.length === 0) test(title, fn, { timeoutMs: under.timeoutMs ?? 30_000 })
+    else process.stdout.write(`\n  skipped "${title}": the ${name} engine has no ${lacking.join(', ')}\n`)
+  }
 
   async function started(
     t: TestContext,
-    init: Partial<{ limits: Partial<EngineLimits>; maxSessions: number; queue: number }> = {},
+    init: { limits?: Partial<EngineLimits>; maxSessions?: number; queue?: number } = {},
   ) {
     const engine = await create(t, {
       limits: { ...LIMITS, ...init.limits },
@@ -46,300 +148,264 @@ export function engineContract({ name, create, ...engine }: EngineUnderTest): vo
     return engine
   }
 
-  async function withStars(t: TestContext, limits: Partial<EngineLimits> = {}) {
+  async function sessionOf(t: TestContext, kind: TaskKind, limits: Partial<EngineLimits> = {}) {
     const engine = await started(t, { limits })
-    const stars = await brightStars(await t.tmpdir())
-    const init: SessionInit = { kind: 'sql', datasets: [stars] }
-    const session = await engine.createSession(init)
-    return { engine, session, stars, init }
+    const dir = await t.tmpdir()
+    await mkdir(dir, { recursive: true })
+    const init = { kind, datasets: [await brightStars(dir)], params: { p: 'it\'s "so"\n\u{1f30c}', n: 7 } }
+    return { engine, init, session: await engine.createSession(init) }
   }
 
-  test('tells its kind, languages and version, and is ready after its start', async (t) => {
+  /** The one value of a result, whatever form it has. */
+  async function gives(session: EngineSession, code: string): Promise<Cell> {
+    const { result, items } = await session.run(code)
+    if (result.rows.length > 0) return result.rows[0]![0]!
+    const [item] = items
+    assert.ok(item !== undefined, 'a value or a table')
+    const text = new TextDecoder().decode(item.bytes)
+    return item.mediaType === 'application/json' ? JSON.parse(text) : text
+  }
+
+  test('says what it can do, in which versions', async (t) => {
     const engine = await started(t)
-    assert.ok(engine.info().languages.includes('sql'))
-    assert.match(engine.info().version, /\d+\.\d+/)
+    assert.equal([...engine.capabilities()].toSorted(), capabilities.toSorted())
+    const { languages, version, versions = {} } = engine.info()
+    for (const kind of KINDS) {
+      assert.is(languages.includes(kind), can.has(kind), kind)
+      if (can.has(kind)) assert.match(versions[kind] ?? version, /\d+\.\d+/, kind)
+    }
     const status = engine.status()
     assert.equal([status.state, status.running, status.waiting], ['ready', 0, 0])
   })
 
-  test('is down before its start and after its stop, and can start again', async (t) => {
-    const engine = await create(t, { limits: LIMITS, maxSessions: 1, queue: 1 })
-    t.cleanup(() => engine.stop())
-    const init: SessionInit = { kind: 'sql', datasets: [] }
-    assert.is(engine.status().state, 'down')
-    await rejects(engine.createSession(init), 'ENGINE_DOWN')
-    await rejects(engine.analyse('SELECT 1'), 'ENGINE_DOWN')
-    await engine.start()
-    await (await engine.createSession(init)).close()
-    await engine.stop()
-    await engine.stop()
-    assert.type(engine.status().reason, 'string')
-    await rejects(engine.createSession(init), 'ENGINE_DOWN')
-    await engine.start()
-    const session = await engine.createSession(init)
-    assert.equal((await session.run('SELECT 1 AS one')).result.rows, [[1]])
-  })
-
-  test('answers a SELECT over a dataset by its short name and by its id, in any case', async (t) => {
-    const { session, stars } = await withStars(t)
-    for (const table of ['bright_stars', 'BRIGHT_STARS', `"${stars.id}"`]) {
-      const { result, elapsedMs } = await session.run(`SELECT name, vmag FROM ${table} ORDER BY vmag LIMIT 2`)
-      assert.equal(
-        result.columns,
-        [
-          { name: 'name', type: 'VARCHAR' },
-          { name: 'vmag', type: 'DOUBLE' },
-        ],
-        table,
-      )
-      assert.equal(
-        result.rows,
-        [
-          ['Sirius', -1.46],
-          ['Canopus', -0.72],
-        ],
-        table,
-      )
-      assert.equal([result.rowCount, result.truncated], [2, false], table)
-      assert.ok(elapsedMs > 0, table)
-    }
-  })
-
-  test('reads CSV of other separators, compressed JSON lines in two files, and Parquet, and joins them', async (t) => {
+  test('refuses the languages that it does not run', async (t) => {
     const engine = await started(t)
-    const dir = await t.tmpdir()
-    const wide = await parquet(dir, 'wide', "SELECT i AS id, 'n' || i AS label FROM range(5) r(i)")
-    const datasets = [await openNgc(dir), await eventLines(dir), wide]
-    const session = await engine.createSession({ kind: 'sql', datasets })
-    const galaxies = await session.run(
-      'SELECT count(*), min("Common names") FROM "doi:10.1234/openngc" WHERE "Type" = \'G\'',
-    )
-    assert.ok(Number(galaxies.result.rows[0]?.[0]) > 1000)
-    const joined = await session.run(
-      'SELECT e.id, e.tag, e.at, w.label FROM events e JOIN wide w USING (id) ORDER BY id',
-    )
-    assert.equal(joined.result.rows, [
-      [1, 'x', '2024-05-06T07:08:09', 'n1'],
-      [2, null, null, 'n2'],
-      [3, 'z', null, 'n3'],
-    ])
-  })
-
-  test('gives columns for a result without rows', async (t) => {
-    const { session } = await withStars(t)
-    const { result } = await session.run('SELECT hr, name FROM bright_stars WHERE false')
-    assert.equal(
-      result.columns.map(({ name }) => name),
-      ['hr', 'name'],
-    )
-    assert.equal([result.rows, result.rowCount, result.truncated], [[], 0, false])
-  })
-
-  test('keeps what the parser and the binder say, and the session lives on', async (t) => {
-    const { session } = await withStars(t)
-    assert.match((await rejects(session.run('SELEC 1'), 'SQL_INVALID')).message, /syntax error/i)
-    const unknown = await rejects(session.run('SELECT magnitude FROM bright_stars'), 'SQL_INVALID')
-    assert.match(unknown.message, /"magnitude" not found[\s\S]*Candidate/)
-    await rejects(session.run(''), 'SQL_INVALID')
-    await rejects(session.run('-- nothing but a comment'), 'SQL_INVALID')
-    assert.is(session.state, 'idle')
-    assert.equal((await session.run('SELECT count(*) FROM bright_stars;')).result.rows, [[9096]])
-  })
-
-  test('tells a statement that fails on its data from one that is wrong', async (t) => {
-    const { session } = await withStars(t)
-    assert.match(
-      (await rejects(session.run('SELECT name::INTEGER FROM bright_stars'), 'ENGINE_FAILED')).message,
-      /convert/i,
-    )
-    assert.is(session.state, 'idle')
-  })
-
-  test('refuses tables that are not bound to the session', async (t) => {
-    const { engine, session } = await withStars(t)
-    const dir = await t.tmpdir()
-    const other = await engine.createSession({ kind: 'sql', datasets: [await openNgc(dir)] })
-    await rejects(session.run('SELECT * FROM openngc'), 'SQL_REFUSED')
-    await rejects(other.run('SELECT * FROM bright_stars'), 'SQL_REFUSED')
-  })
-
-  test('goes from idle to busy and back, and is dead after its close', async (t) => {
-    const { session } = await withStars(t)
-    assert.is(session.state, 'idle')
-    const running = session.run('SELECT count(*) FROM bright_stars')
-    await Promise.resolve()
-    assert.is(session.state, 'busy')
-    await running
-    assert.is(session.state, 'idle')
-    await session.close()
-    await session.close()
-    assert.is(session.state, 'dead')
-    await rejects(session.run('SELECT 1'), 'ENGINE_FAILED')
-  })
-
-  test('runs the statements of a session one after the other', async (t) => {
-    const { session } = await withStars(t)
-    const ended: number[] = []
-    const one = (n: number, sql: string) => session.run(sql).then(({ result }) => ended.push(n) && result.rows[0]?.[0])
-    const answers = await Promise.all([
-      one(1, 'SELECT sum(a.hr * b.hr)::VARCHAR FROM bright_stars a, bright_stars b WHERE b.hr < 500'),
-      one(2, 'SELECT 2'),
-      one(3, 'SELECT 3'),
-    ])
-    assert.equal(ended, [1, 2, 3])
-    assert.equal(answers.slice(1), [2, 3])
-  })
-
-  test('stops a statement when its caller cancels, and answers the next', async (t) => {
-    const { engine, init } = await withStars(t)
-    const session = await engine.createSession(init)
-    const gone = new AbortController()
-    const running = session.run(ENDLESS, { signal: gone.signal })
-    setImmediate(() => gone.abort())
-    await rejects(running, 'CANCELLED')
-    await rejects(session.run('SELECT 1', { signal: AbortSignal.abort() }), 'CANCELLED')
-    await session.close()
-    const next = await engine.createSession(init)
-    assert.equal((await next.run('SELECT 1')).result.rows, [[1]])
-  })
-
-  test('stops a statement at its deadline, the caller’s or the engine’s', async (t) => {
-    const { engine, session, init } = await withStars(t, { statementMs: 800 })
-    await rejects(session.run(ENDLESS, { timeoutMs: 100 }), 'TIME_LIMIT')
-    await session.close()
-    const second = await engine.createSession(init)
-    const started = performance.now()
-    await rejects(second.run(ENDLESS, { timeoutMs: 60_000 }), 'TIME_LIMIT')
-    assert.ok(performance.now() - started < 5_000)
-  })
-
-  test('returns the rows that were asked for and says whether there were more', async (t) => {
-    const { session } = await withStars(t)
-    const rows = async (sql: string, maxRows?: number) => {
-      const { result } = await session.run(sql, maxRows === undefined ? {} : { maxRows })
-      assert.is(result.rows.length, result.rowCount)
-      return [result.rowCount, result.truncated]
-    }
-    assert.equal(await rows('SELECT * FROM range(3)', 3), [3, false])
-    assert.equal(await rows('SELECT * FROM range(4)', 3), [3, true])
-    assert.equal(await rows('SELECT * FROM range(4)', 0), [0, true])
-    assert.equal(await rows('SELECT hr FROM bright_stars'), [5000, true])
-    assert.equal(await rows('SELECT hr FROM bright_stars', 1_000_000), [5000, true])
-  })
-
-  test('returns rows up to its limit of bytes, and refuses a row beyond it', async (t) => {
-    const { session } = await withStars(t)
-    const { result } = await session.run("SELECT repeat('x', 100000) FROM range(50)")
-    assert.equal([result.rowCount, result.truncated], [10, true])
-    await rejects(session.run("SELECT repeat('x', 2000000)"), 'RESULT_LIMIT')
-    assert.equal((await session.run('SELECT 1')).result.rows, [[1]])
-  })
-
-  test('stops a statement that takes too much memory', async (t) => {
-    const { engine, session, init } = await withStars(t)
-    await rejects(session.run("SELECT list(repeat('x', 1000) || i) FROM range(100000000) r(i)"), 'MEMORY_LIMIT')
-    await session.close()
-    const next = await engine.createSession(init)
-    assert.equal((await next.run('SELECT count(*) FROM bright_stars')).result.rows, [[9096]])
-  })
-
-  test('lets no session ask for more than the engine allows', async (t) => {
-    const { engine, session, init } = await withStars(t, { resultRows: 10 })
-    const greedy = await engine.createSession({ ...init, limits: { resultRows: 1_000, statementMs: 1e9 } })
-    assert.is((await greedy.run('SELECT hr FROM bright_stars')).result.rowCount, 10)
-    await Promise.all([session.close(), greedy.close()])
-    const modest = await engine.createSession({ ...init, limits: { resultRows: 2 } })
-    assert.is((await modest.run('SELECT hr FROM bright_stars')).result.rowCount, 2)
-  })
-
-  test('runs as many sessions as it may, lets others wait, and turns the rest away', async (t) => {
-    const engine = await started(t, { maxSessions: 1, queue: 1 })
-    const init: SessionInit = { kind: 'sql', datasets: [] }
-    const first = await engine.createSession(init)
-    const second = engine.createSession(init)
-    assert.equal([engine.status().running, engine.status().waiting], [1, 1])
-    await rejects(engine.createSession(init), 'TOO_MANY')
-    await first.close()
-    const granted = await second
-    const gone = new AbortController()
-    const third = engine.createSession(init, { signal: gone.signal })
-    gone.abort()
-    await rejects(third, 'CANCELLED')
-    assert.equal([engine.status().running, engine.status().waiting], [1, 0])
-    assert.equal((await granted.run('SELECT 3')).result.rows, [[3]])
-  })
-
-  test('gives the slot of a session that died to the next', async (t) => {
-    const engine = await started(t, { maxSessions: 1, queue: 1, limits: { statementMs: 500 } })
-    const first = await engine.createSession({ kind: 'sql', datasets: [] })
-    await rejects(first.run("SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))"), 'TIME_LIMIT')
-    await first.close()
-    assert.is(first.state, 'dead')
-    const second = await engine.createSession({ kind: 'sql', datasets: [] })
-    assert.equal((await second.run('SELECT 1')).result.rows, [[1]])
-  })
-
-  test('ends what runs and what waits when it stops', async (t) => {
-    const engine = await started(t, { maxSessions: 1, queue: 1 })
-    const session = await engine.createSession({ kind: 'sql', datasets: [] })
-    const running = rejects(session.run(ENDLESS), 'CANCELLED')
-    const waiting = rejects(engine.createSession({ kind: 'sql', datasets: [] }), 'ENGINE_DOWN')
-    await engine.stop()
-    await Promise.all([running, waiting])
-    assert.is(session.state, 'dead')
-  })
-
-  test('calls data stale whose file is gone, without saying where it was', async (t) => {
-    const { engine, stars } = await withStars(t)
-    await rm(stars.paths[0]!)
-    const error = await rejects(engine.createSession({ kind: 'sql', datasets: [stars] }), 'STALE')
-    assert.not.match(error.message, /\//)
-  })
-
-  test('refuses datasets that are not tables, have no name, or share one', async (t) => {
-    const engine = await started(t)
-    const stars = await brightStars(await t.tmpdir())
-    const tryWith = (datasets: SessionInit['datasets']) => engine.createSession({ kind: 'sql', datasets })
-    await rejects(tryWith([{ ...stars, format: 'fits' }]), 'BAD_INPUT')
-    await rejects(tryWith([{ ...stars, names: [] }]), 'BAD_INPUT')
-    await rejects(tryWith([{ ...stars, columns: [] }]), 'BAD_INPUT')
-    await rejects(tryWith([stars, { ...stars, id: 'urn:x:other', names: ['Bright_Stars'] }]), 'AMBIGUOUS')
+    for (const kind of KINDS.filter((each) => !can.has(each)))
+      await rejects(engine.createSession({ kind, datasets: [] }), 'LANGUAGE_MISSING')
     assert.is(engine.status().running, 0)
   })
 
-  test('finds the tables of a statement, and no others', async (t) => {
-    const engine = await started(t)
-    const tables = async (sql: string) => (await engine.analyse(sql)).tables.toSorted()
-    assert.equal(await tables('SELECT 1'), [])
-    assert.equal(await tables('SELECT * FROM a, b x, "doi:10.1234/a""b" AS y JOIN (SELECT * FROM c) USING (i)'), [
-      'a',
-      'b',
-      'c',
-      'doi:10.1234/a"b',
-    ])
-    assert.equal(await tables('WITH a AS (SELECT * FROM b), c AS (SELECT * FROM A) SELECT * FROM c, d'), ['b', 'd'])
-    assert.equal(await tables('WITH RECURSIVE t AS (SELECT 1 n UNION ALL SELECT n + 1 FROM t, s) SELECT * FROM t'), [
-      's',
-    ])
-    assert.equal(
-      await tables(
-        'SELECT (SELECT max(i) FROM a), exists(FROM b) FROM c WHERE i IN (SELECT i FROM d) ORDER BY (SELECT 1 FROM e)',
-      ),
-      ['a', 'b', 'c', 'd', 'e'],
+  for (const kind of kinds) {
+    const code = codeOf(kind)
+
+    needs([kind], `${kind}: gives values and tables`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      assert.is(session.kind, kind)
+      assert.is(await gives(session, code.three), 3)
+      const { result, elapsedMs } = await session.run(code.table)
+      assert.equal(
+        result.columns.map((column) => column.name),
+        ['n', 't'],
+      )
+      assert.equal(result.rows, [
+        [1, 'a'],
+        [2, 'b'],
+      ])
+      assert.equal([result.rowCount, result.truncated, elapsedMs > 0], [2, false, true])
+    })
+
+    needs([kind], `${kind}: code that fails leaves the session alive`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      const error = await rejects(session.run(code.fails), code.failure)
+      assert.match(error.message, kind === 'sql' ? /nothing/ : /no good/)
+      assert.is(session.state, 'idle')
+      assert.is(await gives(session, code.three), 3)
+    })
+
+    needs([kind], `${kind}: a statement goes from waiting over running to available`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      const first = await session.submit(code.three)
+      const second = await session.submit(code.fails)
+      const third = await session.submit(code.three)
+      assert.equal([first.id, second.id, third.id], [0, 1, 2])
+      assert.ok(['waiting', 'running'].includes(first.view().state), first.view().state)
+      assert.is(third.view().state, 'waiting')
+      assert.equal([third.view().started, third.view().completed, third.view().progress], [0, 0, 0])
+      assert.is(session.state, 'busy')
+      const seen: StatementState[] = []
+      for await (const view of third.watch({ signal: t.signal })) seen.push(view.state)
+      assert.equal(seen, ['waiting', 'running', 'available'])
+      const view = third.view()
+      assert.ok(view.started > 0 && view.completed >= view.started && view.progress === 1)
+      assert.is(view.outcome?.result.rowCount, kind === 'sql' ? 1 : 0)
+      assert.equal([second.view().state, second.view().error?.code], ['available', code.failure])
+      assert.equal(
+        session.statements().map((each) => each.id),
+        [0, 1, 2],
+      )
+      assert.is((await session.submit(code.three)).id, 3)
+    })
+
+    needs([kind], `${kind}: a session that is closed is dead, and runs nothing more`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      assert.is(session.state, 'idle')
+      const running = rejects(session.run(code.endless), 'CANCELLED')
+      const waiting = await session.submit(code.three)
+      assert.is(session.state, 'busy')
+      const closing = session.close()
+      assert.is(session.state, 'shutting_down')
+      await closing
+      await session.close()
+      await running
+      assert.is(session.state, 'dead')
+      assert.is(await session.ended, 'dead')
+      assert.is(waiting.view().state, 'cancelled')
+      await rejects(session.run(code.three), 'ENGINE_FAILED')
+      await rejects(session.submit(code.three), 'ENGINE_FAILED')
+    })
+
+    needs(
+      [kind, 'cancel-running'],
+      `${kind}: a statement is cancelled while it waits, and while it runs`,
+      async (t) => {
+        const { engine, init, session } = await sessionOf(t, kind)
+        const running = await session.submit(code.endless)
+        const waiting = await session.submit(code.three)
+        await waiting.cancel()
+        assert.equal([waiting.view().state, waiting.view().started], ['cancelled', 0])
+        await rejects(waiting.outcome, 'CANCELLED')
+        for await (const { state } of running.watch({ signal: t.signal })) if (state === 'running') break
+        await running.cancel()
+        assert.equal([running.view().state, running.view().progress], ['cancelled', 1])
+        await rejects(running.outcome, 'CANCELLED')
+        await running.cancel()
+        await rejects(session.run(code.three, { signal: AbortSignal.abort() }), 'CANCELLED')
+        await session.close()
+        const next = await engine.createSession(init)
+        assert.is(await gives(next, code.three), 3)
+      },
     )
-    assert.equal(
-      await tables('SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a), a'),
-      ['a'],
-      'a name shadowed in another place',
-    )
-    assert.equal(await tables('SELECT * FROM a UNION SELECT * FROM b EXCEPT (FROM c)'), ['a', 'b', 'c'])
-    assert.equal(await tables("SELECT 'FROM x' /* FROM y */ FROM a -- FROM z"), ['a'])
-    assert.equal(await tables('DESCRIBE a'), ['a'])
-    assert.equal(await tables('SUMMARIZE SELECT * FROM a'), ['a'])
-    assert.equal(await tables('FROM (PIVOT a ON b IN (1, 2) USING sum(c))'), ['a'])
-    await rejects(engine.analyse('SELECT * FROM'), 'SQL_INVALID')
-    await rejects(engine.analyse('SELECT 1', { signal: AbortSignal.abort() }), 'CANCELLED')
-  })
+
+    needs([kind, 'limits'], `${kind}: a statement ends at its deadline, the caller’s or the engine’s`, async (t) => {
+      const { engine, init, session } = await sessionOf(t, kind, { statementMs: 1_500 })
+      await rejects(session.run(code.endless, { timeoutMs: 200 }), 'TIME_LIMIT')
+      await session.close()
+      const second = await engine.createSession(init)
+      const began = performance.now()
+      await rejects(second.run(code.endless, { timeoutMs: 60_000 }), 'TIME_LIMIT')
+      assert.ok(performance.now() - began < 10_000)
+    })
+
+    needs([kind, 'limits'], `${kind}: a statement that takes too much memory is ended`, async (t) => {
+      const { engine, init, session } = await sessionOf(t, kind)
+      await rejects(session.run(code.greedy), 'MEMORY_LIMIT')
+      await session.close()
+      const next = await engine.createSession(init)
+      assert.is(await gives(next, code.three), 3)
+    })
+
+    needs([kind, 'limits'], `${kind}: a table is cut at the rows that were asked for`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      for (const [maxRows, count, truncated] of [
+        [0, 0, true],
+        [1, 1, true],
+        [2, 2, false],
+        [9, 2, false],
+      ] as const) {
+        const { result } = await session.run(code.table, { maxRows })
+        assert.equal(
+          [result.rowCount, result.rows.length, result.truncated],
+          [count, count, truncated],
+          String(maxRows),
+        )
+      }
+    })
+
+    needs([kind, 'params'], `${kind}: parameters keep their values`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      assert.is(await gives(session, code.param), 'it\'s "so"\n\u{1f30c}')
+    })
+
+    needs([kind, 'bound-data'], `${kind}: data are there by name`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      assert.is(await gives(session, code.data), code.dataGives)
+    })
+
+    needs([kind], `${kind}: what a sink takes is not kept`, async (t) => {
+      const { session } = await sessionOf(t, kind)
+      const sink = collector()
+      const { result, items } = await session.run(code.table, { sink })
+      assert.equal([result.rowCount, result.rows, items], [2, [], []])
+      assert.equal(sink.rowsSeen, [
+        [1, 'a'],
+        [2, 'b'],
+      ])
+      assert.is(sink.tables, 1)
+    })
+
+    needs([kind, 'batches'], `${kind}: a batch ends as success, dead or killed`, async (t) => {
+      const { engine, init, session } = await sessionOf(t, kind)
+      await session.close()
+      const good = await engine.createBatch({ ...init, code: code.table })
+      const seen: SessionState[] = []
+      for await (const state of good.watch({ signal: t.signal })) seen.push(state)
+      assert.equal(seen, ['starting', 'running', 'success'])
+      assert.is((await good.outcome).result.rowCount, 2)
+      await good.cancel()
+      assert.is(good.state, 'success')
+      const bad = await engine.createBatch({ ...init, code: code.fails })
+      await rejects(bad.outcome, code.failure)
+      assert.is(bad.state, 'dead')
+      const endless = await engine.createBatch({ ...init, code: code.endless })
+      for await (const state of endless.watch({ signal: t.signal })) if (state === 'running') break
+      await endless.cancel()
+      assert.is(endless.state, 'killed')
+      await rejects(endless.outcome, 'CANCELLED')
+      assert.equal([engine.status().running, bad.id > good.id, endless.kind], [0, true, kind])
+    })
+
+    if (code.prints !== undefined)
+      needs([kind], `${kind}: the log is read by offset, while it grows and after the end`, async (t) => {
+        const { session } = await sessionOf(t, kind)
+        const sink = collector()
+        await session.run(code.prints!, { sink })
+        assert.is(sink.logged, 'hello\n')
+        const all = await session.log({ offset: 0, limit: 1000 })
+        assert.equal([new TextDecoder().decode(all.bytes), all.offset, all.total], ['hello\n', 0, 6])
+        await session.run(code.prints!)
+        const rest = await session.log({ offset: 6, limit: 3 })
+        assert.equal([new TextDecoder().decode(rest.bytes), rest.offset, rest.total], ['hel', 6, 12])
+        await session.close()
+        assert.is((await session.log({ offset: 12, limit: 10 })).bytes.length, 0)
+      })
+
+    if (code.sets !== undefined)
+      needs([kind], `${kind}: statements of a session share their variables, sessions do not`, async (t) => {
+        const { engine, init, session } = await sessionOf(t, kind)
+        await session.run(code.sets!)
+        assert.is(await gives(session, code.gets!), 3)
+        const other = await engine.createSession(init)
+        await rejects(other.run(code.gets!), 'CODE_FAILED')
+      })
+
+    needs([kind, 'queue'], `${kind}: as many sessions run as may, others wait, the rest is turned away`, async (t) => {
+      const engine = await started(t, { maxSessions: 1, queue: 1 })
+      const init = { kind, datasets: [] }
+      const first = await engine.createSession(init)
+      const second = engine.createSession(init)
+      await assertEventually(() => engine.status().waiting === 1)
+      await rejects(engine.createSession(init), 'TOO_MANY')
+      await first.close()
+      const granted = await second
+      assert.is(await gives(granted, code.three), 3)
+      assert.equal([engine.status().running, engine.status().waiting], [1, 0])
+    })
+
+    needs([kind], `${kind}: what runs and what waits ends when the engine stops`, async (t) => {
+      const engine = await started(t, { maxSessions: 1, queue: 1 })
+      const session = await engine.createSession({ kind, datasets: [] })
+      const running = rejects(session.run(code.endless), 'CANCELLED')
+      await engine.stop()
+      await running
+      assert.is(session.state, 'dead')
+      await rejects(engine.createSession({ kind, datasets: [] }), 'ENGINE_DOWN')
+    })
+  }
 
   test.run()
+}
+
+async function assertEventually(condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 1000 && !condition(); turn++) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(condition())
 }

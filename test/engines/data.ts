@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { BoundDataset } from '../../src/node/engines/port.ts'
-import { findTools } from '../../src/node/engines/process/tools.ts'
+import { findTools, which } from '../../src/node/engines/process/tools.ts'
 import type { Column } from '../../src/protocols/model/dataset.ts'
 import { requires } from '../kit/index.ts'
 
@@ -76,4 +78,17 @@ export const requiresSandbox = () =>
     'bubblewrap sandbox',
     async () => (await findTools('auto')).bwrap !== undefined,
     'install bubblewrap and allow user namespaces',
+  )
+
+export const requiresR = () =>
+  requires('R', async () => (await which('Rscript')) !== undefined, 'install R (Debian: r-base-core)')
+
+/** A Python with pandas, pyarrow and matplotlib: `ARCHIPEL_TEST_PYTHON`, or the machine's own. */
+export const SCIENCE_PYTHON = process.env.ARCHIPEL_TEST_PYTHON ?? 'python3'
+
+export const requiresScience = () =>
+  requires(
+    'Python with pandas, pyarrow and matplotlib',
+    () => promisify(execFile)(SCIENCE_PYTHON, ['-I', '-c', 'import pandas, pyarrow, matplotlib']),
+    'make a virtual environment with them and name its python in ARCHIPEL_TEST_PYTHON',
   )

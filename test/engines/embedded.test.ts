@@ -1,14 +1,10 @@
 import { embeddedEngine } from '../../src/node/engines/embedded/embedded.ts'
-import { engineContract } from './contract.ts'
-import { requiresSandbox } from './data.ts'
+import { EMBEDDED, engineContract } from './contract.ts'
+import { requiresR } from './data.ts'
 
 engineContract({
   name: 'embedded, without a sandbox',
-  create: async (t, init) => embeddedEngine({ ...init, sandbox: 'off', scratchDir: await t.tmpdir() })(),
-})
-
-engineContract({
-  name: 'embedded, in a sandbox',
-  requires: requiresSandbox,
-  create: async (t, init) => embeddedEngine({ ...init, sandbox: 'required', scratchDir: await t.tmpdir() })(),
+  capabilities: EMBEDDED,
+  requires: requiresR,
+  create: async (t, init) => embeddedEngine({ ...init, sandbox: 'off', spares: 0, scratchDir: await t.tmpdir() })(),
 })

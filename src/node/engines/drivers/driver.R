@@ -304,7 +304,7 @@ local({
     state$max_bytes <- request$maxBytes
     calls <- character()
     reply <- tryCatch({
-      withCallingHandlers({
+      withCallingHandlers(allowInterrupts({
         value <- NULL
         for (expression in parse(text = code, keep.source = FALSE)) {
           # The last value is the result; those before it are printed, as Rscript does.
@@ -313,7 +313,7 @@ local({
         }
         if (!is.null(value) && value$visible && !is.null(value$value)) add(value$value)
         send_files()
-      }, error = function(e) {
+      }), error = function(e) {
         stack <- vapply(sys.calls(), function(call) paste(deparse(call[[1L]])[1L], collapse = ""), "")
         start <- match("eval", rev(stack))
         mine <- if (is.na(start)) character() else utils::tail(stack, start - 1L)
@@ -338,9 +338,10 @@ local({
     warn = 1, digits.secs = 6, menu.graphics = FALSE
   )
   send(sprintf("{\"is\":\"ready\",\"version\":%s}", quoted(as.character(getRversion()))))
-  repeat {
+  # An interrupt that comes between two statements is not the end.
+  suspendInterrupts(repeat {
     request <- eval(parse(text = read_frame(), keep.source = FALSE))
     code <- read_frame()
     run(request, code)
-  }
+  })
 })

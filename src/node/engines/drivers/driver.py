@@ -5,6 +5,7 @@ What the program prints goes to standard output and error as it is.
 """
 import ast
 import errno
+import itertools
 import json
 import linecache
 import mimetypes
@@ -100,33 +101,43 @@ class Results:
         return self.item(self.named("text", ".txt"), "text/plain", repr(value).encode("utf-8", "replace"))
 
     def table(self, table):
-        send, taken = self.channel, 0
-        send.send(**{"is": "table", "columns": table.columns})
-        batch, size, cut = [], 0, False
-        for row in table.rows:
-            if taken == self.max_rows:
-                cut = True
+        self.channel.send(**{"is": "table", "columns": table.columns})
+        rows, left = iter(table.rows), self.max_rows
+        while True:
+            batch = list(itertools.islice(rows, min(values.BATCH_ROWS, left)))
+            if not batch:
                 break
-            text = json.dumps(row, allow_nan=False)
+            left -= len(batch)
+            text = json.dumps(batch, allow_nan=False, separators=(",", ":"))[1:-1]
+            if len(text) <= BATCH_BYTES and self.bytes + len(text) <= self.max_bytes:
+                self.rows(text)
+            elif not self.one_by_one(batch):
+                return self.channel.send(**{"is": "cut"})
+        if left == 0 and next(rows, None) is not None:
+            self.channel.send(**{"is": "cut"})
+
+    def one_by_one(self, batch):
+        """Long rows, or the last that fit. False when one did not."""
+        part, size = [], 0
+        for row in batch:
+            text = json.dumps(row, allow_nan=False, separators=(",", ":"))
             if len(text) > MAX_ROW_BYTES:
                 raise TooLarge("a row of the result has more than %d bytes" % MAX_ROW_BYTES)
-            if self.bytes + len(text) + 1 > self.max_bytes:
-                cut = True
-                break
-            self.bytes += len(text) + 1
-            taken += 1
-            batch.append(text)
-            size += len(text)
-            if size >= BATCH_BYTES:
-                self.rows(batch)
-                batch, size = [], 0
-        self.rows(batch)
-        if cut:
-            send.send(**{"is": "cut"})
+            fits = self.bytes + size + len(text) + 1 <= self.max_bytes
+            if part and (not fits or size + len(text) > BATCH_BYTES):
+                self.rows(",".join(part))
+                part, size = [], 0
+            if not fits:
+                return False
+            part.append(text)
+            size += len(text) + 1
+        if part:
+            self.rows(",".join(part))
+        return True
 
-    def rows(self, batch):
-        if batch:
-            self.channel.write(b"J", ('{"is":"rows","rows":[%s]}' % ",".join(batch)).encode("ascii"))
+    def rows(self, text):
+        self.bytes += len(text) + 1
+        self.channel.write(b"J", ('{"is":"rows","rows":[%s]}' % text).encode("ascii"))
 
     def figure(self, data):
         self.item("figure-%d.png" % self.number("figure"), "image/png", data)
@@ -274,7 +285,8 @@ def failure(error):
 def own_traceback(error):
     """The traceback without the driver's own frames."""
     own = os.path.dirname(os.path.abspath(__file__))
-    trace = error.__traceback__
+    # One of the parser has no frame of the program yet.
+    trace = None if isinstance(error, SyntaxError) and error.filename == FILE else error.__traceback__
     while trace is not None and os.path.dirname(os.path.abspath(trace.tb_frame.f_code.co_filename)) == own:
         trace = trace.tb_next
     try:

@@ -19,7 +19,7 @@ def cell(value):
         return value
     kind = type(value)
     if kind is str:
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+        return value
     if kind is int:
         return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
     if kind is float:
@@ -154,6 +154,8 @@ def pandas_table(frame):
             if texts and max(map(abs, texts)) > SAFE_INTEGER:
                 texts = [cell(v) for v in texts]
             return texts
+        if kind == "f" and "numpy" in sys.modules and sys.modules["numpy"].isfinite(column.to_numpy(dtype="float64", na_value=math.nan)).all():
+            return column.tolist()
         missing = pandas.isna(column).tolist()
         return [None if gone else cell(v) for v, gone in zip(column.tolist(), missing)]
 

@@ -18,7 +18,8 @@ export interface ProgramBackendInit extends Omit<ProgramInit, 'onOutput'> {
 const SLACK_BYTES = 1024 ** 2
 const OPEN_TIMEOUT_MS = 30_000
 /** From the interrupt to the kill. */
-const INTERRUPT_GRACE_MS = 1_000
+const INTERRUPT_GRACE_MS = 1_500
+const INTERRUPT_AGAIN_MS = 250
 
 /**
  * Python or R in a process of its own: statements share the program's variables, as in a notebook.
@@ -51,10 +52,13 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
     const result = Promise.withResolvers<T>()
     let stopping: ArchipelError | undefined
     let grace: NodeJS.Timeout | undefined
+    let again: NodeJS.Timeout | undefined
     const stop = (error: ArchipelError) => {
       if (stopping !== undefined) return
       stopping = error
       program.interrupt()
+      // Again and again: the driver may not have begun yet.
+      again = setInterval(() => program.interrupt(), INTERRUPT_AGAIN_MS)
       grace = setTimeout(() => program.kill(error), INTERRUPT_GRACE_MS)
     }
     program.onFrame = async (frame) => {
@@ -88,6 +92,7 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
       program.onFrame = async () => {}
       clearTimeout(deadline)
       clearTimeout(grace)
+      clearInterval(again)
       options.signal?.removeEventListener('abort', onAbort)
       result.promise.catch(() => {})
     }
