@@ -7,8 +7,8 @@ export function turns(): Turns {
   const last = new Map<string, Promise<unknown>>()
   return {
     async run(key, work) {
-      const before = last.get(key)
-      const mine = before === undefined ? work() : before.then(work)
+      // Never at once: what the work calls may ask for the next turn before this one is noted.
+      const mine = (last.get(key) ?? Promise.resolve()).then(work)
       const settled = mine.then(
         () => {},
         () => {},

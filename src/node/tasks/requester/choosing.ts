@@ -47,7 +47,10 @@ export function choosing(init: ChoosingInit, components: ChoosingComponents) {
   async function choose(task: LiveTask, memory: Memory): Promise<void> {
     if (task.record.state !== 'placing') void live.touch(task, (now) => ({ ...now, state: 'placing' }))
     if (memory.order.length === 0) {
-      if (memory.last !== undefined && ASK_AGAIN.has(memory.last.error.code)) await pauseFull(task, memory)
+      const again = memory.last !== undefined && ASK_AGAIN.has(memory.last.error.code)
+      if (again && clock.now() - memory.placingSince >= init.placeForMs)
+        return await end(task, memory, { state: 'failed', error: memory.last!.error })
+      if (again) await pauseFull(task, memory)
       if (stopping.aborted || task.record.cancelRequested) return
       try {
         const { order, explain } = await place(task, memory, memory.excluded)
