@@ -2,10 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import { heartbeatSpec, reachSpec } from '../../src/protocols/heartbeat/messages.ts'
 import { joinSpec } from '../../src/protocols/join/messages.ts'
+import { confirmSpec, probeSpec } from '../../src/protocols/placement/messages.ts'
 import { decodeStrict, encodeCanonical } from '../../src/protocols/record/cbor.ts'
 import { resolveSpec } from '../../src/protocols/resolve/messages.ts'
 import { DIGEST, HEADS, ORPHANS, PULL } from '../../src/protocols/sync/messages.ts'
-import { runSpec } from '../../src/protocols/task/messages.ts'
+import {
+  attemptSpec,
+  claimSpec,
+  controlSpec,
+  describeSpec,
+  readSpec,
+  runSpec,
+} from '../../src/protocols/task/messages.ts'
 import { type ProtocolSpec, protocolId } from '../../src/protocols/wire/spec.ts'
 import { BEAT, framed } from './raw-peer.ts'
 
@@ -21,6 +29,13 @@ export const SPECS = {
   'reach/1': reachSpec,
   'resolve/1': resolveSpec,
   'task-run/1': runSpec,
+  'task-attempt/1': attemptSpec,
+  'task-control/1': controlSpec,
+  'task-claim/1': claimSpec,
+  'task-read/1': readSpec,
+  'task-describe/1': describeSpec,
+  'task-confirm/1': confirmSpec,
+  'link-probe/1': probeSpec,
   'join/1': joinSpec,
 } as unknown as Record<string, AnySpec>
 
@@ -71,12 +86,28 @@ export function request(name: string, about: About): unknown {
       return { ids: [`archipel:${about.island}/something`] }
     case 'task-run/1':
       return { task: `task-${about.island}-1`, attempt: 1, user: 'owner', kind: 'sql', code: 'SELECT 1', datasets: [] }
+    case 'task-attempt/1':
+      return { op: 'watch', task: taskOf(about), attempt: 1, inlineBytes: 1024 }
+    case 'task-control/1':
+      return { op: 'cancel', task: taskOf(about), attempt: 1 }
+    case 'task-claim/1':
+      return { attempts: [{ task: taskOf(about), attempt: 1, state: 'running' }] }
+    case 'task-read/1':
+      return { task: taskOf(about), item: 'log', offset: 0, limit: 1024 }
+    case 'task-describe/1':
+      return { task: taskOf(about) }
+    case 'task-confirm/1':
+      return { user: 'owner', kind: 'sql', datasets: [] }
+    case 'link-probe/1':
+      return { bytes: 1 }
     case 'join/1':
       return { type: 'present', facts: [] }
     default:
       throw new Error(`no request for ${name}`)
   }
 }
+
+const taskOf = ({ island }: About) => `task-${island}-0abcdefgh0`
 
 const PRIVATE_TOPICS = ['heads', 'heartbeats']
 

@@ -55,9 +55,9 @@ test(
     const open = (peer: RawPeer) => peer.node.getConnections().filter((c) => c.status === 'open').length
     const total = () => peers.reduce((sum, peer) => sum + open(peer), 0)
     await Promise.all(peers.map(async (peer) => burst(peer, at, 10)))
-    await eventually(() => total() <= MAX_STRANGERS, { signal: t.signal })
+    // A connection that was refused is closed here a moment later.
+    await eventually(() => total() <= MAX_STRANGERS && peers.every((peer) => open(peer) <= 8), { signal: t.signal })
     assert.ok(total() > MAX_STRANGERS / 2, `only ${total()} of the strangers are let in`)
-    for (const peer of peers) assert.ok(open(peer) <= 8, `${open(peer)} connections of one peer`)
     const member = await raw(t, { archipelagoId: ARCHIPELAGO, key: friend })
     await member.connect(at)
     await eventually(() => net.connections().length === 1, { signal: t.signal })
