@@ -7,7 +7,8 @@ import {
   REFUSED_FUNCTIONS,
   REFUSED_TABLE_FUNCTIONS,
 } from './functions.ts'
-import { type Origins, originsOf } from './origins.ts'
+import type { Analysis } from './messages.ts'
+import { originsOf } from './origins.ts'
 import type { Json, Obj } from './tree.ts'
 
 /** Bytes of a statement. */
@@ -28,14 +29,6 @@ const TYPES = new Set(
     'SHOW_REF ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING'
   ).split(' '),
 )
-
-export interface Analysis {
-  /** Names as written, each once, those of common table expressions not among them. */
-  tables: string[]
-  /** Names of `$name`, each once. */
-  parameters: string[]
-  origins?: Origins
-}
 
 /**
  * What one SELECT reads and gives, found in DuckDB's own syntax tree.

@@ -1,5 +1,14 @@
 import type { Cell, ParamValue } from '../../../protocols/model/task.ts'
-import type { Analysis } from './analyse.ts'
+import type { Origins } from './origins.ts'
+
+/** What one SELECT reads and gives. */
+export interface Analysis {
+  /** Names as written, each once, those of common table expressions not among them. */
+  tables: string[]
+  /** Names of `$name`, each once. */
+  parameters: string[]
+  origins?: Origins
+}
 
 /** First message to a child: opens its database. */
 export interface OpenRequest {

@@ -1,5 +1,5 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
-import type { Analysis } from '../child/analyse.ts'
+import type { Analysis } from '../child/messages.ts'
 import type { SqlAnalyser } from '../port.ts'
 import type { Tools } from '../process/tools.ts'
 import { startWorker, type Worker } from '../process/worker.ts'
