@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util'
 import { runTaskSeed } from './run-seed.ts'
 
 /**
- * `npm run sim -- --tasks --seeds M [--from S] [--json] [--verbose]`: runs M archipelagos of tasks. Ends with 1 when one
+ * `npm run sim -- --tasks --seeds M [--from S] [--short] [--json] [--verbose]`: runs M archipelagos of tasks, with `--short` as
+ * long as the tests do. Ends with 1 when one
  * of them fails, and prints how to run that one alone.
  */
 export async function taskSim(args: string[]): Promise<number> {
@@ -11,6 +12,7 @@ export async function taskSim(args: string[]): Promise<number> {
     options: {
       tasks: { type: 'boolean' },
       seeds: { type: 'string', default: '200' },
+      short: { type: 'boolean', default: false },
       from: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
@@ -22,7 +24,7 @@ export async function taskSim(args: string[]): Promise<number> {
   let failed = 0
   let quietMs = 0
   for (let seed = from; seed < from + seeds; seed++) {
-    const result = await runTaskSeed({ seed })
+    const result = await runTaskSeed({ seed, ...(values.short ? { durationMs: 60_000 } : {}) })
     total.tasks += result.tasks
     total.runs += result.runs
     quietMs = Math.max(quietMs, result.quietMs)
@@ -34,7 +36,9 @@ export async function taskSim(args: string[]): Promise<number> {
     process.stderr.write(`seed ${seed} failed:\n`)
     for (const problem of result.problems.slice(0, 10)) process.stderr.write(`  ${problem}\n`)
     if (values.verbose) for (const line of result.log) process.stderr.write(`    ${line}\n`)
-    process.stderr.write(`  replay: npm run sim -- --tasks --seeds 1 --from ${seed} --verbose\n`)
+    process.stderr.write(
+      `  replay: npm run sim -- --tasks ${values.short ? '--short ' : ''}--seeds 1 --from ${seed} --verbose\n`,
+    )
   }
   const seconds = Math.round((performance.now() - started) / 1000)
   const summary = { seeds, from, failed, ...total, mostQuietMs: Math.round(quietMs), seconds }

@@ -50,7 +50,6 @@ export async function runTaskSeed(options: { seed: number } & TaskChaosOptions):
     const view = await sim.act(island.tasks!.show(id))
     const end = `${view.state} ${view.error?.code ?? ''}`.trim()
     ends[end] = (ends[end] ?? 0) + 1
-    if (end === 'placing') chaos.log.push(JSON.stringify({ t41: 1, t24: 1, a: view.attempts, e: view.explain, on: view.datasets, el: view.elapsedMs }))
   }
   return {
     seed: options.seed,
