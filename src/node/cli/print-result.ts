@@ -11,7 +11,9 @@ import type { Io } from './io.ts'
 import { type Saved, saveResult, type targetOf } from './save-result.ts'
 import { tableInParts } from './table.ts'
 
-const ROWS = 1000
+/** Rows asked for at first, which come soon and decide the widths of columns, and then. */
+const FIRST_ROWS = 1000
+const ROWS = 5000
 /** Bytes of a text or JSON value that --json takes in. */
 const MAX_VALUE_BYTES = 64 * 1024 * 1024
 const NUMERIC = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL)/i
@@ -26,7 +28,7 @@ async function* pages({ client, view, signal }: Source): AsyncGenerator<Cell[][]
   const total = view.result?.table?.rowCount ?? 0
   let from = 0
   do {
-    const { rows } = await client.tasks.rows(view.id, { from, limit: ROWS }, { signal })
+    const { rows } = await client.tasks.rows(view.id, { from, limit: from === 0 ? FIRST_ROWS : ROWS }, { signal })
     yield rows
     if (rows.length === 0) return
     from += rows.length
