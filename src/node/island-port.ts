@@ -213,6 +213,12 @@ export function islandPort(parts: IslandParts): IslandPort {
             state: engine.state,
             sandbox: engine.sandbox,
             ...(engine.reason === undefined ? {} : { reason: engine.reason }),
+            ...(engine.sandboxReason === undefined ? {} : { sandboxReason: engine.sandboxReason }),
+            ...(engine.missing === undefined ? {} : { missing: engine.missing }),
+            forwarded: {
+              python: config.policy.forwarded.python.length > 0,
+              r: config.policy.forwarded.r.length > 0,
+            },
           },
           disk: { freeBytes, totalBytes },
           quarantined: quarantined.filter((o) => o !== self),

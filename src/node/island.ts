@@ -130,7 +130,7 @@ async function compose(
     store: levelJournal(store),
     onError: (error) => logger.error({ err: error }, 'the journal could not be written'),
   })
-  const policy = memberPolicy({ self, sql: config.policy.forwarded.sql, allow: config.policy.forwarded.allow })
+  const policy = memberPolicy({ self, ...config.policy.forwarded })
 
   // Who the others are.
   const who = roster({ catalog, peerIdOf })

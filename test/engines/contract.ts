@@ -85,7 +85,7 @@ export const SNIPPETS: Record<TaskKind, Snippets> = {
     failure: 'CODE_FAILED',
     endless: 'while True: pass',
     param: 'import archipel\narchipel.params["p"]',
-    data: 'import archipel, os\nos.path.getsize(archipel.path("bright_stars"))',
+    data: 'import os\nos.path.getsize(archipel.path("bright_stars"))',
     dataGives: STARS_BYTES,
     table: '[{"n": 1, "t": "a"}, {"n": 2, "t": "b"}]',
     greedy: 'x = []\nwhile True: x.append(bytearray(10_000_000))',

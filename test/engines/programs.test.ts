@@ -251,7 +251,7 @@ test('R: data by name, and what is missing by name', async (t) => {
 
 for (const [kind, several, single] of [
   ['python', 'import archipel\nlen(archipel.path("events"))', 'archipel.path("openngc").endswith("openngc.csv")'],
-  ['r', 'length(archipel$path("events"))', 'grepl("openngc.csv$", archipel$path("openngc"))'],
+  ['r', 'length(archipel$path("events"))', 'grepl("openngc.csv$", archipel.path("openngc"))'],
 ] as const) {
   test(`${kind}: files keep their names, and one dataset may have several`, async (t) => {
     if (kind === 'r') await requiresR()

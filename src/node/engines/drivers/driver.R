@@ -269,6 +269,8 @@ local({
       stop(structure(class = c("archipel_quit", "error", "condition"), list(message = "quit", call = NULL, status = status)))
     }
     assign("archipel", api, envir = globalenv())
+    # As Python writes it, too: archipel.path("id") beside archipel$path("id").
+    for (name in names(api)) if (is.function(api[[name]])) assign(paste0("archipel.", name), api[[name]], envir = globalenv())
     assign("quit", leave, envir = globalenv())
     assign("q", leave, envir = globalenv())
   }

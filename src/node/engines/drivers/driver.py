@@ -177,6 +177,8 @@ class Driver:
         self.running = False
         self.pid = os.getpid()
         self.main = types.ModuleType("__main__")
+        # There without an import, too.
+        self.main.archipel = archipel
         self.main.__dict__["__builtins__"] = __builtins__
         sys.modules["__main__"] = self.main
         sys.modules.pop("values", None)
