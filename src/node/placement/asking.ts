@@ -9,6 +9,7 @@ import {
 } from '../../protocols/placement/messages.ts'
 import { call, callSeries, type StreamOpener } from '../../protocols/wire/client.ts'
 import type { Probe } from './links.ts'
+import { askOlder, isUnsupported } from './older.ts'
 
 export interface AskingComponents {
   network: StreamOpener
@@ -34,7 +35,13 @@ export function asking({ network, connect }: AskingComponents) {
       try {
         const peerId = await connect(island, { signal })
         const started = performance.now()
-        const answer = await call(network, peerId, confirmSpec, request, { signal, timeoutMs: CONFIRM_MS })
+        let answer: ConfirmAnswer
+        try {
+          answer = await call(network, peerId, confirmSpec, request, { signal, timeoutMs: CONFIRM_MS })
+        } catch (error) {
+          if (isUnsupported(error)) return await askOlder(network, peerId, request, { signal })
+          throw error
+        }
         options.heard(Math.max(0, performance.now() - started - answer.tookMs))
         return answer
       } catch (error) {

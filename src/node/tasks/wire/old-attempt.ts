@@ -1,10 +1,11 @@
-import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import { type AttemptEvent, type AttemptRequest, type RunRequest, runSpec } from '../../../protocols/task/messages.ts'
 import { callSeries, type StreamOpener } from '../../../protocols/wire/client.ts'
 import type { SpoolPort } from '../../results/port.ts'
 
 /** Longest statement that `task-run/1` takes. */
 const MAX_OLD_CODE = 100_000
+const NO_CONTACT = new Set(['UNREACHABLE', 'DEADLINE', 'CANCELLED'])
 
 /**
  * An attempt at an island that speaks `task-run/1` only: one statement, whose result comes with the stream and goes into
@@ -49,6 +50,11 @@ export async function* oldAttempt(
       }
     }
     throw new ArchipelError('UNREACHABLE', 'the answer ended before the result was complete')
+  } catch (cause) {
+    const error = toArchipelError(cause)
+    if (signal.aborted || NO_CONTACT.has(error.code)) throw error
+    // It comes after the acceptance there, and is the end all the same.
+    yield { type: 'done', state: 'failed', logBytes: 0, error: error.toInfo() }
   } finally {
     if (!finished) await writer.discard().catch(() => {})
   }
