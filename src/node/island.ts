@@ -183,7 +183,10 @@ async function compose(
   undo.push(() => net.stop())
 
   // What this island publishes.
-  const publishing = publisher({ stateDir: pathIn(config.dataDir, 'publish') })({
+  const publishing = publisher({
+    stateDir: pathIn(config.dataDir, 'publish'),
+    own: { dir: config.dataDir, except: pathIn(config.dataDir, 'published') },
+  })({
     inspectorFor: (files) =>
       duckdbInspector({
         files,

@@ -41,6 +41,43 @@ test('a file alone has its own name as path, also when reached by a symlink', as
   assert.is(file!.local, await realpath(join(dir, 'stars.csv')))
 })
 
+test('nothing of the data directory is published, by no symlink and in no folder around it, but what is to be published', async (t) => {
+  const site = await t.tmpdir()
+  const dir = join(site, 'island')
+  const own = { dir, except: join(dir, 'published') }
+  for (const folder of ['store', 'published/result']) await mkdir(join(dir, folder), { recursive: true })
+  await mkdir(join(site, 'island-data'))
+  for (const name of [
+    'island.key',
+    'owner.token',
+    'store/CURRENT',
+    'published/result/table.csv',
+    '../island-data/a.csv',
+  ])
+    await writeFile(join(dir, name), 'x')
+  const links = await t.tmpdir()
+  await symlink(join(dir, 'island.key'), join(links, 'stars.csv'))
+  await symlink(dir, join(links, 'folder'))
+  await symlink(dir, join(links, 'named'))
+  for (const path of [
+    join(dir, 'island.key'),
+    join(dir, 'published', '..', 'owner.token'),
+    join(dir, 'store'),
+    dir,
+    site,
+    '/',
+    join(links, 'stars.csv'),
+    join(links, 'folder'),
+    join(links, 'folder', 'store'),
+  ]) {
+    const error = await rejects(scan(path, { own }), 'FORBIDDEN')
+    assert.match(error.message, 'data directory', path)
+    await rejects(scan(path, { own: { dir: join(links, 'named'), except: own.except } }), 'FORBIDDEN')
+  }
+  for (const path of [own.except, join(own.except, 'result', 'table.csv'), join(site, 'island-data')])
+    assert.is((await scan(path, { own })).length, 1, path)
+})
+
 test('symlinks inside the folder are followed to files; those that lead out or nowhere are refused', async (t) => {
   const dir = await t.tmpdir()
   const outside = await t.tmpdir()

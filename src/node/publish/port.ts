@@ -24,7 +24,7 @@ export interface Prepared {
 export interface PublisherPort {
   /**
    * Hashes and describes a file or folder; writes nothing but its own resume state.
-   * @throws BAD_INPUT (no such file, empty folder, not readable), UNREADABLE, BAD_ID, STALE (changed while it was read), CANCELLED
+   * @throws BAD_INPUT (no such file, empty folder, not readable), UNREADABLE, BAD_ID, STALE (changed while it was read), FORBIDDEN (the island's own files), CANCELLED
    */
   prepare(
     request: PublishRequest,

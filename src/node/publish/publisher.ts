@@ -10,6 +10,7 @@ import type { PublishProgress, PublishRequest } from '../../protocols/model/view
 import type { Inspector } from '../engines/port.ts'
 import { fittedBody } from './body.ts'
 import { changed, hashFile } from './files/hash.ts'
+import type { OwnFiles } from './files/own.ts'
 import { type ResumeState, resumeState } from './files/resume.ts'
 import { sameFile, scan, sourceFile } from './files/scan.ts'
 import { hashAll } from './files/table.ts'
@@ -30,6 +31,8 @@ export interface PublisherInit {
   queryTimeoutMs?: number
   /** Default 1,000,000. */
   maxFiles?: number
+  /** The data directory of the island: it is not published, nor is a folder around it. */
+  own?: OwnFiles
 }
 
 export interface PublisherComponents {
@@ -75,6 +78,7 @@ export function publisher(init: PublisherInit) {
           const files = await scan(request.path, {
             ...(signal && { signal }),
             ...(init.maxFiles !== undefined && { maxFiles: init.maxFiles }),
+            ...(init.own && { own: init.own }),
             onFiles: (count) => report('scan', { files: count, bytes: 0 }, { files: count, bytes: 0 }),
           })
           const total = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }

@@ -4,6 +4,7 @@ import { basename, join, sep } from 'node:path'
 import { comparePaths, pathProblem } from '../../../protocols/manifest/paths.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { SourceFile } from '../port.ts'
+import { type OwnFiles, refuseOwn } from './own.ts'
 import { noPlainFile, refuseKernelFiles, specialKind, unreadable } from './unreadable.ts'
 
 export interface ScanOptions {
@@ -12,6 +13,8 @@ export interface ScanOptions {
   onFiles?: (count: number) => void
   /** Default 1,000,000. */
   maxFiles?: number
+  /** Of these nothing is published. */
+  own?: OwnFiles
 }
 
 const MAX_FILES = 1_000_000
@@ -29,10 +32,11 @@ const MARKS = /^_(SUCCESS|metadata|common_metadata|committed_.*|started_.*)$/
  *
  * @throws BAD_INPUT no such file, nothing in it, a symlink that leads outside, a name that no dataset path
  *   can have, two names that are equal in NFC; UNREADABLE not a file or folder, made up by the kernel, or the system refuses;
- *   TOO_LARGE too many files; CANCELLED
+ *   TOO_LARGE too many files; FORBIDDEN what the island keeps for itself; CANCELLED
  */
 export async function scan(path: string, options: ScanOptions = {}): Promise<SourceFile[]> {
   const root = await resolveRoot(path)
+  if (options.own !== undefined) await refuseOwn(root, options.own)
   const info = await stat(root, { bigint: true }).catch(refuse('it'))
   await refuseKernelFiles(root)
   if (info.isFile()) return [sourceFile(checkedPath(basename(root)), root, info)]
