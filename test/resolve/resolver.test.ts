@@ -84,6 +84,48 @@ function make(world: World) {
   return { asked, searched, port }
 }
 
+test('an alias never leads to or from a default id of another island', async () => {
+  const id = `archipel:${A}/stars`
+  const evil = { aliases: [id], version: 'e'.repeat(64) }
+  const { port: resolve } = make({
+    claims: [claim(id, A), claim(`archipel:${B}/evil`, B, evil)],
+    held: { [`${A} ${id}`]: [A], [`${B} archipel:${B}/evil`]: [B] },
+    truth: { [A]: [holding(id, A)], [B]: [holding(`archipel:${B}/evil`, B, evil)] },
+    providers: new Map(
+      [datasetKey('arc', id)].map((key) => [
+        Buffer.from(key).toString('hex'),
+        [{ peerId: `peer-${B}`, addresses: [] }],
+      ]),
+    ),
+  })
+  for (const via of ['catalog', 'both', 'dht'] as const) {
+    const located = await resolve.locate(id, { via, confirm: true, allEvidence: true }).catch(() => [])
+    assert.equal(
+      located.flatMap((l) => l.holders.map((h) => h.island)),
+      via === 'dht' ? [] : [A],
+      via,
+    )
+    if (via !== 'dht') assert.is(resolve.one(id, located).publisher, A)
+  }
+  const other = await resolve.locate(`archipel:${B}/evil`, { via: 'catalog', confirm: false })
+  assert.is(resolve.one(`archipel:${B}/evil`, other).publisher, B)
+})
+
+test('what a publisher gives exactly this id is meant before what it gives an alias; others are asked about', async () => {
+  const id = 'doi:10.5555/bb'
+  const other = claim('doi:10.5555/aa', A, { aliases: [id], version: 'b'.repeat(64) })
+  const { port: resolve } = make({ claims: [other, claim(id, A)] })
+  const located = await resolve.locate(id, { via: 'catalog', confirm: false })
+  assert.is(resolve.one(id, located).id, id)
+  const { port: divided } = make({ claims: [{ ...other, publisher: B }, claim(id, A)] })
+  const both = await divided.locate(id, { via: 'catalog', confirm: false })
+  const error = await rejects(
+    Promise.resolve().then(() => divided.one(id, both)),
+    'AMBIGUOUS',
+  )
+  assert.match(error.hint, '@')
+})
+
 test('aliases are followed to the end, through circles too', async () => {
   const { port } = make({
     claims: [

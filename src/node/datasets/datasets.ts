@@ -7,7 +7,7 @@ import {
   replicaRecordId,
 } from '../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import { defaultDatasetId } from '../../protocols/model/ids.ts'
+import { defaultDatasetId, mayClaim } from '../../protocols/model/ids.ts'
 import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { BoundDataset } from '../engines/port.ts'
@@ -207,11 +207,11 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       signal,
       onProgress: options.onProgress,
     })
-    if (prepared.id.startsWith('archipel:') && !prepared.id.startsWith(`archipel:${init.self}/`)) {
-      throw new ArchipelError('BAD_ID', `${prepared.id} is a name that another island gives`, {
-        hint: 'Choose another --id, or none.',
+    const foreign = [prepared.id, ...prepared.body.aliases].find((id) => !mayClaim(init.self, id))
+    if (foreign !== undefined)
+      throw new ArchipelError('BAD_ID', `${foreign} is a name that another island gives`, {
+        hint: foreign === prepared.id ? 'Choose another --id, or none.' : 'Leave this --alias out.',
       })
-    }
     return await once(prepared.id, async () => {
       const before = await bodyOf(prepared.id)
       await refuseOther(prepared.id, prepared.source)

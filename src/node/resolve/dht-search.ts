@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { mayClaim } from '../../protocols/model/ids.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { NetworkPort } from '../network/port.ts'
 import { datasetKey, prefixKey } from './keys.ts'
@@ -75,7 +76,7 @@ export async function dhtSearch(
     try {
       const holdings = await ask(island, { addresses })
       if (over) return
-      for (const h of holdings) merge(located, h, island)
+      for (const h of holdings) if (speaksOf(h, ids)) merge(located, h, island)
       if (beside) found(island)
       else if (holdings.length > 0) enough.abort()
     } catch (error) {
@@ -113,6 +114,12 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/** Whether it is held under one of these ids, and not only under a name that is another island's to give. */
+function speaksOf(holding: Holding, ids: string[]): boolean {
+  const { id, publisher, aliases } = holding
+  return mayClaim(publisher, id) && ids.some((asked) => [id, ...aliases].includes(asked) && mayClaim(publisher, asked))
 }
 
 function merge(located: Located[], holding: Holding, island: string): void {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import { parseRef } from '../../protocols/model/ids.ts'
+import { mayClaim, parseRef } from '../../protocols/model/ids.ts'
 import type { Resolution, ResolveRequest } from '../../protocols/model/views.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { NetworkPort } from '../network/port.ts'
@@ -42,6 +42,14 @@ const DHT_MS = 5_000
 const DHT_BESIDE_MS = 1_000
 const CONFIRM_MS = 4_000
 
+/** Without what a publisher says of another dataset of its own by an alias, where it has one of exactly this id. */
+function nearest(ref: string, located: Located[]): Located[] {
+  const asked = parseRef(splitPublisher(ref).ref)
+  if (!('id' in asked)) return located
+  const exact = new Set(located.flatMap((l) => (l.id === asked.id ? l.publisher : [])))
+  return located.filter((l) => l.id === asked.id || !exact.has(l.publisher))
+}
+
 /** `<id>@<island id>` names the claim of one publisher. */
 export function splitPublisher(ref: string): { ref: string; publisher: string | undefined } {
   const match = /^(.+)@(isl[a-z2-7]{32})$/.exec(ref.trim())
@@ -57,11 +65,12 @@ export function resolver(components: ResolverComponents): ResolverPort {
     const claims = new Map<string, Claim>()
     const queue = [id]
     while (queue.length > 0 && ids.size <= MAX_ALIASES) {
-      for (const claim of catalog.byId(queue.shift()!)) {
-        if (!islands.isMember(claim.publisher)) continue
+      const at = queue.shift()!
+      for (const claim of catalog.byId(at)) {
+        if (!islands.isMember(claim.publisher) || !mayClaim(claim.publisher, at)) continue
         claims.set(`${claim.publisher} ${claim.id}`, claim)
         for (const next of [claim.id, ...claim.aliases]) {
-          if (ids.has(next)) continue
+          if (ids.has(next) || !mayClaim(claim.publisher, next)) continue
           ids.add(next)
           queue.push(next)
         }
@@ -197,7 +206,8 @@ export function resolver(components: ResolverComponents): ResolverPort {
         elapsedMs: performance.now() - started,
       }
     },
-    one(ref, located) {
+    one(ref, found) {
+      const located = nearest(ref, found)
       // One version is one state of the same bytes, whoever publishes it and under which id.
       const versions = new Set(located.map((l) => l.version))
       if (versions.size <= 1) {

@@ -38,6 +38,13 @@ export type IndexChange =
   | { type: 'removePublisher'; publisher: string }
   | { type: 'holders'; key: ClaimKey; islands: string[] }
 
+/** What the thread that writes says after each message. */
+export interface WriterReply {
+  written: number
+  /** Why it ends. */
+  failed?: string
+}
+
 export interface SearchPort {
   /**
    * Whether the index was begun anew (first start, another schema, broken file, `invalidate`) and not yet filled:

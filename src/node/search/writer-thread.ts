@@ -1,13 +1,7 @@
 /** The thread of `writer.ts`: writes changes into the index in the order they come. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { IndexChange } from './port.ts'
+import type { IndexChange, WriterReply } from './port.ts'
 import { searchIndex } from './search-index.ts'
-
-export interface WriterReply {
-  written: number
-  /** Why it ends. */
-  failed?: string
-}
 
 const { path } = workerData as { path: string }
 const index = searchIndex({ path })()

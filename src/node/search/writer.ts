@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { IndexChange } from './port.ts'
-import type { WriterReply } from './writer-thread.ts'
+import type { IndexChange, WriterReply } from './port.ts'
 
 /** The sources and the built package have different endings. */
 const THREAD = new URL(`./writer-thread${extname(import.meta.filename)}`, import.meta.url)

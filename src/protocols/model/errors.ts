@@ -141,7 +141,7 @@ export const ERRORS = {
   AMBIGUOUS: {
     status: 409,
     retryable: false,
-    hint: 'Several datasets have this name; use one of the full ids listed.',
+    hint: 'Say which one is meant: `<id>@<island id>`, as the list has it.',
   },
   DATASET_EXISTS: { status: 409, retryable: false, hint: 'Choose another --id, or unpublish the old one first.' },
   NO_HOLDER: { status: 503, retryable: true, hint: 'No island that can be reached holds this dataset now.' },

@@ -138,6 +138,14 @@ export function defaultDatasetId(island: IslandId, name: string): string {
   return normaliseId(`archipel:${island}/${name}`)
 }
 
+/**
+ * Whether a publisher's word counts for an id: a default id is a name that its island alone gives, so that an alias of
+ * somebody else's does not lead there. Any other id may be claimed by anybody, and where they differ it is ambiguous.
+ */
+export function mayClaim(publisher: string, id: string): boolean {
+  return !id.startsWith('archipel:') || id.startsWith(`archipel:${publisher}/`)
+}
+
 /** A usable short name made from a file name or the end of an id: `Bright Stars.csv` -> `Bright_Stars`. */
 export function suggestName(text: string): string {
   const base =
