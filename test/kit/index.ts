@@ -119,7 +119,8 @@ class MissingCapability extends Error {}
 
 /**
  * To be awaited at the beginning of a test, or of `before`: when `check` is false or throws, the test counts as
- * skipped and the capability is named with the way to get it. With `ARCHIPEL_TEST_REQUIRE_ALL=1` it fails instead.
+ * skipped and the capability is named with the way to get it. With `ARCHIPEL_TEST_REQUIRE_ALL=1` it fails instead, unless
+ * `ARCHIPEL_TEST_MAY_LACK` (names, separated by commas) has it.
  */
 export async function requires(capability: string, check: () => unknown, howToGet: string): Promise<void> {
   let present = false
@@ -130,7 +131,9 @@ export async function requires(capability: string, check: () => unknown, howToGe
   }
   if (present) return
   const message = `this machine has no ${capability}; ${howToGet}`
-  throw process.env.ARCHIPEL_TEST_REQUIRE_ALL === '1' ? new Error(message) : new MissingCapability(message)
+  const mayLack = (process.env.ARCHIPEL_TEST_MAY_LACK ?? '').split(',').includes(capability)
+  const required = process.env.ARCHIPEL_TEST_REQUIRE_ALL === '1' && !mayLack
+  throw required ? new Error(message) : new MissingCapability(message)
 }
 
 /** Fails unless the promise (or what the function returns) rejects with an `ArchipelError` of this code; returns the error. */
