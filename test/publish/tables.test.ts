@@ -316,6 +316,24 @@ test('a folder of tables of one schema is one table; of several, or with other f
   assert.is((await prepare({ path: parquet })).body.format, 'files')
 })
 
+test('titles and comments before the header are skipped; lines that are rows themselves never are', async (t) => {
+  const { prepare } = await makePublisher(t)
+  const path = join(await t.tmpdir(), 'table.csv')
+  const table = 'a,b\n1,2\n3,4\n5,6\n'
+  for (const title of ['Bright stars\n', 'Bright stars\nof 2026\n', '# stars\n', '"stars, bright"\n']) {
+    await writeFile(path, title + table)
+    const { body } = await prepare({ path })
+    assert.equal(
+      body.columns!.map((c) => c.name),
+      ['a', 'b'],
+      title,
+    )
+    assert.is(body.rows, 3, title)
+  }
+  await writeFile(path, 'a,b\n1,2\n3\n4,5,6\n')
+  assert.match((await rejects(prepare({ path }), 'UNREADABLE')).message, 'do not have one number of columns')
+})
+
 test(
   'files that are not what their name says are UNREADABLE, and can be published as files',
   async (t) => {
@@ -332,6 +350,8 @@ test(
       ['binary.csv', random],
       ['latin.csv', Buffer.from('a,b\n1,caf\xe9\n', 'latin1')],
       ['ragged.csv', 'a,b\n1,2\n3,4,5\n6\n'],
+      ['ragged-header.csv', 'a,b\n1,2\n3\n4,5,6\n'],
+      ['ragged-header.tsv', 'a\tb\n1\t2\n3\n4\t5\t6\n7\t8\t9\n'],
       ['late-ragged.csv', `a,b\n${'1,2\n'.repeat(40_000)}1,2,3\n`],
       ['cut.csv.gz', gzipSync(`a,b\n${'1,2\n'.repeat(50_000)}`).subarray(0, 60)],
       ['not.csv.gz', Buffer.concat([Buffer.of(0x1f, 0x8b), random])],

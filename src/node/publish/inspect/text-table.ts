@@ -34,7 +34,8 @@ export async function inspectCsv(files: SourceFile[], names: string[], query: Qu
   )[0]!
   const delimiter = given(sniffed.Delimiter)
   const found = JSON.parse(String(sniffed.columns)) as Column[]
-  if (found.length === 1 && /[,;\t|]/.test(found[0]!.name))
+  const skipped = headLines(heads[0]!.bytes).slice(0, numberOf(sniffed.SkipRows))
+  if ((found.length === 1 && /[,;\t|]/.test(found[0]!.name)) || skipped.some((line) => isRow(line, delimiter)))
     throw unreadable(files[0]!, 'its lines do not have one number of columns')
   const columns = checkedColumns(
     found.map((c) => ({ name: c.name, type: KEPT.test(c.type) ? c.type : 'VARCHAR' })),
@@ -177,12 +178,19 @@ function given(cell: unknown): string {
 }
 
 function headerLine(bytes: Buffer, skip: number): string {
-  return (
-    bytes
-      .toString('utf8')
-      .replace(/^\ufeff/, '')
-      .split(/\r\n|\n|\r/)[skip] ?? ''
-  )
+  return headLines(bytes)[skip] ?? ''
+}
+
+function headLines(bytes: Buffer): string[] {
+  return bytes
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .split(/\r\n|\n|\r/)
+}
+
+/** DuckDB skips lines until those that fit each other: titles and comments, but also the header of a ragged table. */
+function isRow(line: string, delimiter: string): boolean {
+  return delimiter !== '' && !/^\s*["']?[#%!]/.test(line) && line.replaceAll(/"[^"]*"/g, '').includes(delimiter)
 }
 
 function checkedColumns(columns: Column[], file: SourceFile): Column[] {
