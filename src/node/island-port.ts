@@ -227,6 +227,7 @@ export function islandPort(parts: IslandParts): IslandPort {
           recoveries: catalogStatus.recoveries,
           twins: parts.presence.twins().map(roster.nameOf),
           recovering: catalogStatus.recovering && members.length > 1,
+          catalogOff: !config.catalog.enabled,
           staleDatasets: await datasets.stale(),
           lostDatasets: await datasets.lost(),
         }),

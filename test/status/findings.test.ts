@@ -21,6 +21,7 @@ const WELL: StatusFacts = {
   selfQuarantined: false,
   selfRevoked: false,
   recovering: false,
+  catalogOff: false,
   recoveries: 0,
   twins: [],
   staleDatasets: [],
@@ -105,6 +106,18 @@ test('programs that are refused for want of a sandbox are named with the reason'
   )
   const unused = { missing: { r: 'Rscript is not installed' }, forwarded: { python: true, r: false } }
   assert.is(findings({ ...WELL, engine: { ...engine, sandbox: true, ...unused } })[0]!.code, 'OK')
+})
+
+test('an island that does not exchange its catalog says so, and waits for nothing', () => {
+  const off = { ...WELL, recovering: true, catalogOff: true }
+  assert.equal(
+    findings(off).map((f) => [f.code, f.severity]),
+    [['CATALOG_OFF', 'ok']],
+  )
+  assert.equal(
+    findings({ ...off, members: 1, connected: 0 }).map((f) => f.code),
+    ['ALONE'],
+  )
 })
 
 test('the most serious comes first', () => {

@@ -29,6 +29,8 @@ export interface StatusFacts {
   selfQuarantined: boolean
   selfRevoked: boolean
   recovering: boolean
+  /** `catalog.enabled` is false. */
+  catalogOff: boolean
   /** How often the own log had to be taken over from peers since the start. */
   recoveries: number
   /** Names of islands that seem to run twice. */
@@ -53,6 +55,7 @@ export function findings(facts: StatusFacts): Finding[] {
     forked(facts),
     keyInUse(facts),
     recovering(facts),
+    catalogOff(facts),
     peers(facts),
     reachable(facts),
     skew(facts),
@@ -112,12 +115,22 @@ function keyInUse(f: StatusFacts): Finding | undefined {
 }
 
 function recovering(f: StatusFacts): Finding | undefined {
-  if (!f.recovering) return undefined
+  if (!f.recovering || f.catalogOff) return undefined
   return {
     code: 'RECOVERING',
     severity: 'warning',
     message: 'The own log is being compared with what peers know of it; nothing new is sent until then.',
     remedy: 'Wait until a peer is connected.',
+  }
+}
+
+function catalogOff(f: StatusFacts): Finding | undefined {
+  if (!f.catalogOff || f.members <= 1) return undefined
+  return {
+    code: 'CATALOG_OFF',
+    severity: 'ok',
+    message: 'catalog.enabled is false: this island does not exchange its catalog with others.',
+    remedy: 'Datasets of others are found by their ids alone; set catalog.enabled to true for more.',
   }
 }
 
