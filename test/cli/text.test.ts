@@ -1,12 +1,16 @@
+import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { clean, safeJson } from '../../src/node/cli/clean.ts'
 import { matcher, parseFilter } from '../../src/node/cli/dataset-filter.ts'
+import { durationOf, EXPIRES, LEASE, TIMEOUT } from '../../src/node/cli/duration.ts'
 import { age, bytes, csvLine, milliseconds } from '../../src/node/cli/format.ts'
 import { prettyLine } from '../../src/node/cli/logger.ts'
+import { needsQuotes } from '../../src/node/cli/sql-words.ts'
 import { table } from '../../src/node/cli/table.ts'
 import { fit, widthOf } from '../../src/node/cli/width.ts'
-import { suite } from '../kit/index.ts'
+import { inviteBody, submitBody } from '../../src/web/contract/inputs.ts'
+import { rejects, suite } from '../kit/index.ts'
 import { datasetView } from '../web/fake-island.ts'
 
 const test = suite('cli: text')
@@ -153,6 +157,59 @@ test('a change is matched against the filter as the island would', () => {
   const cone = matcher(parseFilter([], ['cone=85,0,1']))
   assert.not.ok(cone(none))
   assert.not.ok(cone(broken))
+})
+
+test('a duration has a unit and bounds, said in the unit that was written', async () => {
+  assert.is(durationOf('24h', EXPIRES), 86_400_000)
+  assert.is(durationOf(' 1.5 d ', EXPIRES), 129_600_000)
+  assert.is(durationOf('250ms', LEASE), 250)
+  for (const [text, option, message] of [
+    ['24', EXPIRES, '--expires: 24 has no unit; write 24h, 30m or 7d'],
+    ['0', EXPIRES, '--expires: 0 has no unit; write 24h, 30m or 7d'],
+    ['0', TIMEOUT, '--timeout: 0 has no unit; write 30s, 15m or 2h'],
+    ['0s', TIMEOUT, '--timeout: 0s is too short; it has to be at least 1ms'],
+    ['1000000d', EXPIRES, '--expires: 1000000d is too long; it may be at most 90d'],
+    ['99999h', EXPIRES, '--expires: 99999h is too long; it may be at most 2160h'],
+    ['99999999999999999999999999d', EXPIRES, 'is too long; it may be at most 90d'],
+    ['61m', LEASE, '--lease: 61m is too long; it may be at most 60m'],
+    ['0.01s', LEASE, '--lease: 0.01s is too short; it has to be at least 200ms'],
+    ['soon', TIMEOUT, '--timeout: "soon" is not a duration'],
+    ['3 fortnights', TIMEOUT, 'is not a duration'],
+    ['-1h', TIMEOUT, 'is not a duration'],
+    ['', EXPIRES, 'is not a duration'],
+  ] as const) {
+    const error = await rejects(() => durationOf(text, option), 'BAD_INPUT')
+    assert.match(error.message, message)
+  }
+})
+
+test('the bounds of durations are those of the web service', () => {
+  const task = { kind: 'sql', code: 'SELECT 1' }
+  for (const [{ min, max, flag }, accepts] of [
+    [EXPIRES, (ms: number) => inviteBody.safeParse({ expiresMs: ms }).success],
+    [TIMEOUT, (ms: number) => submitBody.safeParse({ ...task, timeoutMs: ms }).success],
+    [LEASE, (ms: number) => submitBody.safeParse({ ...task, leaseMs: ms }).success],
+  ] as const)
+    assert.equal([min - 1, min, max, max + 1].map(accepts), [false, true, true, false], flag)
+})
+
+test('a table whose name DuckDB does not take bare is quoted in what is suggested', async (t) => {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect()
+  t.cleanup(() => connection.closeSync())
+  const words = async (condition: string) =>
+    (await connection.runAndReadAll(`SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category ${condition}`))
+      .getRows()
+      .map(([word]) => String(word))
+  const kept = await words("IN ('reserved', 'type_function')")
+  assert.ok(kept.length > 100)
+  for (const word of kept) assert.ok(needsQuotes(word) && needsQuotes(word.toUpperCase()), word)
+  for (const word of await words("NOT IN ('reserved', 'type_function')")) {
+    assert.not.ok(needsQuotes(word), word)
+    await connection.run(`CREATE OR REPLACE TABLE "${word}" AS SELECT 1`)
+    await connection.run(`SELECT count(*) FROM ${word}`)
+  }
+  for (const name of ['2mass', 'a-b', 'a.b', '']) assert.ok(needsQuotes(name), name)
+  assert.not.ok(needsQuotes('bright_stars'))
 })
 
 test.run()

@@ -6,6 +6,7 @@ import type { PublishProgress, PublishRequest } from '../../../protocols/model/v
 import type { Cli } from '../context.ts'
 import { describeDataset } from '../describe-dataset.ts'
 import { withProgress } from '../progress.ts'
+import { needsQuotes } from '../sql-words.ts'
 
 const collect = (value: string, before: string[] = []) => [...before, value]
 
@@ -102,12 +103,6 @@ export function define(command: Command, cli: Cli): void {
     })
 }
 
-/** Words of SQL that a table may be called, but not bare. */
-const RESERVED =
-  /^(all|and|as|case|create|default|distinct|else|end|from|group|having|in|join|like|limit|not|null|or|order|select|table|then|to|union|unique|using|when|where|with)$/i
-
 function sample(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) && !RESERVED.test(name)
-    ? `"SELECT count(*) FROM ${name}"`
-    : `'SELECT count(*) FROM "${name}"'`
+  return needsQuotes(name) ? `'SELECT count(*) FROM "${name}"'` : `"SELECT count(*) FROM ${name}"`
 }
