@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { ParamValue } from '../../protocols/model/task.ts'
 import type { SubmitRequest } from '../../protocols/model/views.ts'
-import { parseDuration } from '../config/units.ts'
+import { durationOf, LEASE, TIMEOUT } from './duration.ts'
 
 const collect = (value: string, before: string[] = []) => [...before, value]
 
@@ -100,8 +100,8 @@ export function requestOf(
   const request: SubmitRequest = { ...task }
   if (options.param !== undefined) request.params = Object.fromEntries(options.param.map(parseParam))
   if (options.on !== undefined) request.on = options.on
-  if (options.timeout !== undefined) request.timeoutMs = parseDuration(options.timeout)
-  if (options.lease !== undefined) request.leaseMs = parseDuration(options.lease)
+  if (options.timeout !== undefined) request.timeoutMs = durationOf(options.timeout, TIMEOUT)
+  if (options.lease !== undefined) request.leaseMs = durationOf(options.lease, LEASE)
   const maxRows = positive(options.maxRows, '--max-rows')
   if (maxRows !== undefined) request.maxRows = maxRows
   if (options.name !== undefined) request.name = options.name

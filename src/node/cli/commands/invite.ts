@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { parseDuration } from '../../config/units.ts'
 import type { Cli } from '../context.ts'
+import { durationOf, EXPIRES } from '../duration.ts'
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -10,7 +10,7 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel invite --expires 7d > ticket.txt')
     .action(async ({ expires, mayInvite, local }: { expires: string; mayInvite?: boolean; local?: boolean }) => {
       const { io, signal } = cli
-      const expiresMs = parseDuration(expires)
+      const expiresMs = durationOf(expires, EXPIRES)
       const client = await cli.client()
       const invitation = await client.invite({ expiresMs, mayInvite, local }, { signal })
       if (io.json) return io.printJson(invitation)
