@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { IndexChange, WriterReply } from './port.ts'
 
 /** The sources and the built package have different endings. */
-const THREAD = new URL(`./writer-thread${extname(import.meta.filename)}`, import.meta.url)
+const THREAD = new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)
 /** A thread without work ends after this. */
 const IDLE_MS = 10_000
 
