@@ -1,10 +1,10 @@
 /** Making and joining an archipelago: what happens before an island runs. */
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
 import { joinSpec } from '../protocols/join/messages.ts'
 import { decodeTicket } from '../protocols/join/ticket.ts'
-import { ArchipelError, toArchipelError } from '../protocols/model/errors.ts'
+import { ArchipelError, type ErrorCode, toArchipelError } from '../protocols/model/errors.ts'
 import { decodeRecord } from '../protocols/record/envelope.ts'
 import {
   archipelagoIdOf,
@@ -65,10 +65,17 @@ export async function memberKey(dataDir: string, membership: MembershipFile): Pr
   )
 }
 
-async function refuseMembers(dataDir: string): Promise<void> {
+async function refuseMembers(dataDir: string, wanted?: string): Promise<void> {
   const membership = await readMembership(dataDir)
-  if (membership !== undefined)
-    throw new ArchipelError('ALREADY_MEMBER', `this island belongs to ${membership.archipelago.name} already`)
+  if (membership === undefined) return
+  // Perhaps a join that was cut off when it was done but for its last words.
+  const hint =
+    'It is a member of the archipelago of this ticket: start it with `archipel up` and the options of this call.'
+  throw new ArchipelError(
+    'ALREADY_MEMBER',
+    `this island belongs to ${membership.archipelago.name} already`,
+    membership.archipelago.id === wanted ? { hint } : {},
+  )
 }
 
 /** Makes keys and genesis in the data directory; starts nothing. @throws ALREADY_MEMBER, DATA_DIR_LOCKED, DATA_DIR_BROKEN */
@@ -143,7 +150,8 @@ export async function joinArchipelago(init: {
   const { config } = init
   const logger = init.logger ?? pino({ level: 'silent' })
   const ticket = decodeTicket(init.ticket)
-  await refuseMembers(config.dataDir)
+  await refuseMembers(config.dataDir, ticket.archipelago)
+  const undo = await undoOfJoin(config.dataDir)
   const key = await ensureKey(config.dataDir)
   const signer = signerFromSeed(key.seed)
   const card = await pendingCard(config, key)
@@ -206,9 +214,27 @@ export async function joinArchipelago(init: {
     }
   } catch (error) {
     if (init.signal.aborted) throw toArchipelError(init.signal.reason)
+    if (REFUSED_FOR_GOOD.has(toArchipelError(error).code)) await undo()
     throw error
   } finally {
     await net.stop()
+  }
+}
+
+/** No later try with this ticket and this key can succeed, and the issuer has admitted nobody by it. */
+const REFUSED_FOR_GOOD = new Set<ErrorCode>(['TICKET_EXPIRED', 'TICKET_USED', 'TICKET_REVOKED', 'TICKET_UNKNOWN'])
+
+/** Looks at what is there before a join. @returns what removes all that came since, while the island is no member */
+async function undoOfJoin(dataDir: string): Promise<() => Promise<void>> {
+  const parts = [pathIn(dataDir, 'joining'), pathIn(dataDir, 'key')]
+  const made: string[] = []
+  for (const path of parts) if (!(await exists(path))) made.push(path)
+  const madeDir = !(await exists(dataDir))
+  return async () => {
+    if (await exists(pathIn(dataDir, 'membership'))) return
+    for (const path of made) await rm(path, { force: true })
+    // Something else may be in it by now.
+    if (madeDir) await rmdir(dataDir).catch(() => {})
   }
 }
 

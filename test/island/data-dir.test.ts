@@ -30,6 +30,13 @@ async function copy(t: TestContext): Promise<string> {
   return dir
 }
 
+/** The directory of another archipelago. */
+async function foreign(t: TestContext): Promise<string> {
+  const dir = join(await t.tmpdir(), 'data')
+  await createArchipelago({ config: configOf(dir), name: 'others' })
+  return dir
+}
+
 async function start(t: TestContext, dataDir: string) {
   return await startIsland({ config: await configOf(dataDir), signal: t.signal, logger })
 }
@@ -149,6 +156,45 @@ test('what a join under way needs is there until it has ended, and not after', a
   assert.not.ok((await readdir(dir)).includes('joining.card'))
   const newcomer = await start(t, dir)
   await newcomer.stop()
+})
+
+test('a join refused for good leaves nothing that it made, and one that was done already says how to start', async (t) => {
+  const issuer = await startIsland({
+    config: configOf(await copy(t), '/ip4/127.0.0.1/tcp/0'),
+    signal: t.signal,
+    logger,
+  })
+  t.cleanup(() => issuer.stop())
+  const { ticket } = await issuer.port.invite({ local: true })
+  const parent = await t.tmpdir()
+  const joining = (name: string) => joinArchipelago({ config: configOf(join(parent, name)), ticket, signal: t.signal })
+  await joining('first')
+  const again = await rejects(joining('first'), 'ALREADY_MEMBER')
+  assert.match(again.hint, '`archipel up`')
+  const other = await startIsland({
+    config: configOf(await foreign(t), '/ip4/127.0.0.1/tcp/0'),
+    signal: t.signal,
+    logger,
+  })
+  t.cleanup(() => other.stop())
+  const elsewhere = (await other.port.invite({ local: true })).ticket
+  const member = await rejects(
+    joinArchipelago({ config: configOf(join(parent, 'first')), ticket: elsewhere, signal: t.signal }),
+    'ALREADY_MEMBER',
+  )
+  assert.match(member.hint, 'another --data-dir')
+
+  await rejects(joining('fresh'), 'TICKET_USED')
+  assert.equal(await readdir(parent), ['first'], 'no directory is left')
+  await mkdir(join(parent, 'kept'), { mode: 0o700 })
+  await writeFile(join(parent, 'kept', 'config.json'), '{}')
+  await rejects(joining('kept'), 'TICKET_USED')
+  assert.equal(await readdir(join(parent, 'kept')), ['config.json'])
+  await cp(join(parent, 'first', 'island.key'), join(parent, 'kept', 'island.key'))
+  const key = await readFile(join(parent, 'kept', 'island.key'), 'utf8')
+  await rejects(joining('kept'), 'TICKET_USED')
+  assert.equal((await readdir(join(parent, 'kept'))).sort(), ['config.json', 'island.key'])
+  assert.is(await readFile(join(parent, 'kept', 'island.key'), 'utf8'), key, 'a key that was there stays')
 })
 
 test('the founder was invited by nobody', async (t) => {
