@@ -42,6 +42,8 @@ test(
       [['journal', '--limit', '9999']],
       [['invite', '--expires', 'tomorrow']],
       [['invite', '--expires', '1ms']],
+      [['invite', '--expires', '24']],
+      [['--config', join(dir, 'missing.json'), 'status']],
       [['revoke']],
       [['revoke', 'a', '--ticket', 'b']],
       [['revoke', 'a', '--recovery-key', '-'], 'two\nlines\n'],

@@ -143,6 +143,10 @@ test('a broken file is refused with its path', async (t) => {
   }
   const dir = await t.tmpdir()
   await invalid({ flags: { config: join(dir, 'missing.json') } }, 'missing.json', 'ENOENT')
+  // Also for a command that needs nothing of it but where the island is.
+  const named = { dataDir: dir, config: join(dir, 'missing.json') }
+  assert.match((await rejects(() => dataDirOf(named, {}), 'CONFIG_INVALID')).message, 'missing.json')
+  await rejects(() => dataDirOf({ dataDir: dir }, { ARCHIPEL_CONFIG: join(dir, 'missing.json') }), 'CONFIG_INVALID')
   await mkdir(join(dir, 'config.json'))
   await invalid({ flags: { dataDir: dir } }, 'config.json', 'EISDIR')
 })

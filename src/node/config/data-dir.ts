@@ -47,9 +47,10 @@ export interface DataDirFlags {
 
 /** Flag, then ARCHIPEL_DATA_DIR, then `dataDir` of the file named by --config or ARCHIPEL_CONFIG, then the default. @throws CONFIG_INVALID */
 export function dataDirOf(flags: DataDirFlags, env: Env): string {
-  const named = flags.dataDir || env.ARCHIPEL_DATA_DIR
-  if (named) return expandPath(named, env)
+  // A file that is named has to be there, also where nothing in it is asked for.
   const file = flags.config || env.ARCHIPEL_CONFIG
   const inFile = file ? readConfigFile(expandPath(file, env), { mustExist: true })?.dataDir : undefined
+  const named = flags.dataDir || env.ARCHIPEL_DATA_DIR
+  if (named) return expandPath(named, env)
   return typeof inFile === 'string' && inFile !== '' ? expandPath(inFile, env) : defaultDataDir(env)
 }
