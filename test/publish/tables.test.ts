@@ -363,14 +363,22 @@ test(
       ['array.jsonl', '[1,2]\n'],
       ['deep.jsonl', `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`],
     ]
+    const messages: string[] = []
     for (const [name, content] of cases) {
       await writeFile(join(dir, name), content)
       const error = await rejects(prepare({ path: join(dir, name) }), 'UNREADABLE').catch((e: Error) =>
         assert.unreachable(`${name}: ${e.message}`),
       )
       assert.not.match(String(error?.message), dir)
+      assert.not.match(String(error?.message), /<file>|\/data\/|\/sql-/, name)
+      messages.push(String(error?.message))
       assert.is((await prepare({ path: join(dir, name), as: 'files' })).body.format, 'files', name)
     }
+    for (const name of ['text.parquet', 'broken.jsonl'])
+      assert.ok(
+        messages.some((message) => message.includes(name)),
+        `${name} in ${messages.join('\n')}`,
+      )
     await writeFile(join(dir, 'list.json'), '[{"a": 1}]')
     assert.is((await prepare({ path: join(dir, 'list.json') })).body.format, 'files')
     await rejects(prepare({ path: join(dir, 'list.json'), as: 'jsonl' }), 'UNREADABLE')

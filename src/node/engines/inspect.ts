@@ -85,7 +85,7 @@ export function duckdbInspector(init: InspectorInit): Inspector {
     files: () => inTurn(async () => (await ready()).neutral.paths[0]!),
     query(sql, options = {}) {
       return inTurn(async () => {
-        const { worker } = await ready()
+        const { worker, neutral } = await ready()
         return await worker
           .run(sql, {
             mode: 'trusted',
@@ -95,7 +95,9 @@ export function duckdbInspector(init: InspectorInit): Inspector {
             ...(options.signal && { signal: options.signal }),
           })
           .catch((error: ArchipelError) => {
-            throw ['STALE', 'ENGINE_FAILED', 'SQL_INVALID'].includes(error.code) ? unreadable(error) : error
+            throw ['STALE', 'ENGINE_FAILED', 'SQL_INVALID'].includes(error.code)
+              ? unreadable(error, neutral.paths[0]!)
+              : error
           })
       })
     },
@@ -107,9 +109,12 @@ export function duckdbInspector(init: InspectorInit): Inspector {
   }
 }
 
-/** The query is ours, so what fails is the file. */
-function unreadable(error: ArchipelError): ArchipelError {
+/** The query is ours, so what fails is the file; it is named as in the query. */
+function unreadable(error: ArchipelError, names: string[]): ArchipelError {
   const crashed = error.details?.exit !== undefined
-  const message = error.message.replaceAll(/(?:\/[^\s"':,;)]+)+/g, '<file>')
+  const known = new Set(names)
+  const message = error.message.replaceAll(/(?:\/[^\s"':,;)]+)+/g, (path) =>
+    known.has(path.replace(/\.+$/, '')) ? path : '<file>',
+  )
   return new ArchipelError('UNREADABLE', crashed ? 'the file made its reader crash' : message, { cause: error })
 }

@@ -73,12 +73,14 @@ async function inspectTable(
 ): Promise<Description> {
   const inspector = options.inspectorFor(files.map((file) => file.local))
   try {
-    const query: Query = (sql) =>
-      inspector.query(sql, { timeoutMs: options.queryTimeoutMs, ...(options.signal && { signal: options.signal }) })
     const names = await inspector.files()
-    const table: Table = await TABLES[format](files, names, query).catch((error: unknown) => {
-      throw readable(error, files, names)
-    })
+    const query: Query = (sql) =>
+      inspector
+        .query(sql, { timeoutMs: options.queryTimeoutMs, ...(options.signal && { signal: options.signal }) })
+        .catch((error: unknown) => {
+          throw readable(error, files, names)
+        })
+    const table: Table = await TABLES[format](files, names, query)
     if (table.columns.length > MAX_COLUMNS)
       throw new ArchipelError('UNREADABLE', `the table has more than ${MAX_COLUMNS} columns`)
     const position = await findPosition(table, query)
@@ -102,8 +104,9 @@ async function inspectTable(
 
 /** DuckDB's long texts cut to what helps, with the dataset's own file names. */
 function readable(error: unknown, files: SourceFile[], names: string[]): unknown {
-  if (!(error instanceof ArchipelError) || error.code !== 'UNREADABLE' || error instanceof DifferentSchema) return error
+  if (!(error instanceof ArchipelError) || error.code !== 'UNREADABLE') return error
   let message = error.message.split(/\nPossible |\nThe search space|\n\n|\n\s+file = /)[0]!
-  for (const [i, name] of names.entries()) message = message.replaceAll(name, files[i]!.path)
+  // Backwards, since the name of the first may be how that of the tenth begins.
+  for (let i = names.length - 1; i >= 0; i--) message = message.replaceAll(names[i]!, () => files[i]!.path)
   return new ArchipelError('UNREADABLE', message.replace(/\s+/g, ' ').slice(0, 500), { cause: error })
 }
