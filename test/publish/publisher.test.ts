@@ -270,4 +270,22 @@ test('nothing is opened before it is needed, and stopping twice is no error', as
   await port.stop()
 })
 
+test('what cannot be seen in a title, keyword or name is not published', async (t) => {
+  const { prepare } = await makePublisher(t)
+  const path = join(await t.tmpdir(), 'file.dat')
+  await writeFile(path, 'x')
+  const { body } = await prepare({
+    path,
+    title: '\u0007 Bright\tstars\r\nof\u0000 2026\u202e ',
+    description: 'one\r\ntwo\u001b\u0085three\tfour\n',
+    keywords: ['sky\u0000', ' sky', '\u0001', 'H\u0007II\nregion', '👩\u200d🚀'],
+    creators: [{ name: 'A.\nB.\u009d', affiliation: 'C\u0000' }],
+  })
+  assert.is(body.title, 'Bright stars of 2026')
+  assert.is(body.description, 'one\ntwo\nthree\tfour')
+  assert.equal(body.keywords, ['sky', 'HII region', '👩\u200d🚀'])
+  assert.equal(body.creators, [{ name: 'A. B.', affiliation: 'C' }])
+  for (const title of ['\u0000', ' \n', '\u200b']) await rejects(prepare({ path, title }), 'BAD_INPUT')
+})
+
 test.run()

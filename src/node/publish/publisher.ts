@@ -17,6 +17,7 @@ import { hashAll } from './files/table.ts'
 import { type Description, inspect } from './inspect/inspect.ts'
 import { checkedLicence } from './licence.ts'
 import type { PublisherPort, SourceFile } from './port.ts'
+import { lines, oneLine } from './words.ts'
 
 export interface PublisherInit {
   /** Folder for the memory of interrupted hashing. */
@@ -147,6 +148,8 @@ function namesOf(request: PublishRequest, defaultId: (name: string) => string): 
     throw new ArchipelError('BAD_INPUT', `not a short name: ${JSON.stringify(name.slice(0, 120))}`, {
       hint: 'A name has letters, digits, "_", "-" and ".", at most 128, and does not begin with "-" or ".".',
     })
+  if (request.title !== undefined && oneLine(request.title) === '')
+    throw new ArchipelError('BAD_INPUT', 'the title has no character that can be seen')
   return {
     id: ref === undefined ? defaultId(name) : 'name' in ref ? defaultId(ref.name) : ref.id,
     name,
@@ -166,11 +169,15 @@ function bodyOf(
   aliases.delete(names.id)
   return fittedBody({
     name: names.name,
-    title: request.title ?? names.name.replaceAll('_', ' '),
-    ...(request.description !== undefined && { description: request.description }),
-    keywords: [...new Set((request.keywords ?? []).map((word) => word.trim()).filter((word) => word !== ''))],
+    title: request.title === undefined ? names.name.replaceAll('_', ' ') : oneLine(request.title),
+    ...(request.description !== undefined && { description: lines(request.description) }),
+    keywords: [...new Set((request.keywords ?? []).map(oneLine).filter((word) => word !== ''))],
     ...(names.licence !== undefined && { licence: names.licence }),
-    creators: request.creators ?? [],
+    creators: (request.creators ?? []).map((creator) => ({
+      ...creator,
+      name: oneLine(creator.name),
+      ...(creator.affiliation !== undefined && { affiliation: oneLine(creator.affiliation) }),
+    })),
     created: time,
     modified: time,
     version: manifest.version,
