@@ -23,6 +23,8 @@ export interface IslandOptions {
   /** Multiaddr to listen on; 'none' for an island that only dials out. Default: loopback, any port, the same after a restart. */
   listen?: string
   announce?: string
+  /** Further environment of the daemon, read at each start. */
+  env?: Record<string, string>
   /** Another program than this tree's command line. */
   main?: string
   /** How far its clock is off while it is up: '+1h', '-90m'. Needs `hasFakeClock`. */
@@ -180,7 +182,7 @@ export class Fleet {
       ...this.command(island, ['up', '--data-dir', island.dataDir, ...this.settings(island)]),
     ]
     const child = spawn(command[0]!, command.slice(1), {
-      env: environment(),
+      env: { ...environment(), ...island.options.env },
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,
     })

@@ -17,7 +17,7 @@ export interface TaskSeedResult {
 }
 
 /** Milliseconds after the faults within which everything has to have ended. */
-export const QUIET_MS = 300_000
+export const QUIET_MS = 1_800_000
 
 /** One archipelago of tasks, from its making to the check after the storm. */
 export async function runTaskSeed(options: { seed: number } & TaskChaosOptions): Promise<TaskSeedResult> {
