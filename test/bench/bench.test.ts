@@ -63,7 +63,7 @@ test(
       }
     }
   },
-  { timeoutMs: 240_000 },
+  { timeoutMs: 540_000 },
 )
 
 test('a benchmark that does not exist is refused with the names there are', async (t) => {

@@ -25,7 +25,7 @@ export interface Suite {
   run(): void
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000
+const DEFAULT_TIMEOUT_MS = 90_000
 let lastId = 0
 
 /** A named group of tests that run one after the other. */
