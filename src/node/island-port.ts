@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { encodeTicket } from '../protocols/join/ticket.ts'
 import { ArchipelError } from '../protocols/model/errors.ts'
+import { parseRef } from '../protocols/model/ids.ts'
 import type { IslandView } from '../protocols/model/views.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { buildLeft, MEMBER_KIND } from '../protocols/record/member-facts.ts'
@@ -24,7 +25,7 @@ import type { NetworkPort } from './network/port.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
-import type { ResolverPort } from './resolve/resolver.ts'
+import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
 import { findings } from './status/findings.ts'
 import { SOFTWARE } from './version.ts'
 import type { Work } from './work.ts'
@@ -260,7 +261,13 @@ export function islandPort(parts: IslandParts): IslandPort {
       return { id: claim.id }
     },
 
-    resolve: (request, options) => resolver.resolve(request, options),
+    async resolve(request, options) {
+      try {
+        return await resolver.resolve(request, options)
+      } catch (cause) {
+        throw config.catalog.enabled ? cause : withoutCatalog(cause, request.ref)
+      }
+    },
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
 
@@ -390,5 +397,19 @@ function isLoopback(address: string): boolean {
 function unreachableForInvite(why: string): ArchipelError {
   return new ArchipelError('NOT_REACHABLE', `a newcomer could not reach this island: ${why}`, {
     hint: 'Set network.listen (e.g. /ip4/0.0.0.0/tcp/9410) and network.announce to an address that others can dial, open the port, restart; for a newcomer on this same machine use --local.',
+  })
+}
+
+/** Not found by a short name, where the DHT alone knows what others have. */
+function withoutCatalog(cause: unknown, ref: string): unknown {
+  if (
+    !(cause instanceof ArchipelError) ||
+    cause.code !== 'DATASET_NOT_FOUND' ||
+    'id' in parseRef(splitPublisher(ref).ref)
+  )
+    return cause
+  return new ArchipelError('BAD_ID', `the DHT knows ids only, not the short name ${splitPublisher(ref).ref}`, {
+    hint: 'catalog.enabled is false on this island, so that it does not hear the names of others: give the id.',
+    cause,
   })
 }

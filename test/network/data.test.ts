@@ -54,6 +54,10 @@ test(
       found.holders.map((h) => [h.name, h.via, h.confirmed]),
       [['holder', ['dht'], true]],
     )
+    const byName = await rejects(thin.client().resolve({ ref: 'openngc' }), 'BAD_ID')
+    assert.match(byName.message, 'the DHT knows ids only, not the short name openngc')
+    await rejects(thin.client().resolve({ ref: 'doi:10.1234/nothing' }), 'DATASET_NOT_FOUND')
+    assert.not.match((await thin.client().status()).findings.map((f) => f.code).join(), 'RECOVERING')
     const byAlias = await eventually(async () => thin.client().resolve({ ref: 'ivo://example/ngc', via: 'dht' }), {
       timeoutMs: 60_000,
       signal: t.signal,
