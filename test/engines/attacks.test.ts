@@ -10,7 +10,7 @@ import { brightStars, requiresSandbox } from './data.ts'
 
 const LIMITS: EngineLimits = {
   memoryBytes: 384 * 1024 ** 2,
-  statementMs: 1_500,
+  statementMs: 3_000,
   cpuMs: 60_000,
   resultRows: 1_000,
   resultBytes: 1024 ** 2,

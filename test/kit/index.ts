@@ -8,7 +8,7 @@ import { type Outcome, report } from './report.ts'
 export type { TestContext } from './context.ts'
 
 export interface TestOptions {
-  /** Default 30,000. A test that has not settled by then fails, and its signal is aborted. */
+  /** Default 90,000. A test that has not settled by then fails, and its signal is aborted. */
   timeoutMs?: number
 }
 

@@ -24,7 +24,9 @@ const DEFAULTS: EngineLimits = {
   resultBytes: 32 * 1024 ** 2,
   threads: 2,
 }
-const OPEN_TIMEOUT_MS = 10_000
+/** To start a child, and for each file that it is shown: each is a mount of its sandbox. */
+const OPEN_TIMEOUT_MS = 15_000
+const OPEN_FILE_MS = 20
 
 const probes = new Map<SandboxMode, Promise<Tools>>()
 
@@ -64,7 +66,7 @@ export function duckdbInspector(init: InspectorInit): Inspector {
       memoryBytes,
       cpuMs,
     })
-    await worker.open({ timeoutMs: OPEN_TIMEOUT_MS })
+    await worker.open({ timeoutMs: OPEN_TIMEOUT_MS + init.files.length * OPEN_FILE_MS })
     return { worker, neutral }
   }
 
