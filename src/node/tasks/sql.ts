@@ -25,8 +25,8 @@ export function sqlOnTasks(
       },
       signal === undefined ? {} : { signal },
     )
-    await orAborted(tasks.ended(id), signal, () => tasks.cancel(id))
-    const view = await tasks.show(id)
+    const end = await orAborted(tasks.ended(id), signal, () => tasks.cancel(id))
+    const view = end ?? (await tasks.show(id))
     if (view.state !== 'succeeded') throw failure(view)
     return await answer(view, maxRows ?? DEFAULT_ROWS)
   }
@@ -54,14 +54,18 @@ function failure(view: TaskView): ArchipelError {
   return errorFromInfo({ ...error, details })
 }
 
-async function orAborted(ended: Promise<void>, signal: AbortSignal | undefined, leave: () => Promise<unknown>) {
+async function orAborted<T>(
+  ended: Promise<T>,
+  signal: AbortSignal | undefined,
+  leave: () => Promise<unknown>,
+): Promise<T> {
   if (signal === undefined) return await ended
   const { promise, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(new ArchipelError('CANCELLED', 'the call was cancelled'))
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    await Promise.race([ended, promise])
+    return await Promise.race([ended, promise])
   } catch (error) {
     await leave().catch(() => {})
     throw error

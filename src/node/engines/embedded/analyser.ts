@@ -11,6 +11,9 @@ const MEMORY_BYTES = 512 * 1024 ** 2
 /** After an hour of processor time the child is replaced. */
 const CPU_MS = 3_600_000
 const MAX_WAITING = 64
+/** Statements that were understood, by their text: the same text means the same, and comes twice where it is asked for and run. */
+const MAX_KNOWN = 256
+const MAX_KNOWN_LENGTH = 10_000
 
 export interface AnalyserProcess extends SqlAnalyser {
   analyse(sql: string, options?: { signal?: AbortSignal }): Promise<Analysis>
@@ -28,6 +31,13 @@ export function analyserProcess(): AnalyserProcess {
   let started: Promise<{ worker: Worker; version: string }> | undefined
   let waiting = 0
   let turn: Promise<unknown> = Promise.resolve()
+  const known = new Map<string, Analysis>()
+
+  function remember(sql: string, analysis: Analysis): void {
+    if (sql.length > MAX_KNOWN_LENGTH) return
+    known.set(sql, analysis)
+    if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!)
+  }
 
   async function launch(): Promise<{ worker: Worker; version: string }> {
     if (tools === undefined) throw new ArchipelError('ENGINE_DOWN', 'the engine is not running')
@@ -82,11 +92,15 @@ export function analyserProcess(): AnalyserProcess {
       await turn
     },
     async analyse(sql, options = {}) {
+      const before = known.get(sql)
+      if (before !== undefined && tools !== undefined && !options.signal?.aborted) return before
       if (waiting >= MAX_WAITING) throw new ArchipelError('TOO_MANY', 'too many statements wait to be understood')
       waiting++
       const result = turn.then(() => parse(sql, options.signal))
       turn = result.catch(() => {}).finally(() => waiting--)
-      return await result
+      const analysis = await result
+      remember(sql, analysis)
+      return analysis
     },
   }
 }

@@ -62,6 +62,13 @@ export function workerSource(init: { tools: Tools; scratchDir: string; spares: n
     return { worker, neutral }
   }
 
+  /** What a first statement has to load and to set up is there already when it comes. */
+  async function warmed(bound: BoundWorker): Promise<BoundWorker> {
+    const once = { mode: 'select', maxRows: 1, maxBytes: 1024, timeoutMs: OPEN_TIMEOUT_MS } as const
+    await bound.worker.run('SELECT 1', once).catch(() => {})
+    return bound
+  }
+
   async function drop(entry: (typeof kept)[number]): Promise<void> {
     clearTimeout(entry.timer)
     kept = kept.filter((other) => other !== entry)
@@ -91,7 +98,7 @@ export function workerSource(init: { tools: Tools; scratchDir: string; spares: n
       const others = kept.filter((each) => each.key !== key)
       while (others.length >= init.spares) void drop(others.shift()!)
       if (kept.some((each) => each.key === key)) return
-      const bound = start(datasets, limits)
+      const bound = start(datasets, limits).then(warmed)
       bound.catch(() => {})
       const entry = { key, bound, timer: setTimeout(() => void drop(entry), SPARE_TTL_MS).unref() }
       kept.push(entry)

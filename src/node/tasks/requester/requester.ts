@@ -24,8 +24,8 @@ import { checkRequest, newTask, preparer, requestHash, requestOf } from './submi
 export interface Requester extends TasksPort, Pick<Answers, 'describe' | 'readOwn'> {
   /** Whether the spool has to keep what it has of this attempt. */
   keeps(key: SpoolKey): Promise<boolean>
-  /** Resolves at the end of a task of this island; at once when it is over or unknown. */
-  ended(id: string): Promise<void>
+  /** Resolves at the end of a task of this island, with its view; at once and with nothing when it is over or unknown. */
+  ended(id: string): Promise<TaskView | undefined>
   claim(request: ClaimRequest, from: string): Promise<{ verdicts: ('keep' | 'drop')[] }>
   /** Removes what is too old. */
   sweep(): Promise<{ results: number; tasks: number }>
@@ -258,7 +258,10 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       return attempt === record.accepted || record.attempts.some((a) => a.number === attempt)
     },
     async ended(id) {
-      await live.get(id)?.ended
+      const task = live.get(id)
+      if (task === undefined) return undefined
+      await task.ended
+      return viewOf(task)
     },
     async claim({ attempts }, from) {
       const verdicts = attempts.map(async ({ task: id, attempt }): Promise<'keep' | 'drop'> => {
