@@ -1,6 +1,6 @@
 /** `archipel up` as a process of its own, on a data directory made beforehand. */
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -104,6 +104,17 @@ export async function until(
     if (performance.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`)
     await delay(pollMs)
   }
+}
+
+/** Milliseconds of processor time of a process so far, exact; without those of threads that have ended. Linux. */
+export function cpuMsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
+    try {
+      return sum + Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+    } catch {
+      return sum
+    }
+  }, 0)
 }
 
 /** Seconds of processor time so far: of the whole process, and of its main thread alone. Linux. */

@@ -60,7 +60,7 @@ async function processEnd(args: string[], signal: AbortSignal): Promise<Ended> {
 
 const QUIET_MS = 120
 const QUIET_CPU_MS = 10
-const MOST_MS = 10_000
+const MOST_MS = 3_000
 
 /**
  * Until these processes and all below them sleep: the child for the next statement is ready then, so that what is measured

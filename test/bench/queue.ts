@@ -89,7 +89,7 @@ export const queueBench: Benchmark = {
       ...fairness(times as [number[], number[]], later),
       { what: 'share of the island that ran most', value: Math.max(...shares), unit: '%' },
       { what: 'share of the island that ran least', value: Math.min(...shares), unit: '%' },
-      { what: 'tasks that were tried more than once', value: await retried(islands.slice(0, 2), ended), unit: '' },
+      { what: 'tried more than once', value: await retried(islands.slice(0, 2), ended), unit: 'tasks' },
     ]
     return figures
   },
