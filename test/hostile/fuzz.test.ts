@@ -40,7 +40,7 @@ test.before(async (t) => {
   island = await found(t, 'one', { 'engine.kind': 'embedded', 'policy.forwarded.sql': 'members' })
   fuzzer = await member(t, island, 'fuzzer')
   witness = await member(t, island, 'witness')
-  const path = join(island.dataDir, 'small.csv')
+  const path = join(await t.tmpdir(), 'small.csv')
   await writeFile(path, 'a,b\n1,x\n2,y\n')
   const view = await island.port.publish({ path, name: 'small' })
   dataset = { id: view.id, publisher: island.id, version: view.holders[0]!.version }

@@ -112,7 +112,8 @@ export async function settled(t: Context, homes: Home[], members = homes.length)
 
 /** A real change that the others are told of. */
 export async function change(home: Home, name: string): Promise<void> {
-  const path = join(home.dataDir, `${name}.bin`)
+  // Beside the data directory, whose own files are not published.
+  const path = `${home.dataDir}-${name}.bin`
   await writeFile(path, randomBytes(64))
   await home.port.publish({ path, name, as: 'files' })
 }

@@ -66,7 +66,7 @@ function star(
 const listening = (address: string) => ({ listen: `/ip4/${address}/tcp/9410` })
 
 async function publishSmall(fleet: Fleet, island: FleetIsland, name: string): Promise<void> {
-  const path = join(island.dataDir, `${name}.csv`)
+  const path = join(island.files, `${name}.csv`)
   await writeFile(path, `a,b\n1,${name}\n`)
   await fleet.run(island, ['publish', path, '--name', name])
 }

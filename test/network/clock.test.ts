@@ -8,7 +8,7 @@ import { Fleet, type FleetIsland, hasFakeClock } from './fleet.ts'
 const test = suite('islands whose clocks are wrong')
 
 async function publish(fleet: Fleet, island: FleetIsland, name: string): Promise<void> {
-  const path = join(island.dataDir, `${name}.csv`)
+  const path = join(island.files, `${name}.csv`)
   await writeFile(path, `a,b\n1,2\n`)
   await fleet.run(island, ['publish', path, '--name', name])
 }

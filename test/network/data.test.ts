@@ -14,7 +14,7 @@ const LONG = { timeoutMs: 180_000 }
 const test = suite('data: resolution, stale files, ambiguity, refusals')
 
 async function table(island: FleetIsland, name: string, text = 'a,b\n1,2\n'): Promise<string> {
-  const path = join(island.dataDir, `${name}.csv`)
+  const path = join(island.files, `${name}.csv`)
   await writeFile(path, text)
   return path
 }
@@ -126,9 +126,9 @@ test(
     const fleet = await Fleet.create(t)
     const one = await fleet.found('one')
     const put = async (file: string, bytes: string | Uint8Array) => {
-      await mkdir(dirname(join(one.dataDir, file)), { recursive: true })
-      await writeFile(join(one.dataDir, file), bytes)
-      return join(one.dataDir, file)
+      await mkdir(dirname(join(one.files, file)), { recursive: true })
+      await writeFile(join(one.files, file), bytes)
+      return join(one.files, file)
     }
     await fleet.run(one, ['publish', await put('tabs.tsv', 'name\tmag\nVega\t0.03\nSirius\t-1.46\n'), '--name', 'tabs'])
     await fleet.run(one, [
@@ -145,7 +145,7 @@ test(
     ])
     await put('many/a.csv', 'name,mag\nVega,0.03\n')
     await put('many/b.csv', 'name,mag\nSirius,-1.46\n')
-    await fleet.run(one, ['publish', join(one.dataDir, 'many'), '--name', 'many'])
+    await fleet.run(one, ['publish', join(one.files, 'many'), '--name', 'many'])
     for (const name of ['tabs', 'packed', 'lines', 'many']) {
       const { result } = await one.client().sql({ sql: `SELECT name, mag FROM ${name} ORDER BY mag` })
       assert.equal(

@@ -1,6 +1,6 @@
 /** Islands as processes of their own, driven by the command line: what the network tests are made of. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,6 +34,8 @@ export interface IslandOptions {
 export interface FleetIsland {
   name: string
   dataDir: string
+  /** Of the site: for files to publish. */
+  files: string
   options: IslandOptions
   /** Of its libp2p address, the same after a restart. */
   port: number
@@ -122,6 +124,7 @@ export class Fleet {
     const island: FleetIsland = {
       name,
       dataDir: join(this.base, name),
+      files: filesOf(this.base, name),
       options,
       port: await freePort(),
       process: undefined,
@@ -279,4 +282,10 @@ function environment(): NodeJS.ProcessEnv {
 
 function readFileNow(path: string): string {
   return readFileSync(path, 'utf8')
+}
+
+function filesOf(base: string, name: string): string {
+  const folder = join(base, `${name}-files`)
+  mkdirSync(folder, { recursive: true })
+  return folder
 }

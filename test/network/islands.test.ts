@@ -26,7 +26,7 @@ async function five(fleet: Fleet, set: string[] = []): Promise<FleetIsland[]> {
 }
 
 async function publishSmall(fleet: Fleet, island: FleetIsland, name: string): Promise<void> {
-  const path = join(island.dataDir, `${name}.csv`)
+  const path = join(island.files, `${name}.csv`)
   await writeFile(path, `a,b\n1,${randomBytes(4).toString('hex')}\n`)
   await fleet.run(island, ['publish', path, '--name', name])
 }
@@ -70,7 +70,7 @@ test(
       signal: t.signal,
     })
     assert.ok((await fleet.status(four)).findings.some((f) => f.code === 'NOT_HELD'))
-    await fleet.run(four, ['publish', join(four.dataDir, 'kept.csv'), '--name', 'kept'])
+    await fleet.run(four, ['publish', join(four.files, 'kept.csv'), '--name', 'kept'])
     await eventually(async () => (await one.client().sql({ sql: 'SELECT a FROM kept' })).result.rowCount === 1, {
       timeoutMs: 20_000,
       signal: t.signal,
@@ -225,13 +225,19 @@ test(
     const code = async (ticket: string, name: string): Promise<string> => {
       const dataDir = join(await t.tmpdir(), name)
       const error = await fleet
-        .run({ name, dataDir, options: {}, port: 0, process: undefined, log: () => '', client: one.client }, [
-          'join',
-          ticket,
-          '--no-up',
-          '--name',
-          name,
-        ])
+        .run(
+          {
+            name,
+            dataDir,
+            files: dataDir,
+            options: {},
+            port: 0,
+            process: undefined,
+            log: () => '',
+            client: one.client,
+          },
+          ['join', ticket, '--no-up', '--name', name],
+        )
         .then(
           () => undefined,
           (e: { stderr: string; exit: number }) => e,

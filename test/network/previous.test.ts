@@ -54,7 +54,7 @@ test(
     const before = await fleet.join('before', present, { main })
     const another = await fleet.join('another', present)
     const publish = async (island: FleetIsland, name: string) => {
-      const path = join(island.dataDir, `${name}.csv`)
+      const path = join(island.files, `${name}.csv`)
       await writeFile(path, `who,n\n${name},1\n`)
       await fleet.run(island, ['publish', path, '--name', name])
     }
