@@ -43,7 +43,7 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
   const viewOf = (task: LiveTask) => taskView(task.record, task.work, task.details, names, clock.now())
 
   async function describe(id: string): Promise<TaskView | undefined> {
-    const task = live.get(id)
+    const task = live.recent(id)
     if (task !== undefined) return viewOf(task)
     const [record, work, details] = await Promise.all([store.task(id), store.work(id), store.details(id)])
     if (record === undefined || work === undefined) return undefined
@@ -61,7 +61,7 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
 
   /** An own task whose result is here. */
   async function ownResult(id: string): Promise<{ record: OwnedTask; key: SpoolKey }> {
-    const record = live.get(id)?.record ?? (await store.task(id))
+    const record = live.recent(id)?.record ?? (await store.task(id))
     if (record === undefined) throw notFound(id)
     if (record.expired === true) throw new ArchipelError('RESULT_EXPIRED', 'the result is not kept any more')
     if (
@@ -76,7 +76,7 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
     options?.signal === undefined ? stopping : AbortSignal.any([stopping, options.signal])
 
   async function ownLog(id: string, range: { offset: number; limit: number }) {
-    const record = live.get(id)?.record ?? (await store.task(id))
+    const record = live.recent(id)?.record ?? (await store.task(id))
     if (record === undefined) throw notFound(id)
     const attempt = record.accepted ?? record.lastAttempt
     const ended = hasEnded(record.state)

@@ -32,7 +32,7 @@ export function collector(
 
   return {
     async log(key, at, upTo, signal) {
-      if (at.island === init.self) return
+      if (at.island === init.self || upTo === 0) return
       let { total } = await spool.log(key, { offset: 0, limit: 0 })
       while (total < upTo) {
         const before = total

@@ -23,6 +23,10 @@ export interface LiveTask {
 
 export interface LiveTasks {
   get(id: string): LiveTask | undefined
+  /** The same, or one of the last that ended: as its record was then. */
+  recent(id: string): LiveTask | undefined
+  /** Its record was changed or removed on the disk. */
+  expire(id: string): void
   all(): Iterable<LiveTask>
   /** Unfinished tasks of a user. */
   countOf(user: string): number
@@ -60,8 +64,12 @@ export function withLast(record: OwnedTask, change: Partial<OwnedAttempt>): Owne
   return { ...record, attempts: [...record.attempts.slice(0, -1), { ...last, ...change }] }
 }
 
+/** Ended tasks that are asked for in a moment by who waited for them. */
+const MAX_RECENT = 32
+
 export function liveTasks(store: TaskStore): LiveTasks {
   const tasks = new Map<string, LiveTask & { end: () => void }>()
+  const recent = new Map<string, LiveTask>()
   const queue = turns()
 
   function show(task: LiveTask, record: OwnedTask, details: TaskDetails | undefined): void {
@@ -70,12 +78,19 @@ export function liveTasks(store: TaskStore): LiveTasks {
     if (hasEnded(record.state)) {
       tasks.get(record.id)?.end()
       tasks.delete(record.id)
+      recent.set(record.id, task)
+      for (const [oldest] of recent) {
+        if (recent.size <= MAX_RECENT) break
+        recent.delete(oldest)
+      }
     }
     task.changed.ring()
   }
 
   return {
     get: (id) => tasks.get(id),
+    recent: (id) => tasks.get(id) ?? recent.get(id),
+    expire: (id) => void recent.delete(id),
     all: () => tasks.values(),
     get size() {
       return tasks.size

@@ -46,7 +46,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   const errands = errandsOf({ stopping: stopping.signal }, components)
   const old = retention(
     { resultDays: init.resultDays ?? 7, taskDays: init.taskDays ?? 90, maxTasks: init.maxTasks ?? 10_000 },
-    components,
+    { ...components, live },
   )
   const { viewOf, describe, ...shown } = answers({ self, stopping: stopping.signal }, { ...components, live })
   const active = fairQueue({

@@ -3,6 +3,7 @@ import type { SpoolPort } from '../../results/port.ts'
 import type { Clock } from '../clock.ts'
 import { keys, type OwnedTask } from '../store/records.ts'
 import type { Change, TaskStore } from '../store/task-store.ts'
+import type { LiveTasks } from './live.ts'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 3_600_000
@@ -11,7 +12,7 @@ const BATCH = 200
 /** Removes results and tasks that are too old or too many. Those that have not ended stay. */
 export function retention(
   init: { resultDays: number; taskDays: number; maxTasks: number },
-  components: { clock: Clock; store: TaskStore; spool: SpoolPort; logger: Logger },
+  components: { clock: Clock; store: TaskStore; spool: SpoolPort; live: Pick<LiveTasks, 'expire'>; logger: Logger },
 ) {
   const { clock, store, spool } = components
   let cancel = () => {}
@@ -35,6 +36,7 @@ export function retention(
     ]
     for (let i = 0; i < changes.length; i += BATCH)
       await store.write('requester:expired', changes.slice(i, i + BATCH).flat())
+    for (const { id } of [...old, ...stale]) components.live.expire(id)
     return { results: stale.length, tasks: old.length }
   }
 
