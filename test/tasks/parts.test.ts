@@ -150,7 +150,7 @@ test('an entry that cannot be read is left out and told', async (t) => {
 
 test('ids are in the order of their making, also when the clock stands or goes back', () => {
   let now = 1_800_000_000_000
-  const next = newTaskSuffix({ now: () => now, after: () => () => {} })
+  const next = newTaskSuffix({ now: () => now, elapsed: () => now, after: () => () => {} })
   const ids: string[] = []
   for (let i = 0; i < 300; i++) {
     if (i % 100 === 50) now -= 10_000

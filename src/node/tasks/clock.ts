@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
+  /** Milliseconds since some moment; goes on whatever is done to the clock of the machine. */
+  elapsed(): number
   /** Calls `fn` once after so many milliseconds; the answer cancels it. Does not keep the process alive. */
   after(ms: number, fn: () => void): () => void
 }
@@ -11,6 +13,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: Date.now,
+  elapsed: () => performance.now(),
   after(ms, fn) {
     const timer = setTimeout(fn, Math.min(ms, MAX_TIMEOUT_MS)).unref()
     return () => clearTimeout(timer)

@@ -80,6 +80,7 @@ export class SimIsland {
     const alive = () => process.alive
     const clock: Clock = {
       now: () => Math.floor(scheduler.now),
+      elapsed: () => scheduler.now,
       after: (ms, fn) => scheduler.after(ms, () => process.alive && fn()),
     }
     const store = taskStore({

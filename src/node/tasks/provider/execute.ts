@@ -1,5 +1,5 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
-import type { ResultMeta } from '../../../protocols/model/task.ts'
+import type { ResultMeta, Work } from '../../../protocols/model/task.ts'
 import type { EngineSession } from '../../engines/port.ts'
 import type { ResultSink } from '../../results/port.ts'
 import { pause } from '../clock.ts'
@@ -26,11 +26,11 @@ const LOG_EVERY_MS = 250
 export function executor(
   init: { self: string },
   { clock, spool, engine, data }: Pick<ProviderComponents, 'clock' | 'spool' | 'engine' | 'data'>,
-): (held: HeldAttempt, hooks: ExecuteHooks) => Promise<Execution> {
-  return async (held, hooks) => {
-    const { record, work } = held
+): (held: HeldAttempt, work: Work, hooks: ExecuteHooks) => Promise<Execution> {
+  return async (held, work, hooks) => {
+    const { record } = held
     const { signal } = held.stop
-    const began = clock.now()
+    const began = clock.elapsed()
     const bound = await data.bind(work.datasets, { signal, kind: work.kind })
     const [session, writer] = await both(
       engine.createSession(
@@ -45,7 +45,7 @@ export function executor(
       ),
       spool.write({ task: record.task, attempt: record.attempt }),
     )
-    const startMs = clock.now() - began
+    const startMs = clock.elapsed() - began
     let finished = false
     try {
       await hooks.begin()

@@ -7,7 +7,8 @@ import { type Turns, turns } from '../turns.ts'
 /** An attempt that is not settled, in memory. Records are replaced, never changed. */
 export interface HeldAttempt {
   record: ProvidedAttempt
-  readonly work: Work
+  /** Undefined for long code that waits: it is on the disk. */
+  work: Work | undefined
   /** Aborts when the work shall stop. */
   readonly stop: AbortController
   readonly changed: Bell
@@ -30,7 +31,7 @@ export interface HeldAttempts extends Iterable<HeldAttempt> {
   /** Of a task, the one with the highest number. */
   newest(task: string): HeldAttempt | undefined
   ofTask(task: string): HeldAttempt[]
-  add(record: ProvidedAttempt, work: Work): HeldAttempt
+  add(record: ProvidedAttempt, work: Work | undefined): HeldAttempt
   remove(attempt: HeldAttempt): void
   /** Whether this very one is still held. */
   has(attempt: HeldAttempt): boolean

@@ -35,6 +35,10 @@ export interface Provider extends Pick<TaskHandlers, 'attempt' | 'control' | 're
 type SubmitOp = Extract<AttemptRequest, { op: 'submit' }>
 
 const READ_BYTES = 256 * 1024
+/** Characters of code that are kept in memory while an attempt waits. */
+const MAX_HELD_CODE = 64 * 1024
+/** So many attempts are settled before those beyond the bound are forgotten, between two rounds. */
+const SWEEP_EVERY = 1_000
 
 /** The serving side of tasks: it owns the execution of attempts. @see ../README.md */
 export function provider(init: ProviderInit, components: ProviderComponents): Provider {
@@ -52,7 +56,16 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     maxPerMember: init.maxPerUser ?? 100,
   })
   const work = runner({ self, stopping: stopping.signal }, { ...components, held, slots: queue })
-  const { settle, release, cancel } = settling({ clock, store, held, forgetResult: work.forgetResult })
+  const { settle, release, cancel } = settling({
+    clock,
+    store,
+    held,
+    forgetResult: work.forgetResult,
+    onSettled: () => {
+      if (++settled % SWEEP_EVERY === 0) old.soon()
+    },
+  })
+  let settled = 0
   const drop = ({ task, attempt }: ProvidedAttempt) => settle(task, attempt, 'drop')
   const claims = claimer({ claimMs: init.claimMs ?? 60_000, stopping: stopping.signal }, { ...components, held, drop })
   const old = retention(
@@ -91,10 +104,13 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       throw cause
     }
     const older = held.ofTask(task)
-    const fresh = held.add(record, request.work)
+    // Long code is not kept in memory while it waits.
+    const short = request.work.code.length <= MAX_HELD_CODE
+    const fresh = held.add(record, short ? request.work : undefined)
     fresh.place = place
     // What may run twice begins while its acceptance gets to the disk.
-    if (!request.atMostOnce) work.start(fresh)
+    const early = short && !request.atMostOnce
+    if (early) work.start(fresh)
     try {
       await store.write('provider:accepted', [
         ...keepAttempt(record),
@@ -106,18 +122,16 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       held.remove(fresh)
       fresh.stop.abort()
       place.leave()
-      if (request.atMostOnce) void place.turn.then((free) => free?.())
+      if (!early) void place.turn.then((free) => free?.())
       throw error
     }
     for (const superseded of older) await release(superseded, 'dropped')
-    if (request.atMostOnce) work.start(fresh)
+    if (!early) work.start(fresh)
     return fresh
   }
 
   async function takeUp(record: ProvidedAttempt): Promise<void> {
-    const what = await store.attemptWork(record.task, record.attempt)
-    if (what === undefined) return
-    const again = held.add(record, what)
+    const again = held.add(record, undefined)
     if (hasEnded(record)) return
     if (record.begun === true) {
       const error = new ArchipelError('OUTCOME_UNKNOWN', 'the island was interrupted while it ran')

@@ -5,6 +5,7 @@ import type { ProviderComponents } from './components.ts'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 3_600_000
+const SOON_MS = 1_000
 const BATCH = 200
 
 /** Drops ends that nobody came for, and forgets attempts that are too old or too many. */
@@ -42,8 +43,8 @@ export function retention(
     return { expired: unclaimed.length, forgotten: old.length }
   }
 
-  function again(): void {
-    cancel = clock.after(EVERY_MS, () => {
+  function again(ms = EVERY_MS): void {
+    cancel = clock.after(ms, () => {
       void sweep()
         .catch((error: unknown) => components.logger.error({ err: error }, 'old attempts could not be removed'))
         .finally(() => !stopped && again())
@@ -52,7 +53,12 @@ export function retention(
 
   return {
     sweep,
-    start: again,
+    start: () => again(),
+    /** Now rather than at its hour. */
+    soon() {
+      cancel()
+      if (!stopped) again(SOON_MS)
+    },
     stop() {
       stopped = true
       cancel()

@@ -41,7 +41,7 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
   const { clock, store, spool, held, slots, journal } = components
   const { self, stopping } = init
   const { order } = held
-  /** Milliseconds since 1970 at which what runs now began. */
+  /** When what runs now began, by `elapsed`. */
   const running = new Map<HeldAttempt, number>()
   const underway = new Set<Promise<void>>()
   const execute = executor({ self }, components)
@@ -50,22 +50,24 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
   async function run(attempt: HeldAttempt): Promise<void> {
     const leave = () => attempt.place?.leave()
     attempt.stop.signal.addEventListener('abort', leave, { once: true })
+    const came = clock.elapsed()
     const ahead = Math.max(0, slots.running + slots.waiting - slots.slots)
     const free = await attempt.place?.turn
     attempt.stop.signal.removeEventListener('abort', leave)
-    const started = clock.now()
+    const started = clock.elapsed()
     try {
       if (stopping.aborted) return
       if (free === undefined || attempt.stop.signal.aborted)
         return await finish(attempt, { error: new ArchipelError('CANCELLED', 'the work was cancelled') })
       running.set(attempt, started)
-      held.show(attempt, { state: 'running', started })
-      const { meta, startMs } = await execute(attempt, {
+      held.show(attempt, { state: 'running', started: clock.now() })
+      const work = attempt.work ?? (await store.attemptWork(attempt.record.task, attempt.record.attempt))
+      if (work === undefined) throw new ArchipelError('DATA_DIR_BROKEN', 'the code of the attempt is not there')
+      const { meta, startMs } = await execute(attempt, work, {
         begin: () => begin(attempt),
         onLog: (logBytes) => held.show(attempt, { logBytes }),
       })
-      const waited = started - attempt.record.created
-      components.queue?.observe(attempt.record.kind, waited, clock.now() - started, { ahead, startMs })
+      components.queue?.observe(attempt.record.kind, started - came, clock.elapsed() - started, { ahead, startMs })
       await finish(attempt, { rowCount: meta.table?.rowCount, elapsedMs: meta.elapsedMs })
     } catch (cause) {
       await failed(attempt, cause)
@@ -166,7 +168,7 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
     note,
     logSize,
     forgetResult,
-    runningMs: () => [...running.values()].map((since) => clock.now() - since),
+    runningMs: () => [...running.values()].map((since) => clock.elapsed() - since),
     async idle() {
       await Promise.all(underway)
     },

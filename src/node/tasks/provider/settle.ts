@@ -1,9 +1,11 @@
 import { requesterOf } from '../../../protocols/model/task.ts'
-import type { ProvidedAttempt } from '../store/records.ts'
+import { keys, type ProvidedAttempt } from '../store/records.ts'
 import { keepAttempt, orderOf } from '../store/task-store.ts'
 import type { ProviderComponents } from './components.ts'
 import { type HeldAttempt, type HeldAttempts, hasEnded } from './held.ts'
 import type { Runner } from './run.ts'
+
+const MAX_KEPT_CODE = 16 * 1024
 
 export type StateBefore = ProvidedAttempt['state'] | 'unknown'
 
@@ -12,9 +14,10 @@ export function settling(
   components: Pick<ProviderComponents, 'clock' | 'store'> & {
     held: HeldAttempts
     forgetResult: Runner['forgetResult']
+    onSettled(): void
   },
 ) {
-  const { clock, store, held, forgetResult } = components
+  const { clock, store, held, forgetResult, onSettled } = components
   const { order } = held
 
   /** The requester is done with an attempt, or wants it no more. @returns the state before */
@@ -30,9 +33,15 @@ export function settling(
       const before = known.record.state
       const settled = op === 'acknowledge' && hasEnded(known.record) ? 'acknowledged' : 'dropped'
       const record: ProvidedAttempt = { ...known.record, settled }
-      await store.write('provider:settled', keepAttempt(record))
+      // Of what counted, short code is kept to be shown.
+      const kept = settled === 'acknowledged' && (known.work?.code.length ?? MAX_KEPT_CODE) < MAX_KEPT_CODE
+      await store.write('provider:settled', [
+        ...keepAttempt(record),
+        ...(kept ? [] : [{ key: keys.attemptWork(task, attempt), value: null }]),
+      ])
       known.record = record
       await release(known, settled)
+      onSettled()
       return before
     })
   }
@@ -59,6 +68,7 @@ export function settling(
       settled: 'dropped',
     }
     await store.write('provider:settled', [...keepAttempt(record), { key: orderOf(record), value: 1 }])
+    onSettled()
   }
 
   /** Out of memory, and out of the spool unless that is the requester's own. */

@@ -48,7 +48,7 @@ export function choosing(init: ChoosingInit, components: ChoosingComponents) {
     if (task.record.state !== 'placing') void live.touch(task, (now) => ({ ...now, state: 'placing' }))
     if (memory.order.length === 0) {
       const again = memory.last !== undefined && ASK_AGAIN.has(memory.last.error.code)
-      if (again && clock.now() - memory.placingSince >= init.placeForMs)
+      if (again && clock.elapsed() - memory.placingSince >= init.placeForMs)
         return await end(task, memory, { state: 'failed', error: memory.last!.error })
       if (again) await pauseFull(task, memory)
       if (stopping.aborted || task.record.cancelRequested) return
@@ -76,7 +76,11 @@ export function choosing(init: ChoosingInit, components: ChoosingComponents) {
     })
     if (!offered) return
     errands.added(told)
-    Object.assign(memory, { told: [], patient: false, contact: { sent: false, accepted: false, lastSign: now } })
+    Object.assign(memory, {
+      told: [],
+      patient: false,
+      contact: { sent: false, accepted: false, lastSign: clock.elapsed(), silent: 0 },
+    })
   }
 
   async function notPlaced(task: LiveTask, memory: Memory, error: ArchipelError, cause: unknown): Promise<void> {
@@ -87,7 +91,7 @@ export function choosing(init: ChoosingInit, components: ChoosingComponents) {
     const full = error.code === 'TOO_MANY'
     const settling = memory.resumed && memory.last === undefined && NOT_YET.has(error.code)
     const waits = full ? init.placeForMs : settling ? init.settleMs : 0
-    if (clock.now() - memory.placingSince < waits) {
+    if (clock.elapsed() - memory.placingSince < waits) {
       // Where the next choice begins with a pause, this one needs none.
       if (memory.last === undefined || !ASK_AGAIN.has(memory.last.error.code)) await pauseFull(task, memory)
       return

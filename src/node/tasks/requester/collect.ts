@@ -9,6 +9,8 @@ export type DoneEvent = Extract<AttemptEvent, { type: 'done' }>
 export interface Collector {
   /** Brings the log here, up to so many bytes at least. @throws what reading at the provider throws */
   log(key: SpoolKey, at: OwnedAttempt, upTo: number, signal: AbortSignal): Promise<void>
+  /** The same in the background, unless it is on its way; what fails is tried again the next time. */
+  follow(key: SpoolKey, at: OwnedAttempt, upTo: number, signal: AbortSignal): void
   /** Brings the result here, verified and durable. `onBytes`: it goes on. @throws PROTOCOL, DISK_FULL, RESULT_LIMIT, UNREACHABLE */
   result(
     key: SpoolKey,
@@ -30,27 +32,47 @@ export function collector(
     for await (const { bytes } of remotes.read(island, request, { signal })) yield bytes
   }
 
-  return {
-    async log(key, at, upTo, signal) {
-      if (at.island === init.self || upTo === 0) return
-      let { total } = await spool.log(key, { offset: 0, limit: 0 })
-      while (total < upTo) {
-        const before = total
-        const request = { ...key, item: 'log', offset: total, limit: CHUNK_BYTES }
-        for await (const { bytes } of remotes.read(at.island, request, { signal })) {
-          await spool.appendLog(key, total, bytes)
-          total += bytes.length
-        }
-        // The provider has less than it said, or the log was cut here.
-        if (total === before) return
-        if ((await spool.log(key, { offset: 0, limit: 0 })).total < total) return
+  /** Logs on their way, by task. */
+  const copying = new Map<string, Promise<void>>()
+
+  async function copyLog(key: SpoolKey, at: OwnedAttempt, upTo: number, signal: AbortSignal): Promise<void> {
+    let { total } = await spool.log(key, { offset: 0, limit: 0 })
+    while (total < upTo) {
+      const before = total
+      const request = { ...key, item: 'log', offset: total, limit: CHUNK_BYTES }
+      for await (const { bytes } of remotes.read(at.island, request, { signal })) {
+        await spool.appendLog(key, total, bytes)
+        total += bytes.length
       }
+      // The provider has less than it said, or the log was cut here.
+      if (total === before) return
+      if ((await spool.log(key, { offset: 0, limit: 0 })).total < total) return
+    }
+  }
+
+  async function log(key: SpoolKey, at: OwnedAttempt, upTo: number, signal: AbortSignal): Promise<void> {
+    if (at.island === init.self || upTo === 0) return
+    const before = copying.get(key.task) ?? Promise.resolve()
+    const mine = before.catch(() => {}).then(() => copyLog(key, at, upTo, signal))
+    copying.set(key.task, mine)
+    try {
+      await mine
+    } finally {
+      if (copying.get(key.task) === mine) copying.delete(key.task)
+    }
+  }
+
+  return {
+    log,
+    follow(key, at, upTo, signal) {
+      // What is printed meanwhile comes with the next sign of life.
+      if (!copying.has(key.task)) void log(key, at, upTo, signal).catch(() => {})
     },
     async result(key, at, done, { signal, onBytes }) {
       const meta = done.result
       if (meta === undefined) throw new ArchipelError('PROTOCOL', 'an attempt that succeeded without a result')
       if (at.island === init.self) return
-      const began = clock.now()
+      const began = clock.elapsed()
       let moved = 0
       await spool.receive(key, meta, {
         inline: done.inline ?? [],
@@ -60,7 +82,7 @@ export function collector(
           onBytes()
         },
       })
-      if (moved > 0) links?.observe(at.island, moved, clock.now() - began)
+      if (moved > 0) links?.observe(at.island, moved, clock.elapsed() - began)
     },
   }
 }

@@ -47,7 +47,7 @@ export function driver(init: DriverInit, components: DriverComponents) {
     task: LiveTask,
     { early, resumed }: { early?: Promise<Placement> | undefined; resumed: boolean },
   ): Promise<void> {
-    const memory = newMemory(task, clock.now(), { early, resumed })
+    const memory = newMemory(task, clock.elapsed(), { early, resumed })
     while (!hasEnded(task.record.state) && !stopping.aborted) await step(task, memory)
   }
 
@@ -70,17 +70,13 @@ export function driver(init: DriverInit, components: DriverComponents) {
     const { record } = task
     const last = openAttempt(record)
     if (last?.number === open.number && (last.state !== state || record.logBytes !== logBytes)) {
-      void live.touch(task, (now) => ({
-        ...(openAttempt(now)?.number === open.number ? withLast(now, { state }) : now),
-        state: state === 'running' ? 'running' : 'staging',
-        started: now.started ?? (state === 'running' ? clock.now() : undefined),
-        logBytes,
-      }))
-    }
-    if (logBytes > 0)
-      void collect.log(keyOf(task, open), open, logBytes, stopping).catch(() => {
-        // It is asked for again with the next sign of life, and at the end.
+      void live.touch(task, (now) => {
+        if (openAttempt(now)?.number !== open.number) return now
+        const next = { ...withLast(now, { state }), state: state === 'running' ? state : 'staging', logBytes } as const
+        return state === 'running' ? { ...next, started: now.started ?? clock.now() } : next
       })
+    }
+    if (logBytes > 0) collect.follow(keyOf(task, open), open, logBytes, stopping)
   }
 
   async function judge(task: LiveTask, memory: Memory, open: OwnedAttempt, verdict: Verdict): Promise<void> {
@@ -135,7 +131,7 @@ export function driver(init: DriverInit, components: DriverComponents) {
       await collect.log(key, open, event.logBytes, stopping)
       if (event.state === 'succeeded' && !task.record.cancelRequested) {
         const onBytes = () => {
-          memory.contact.lastSign = clock.now()
+          memory.contact.lastSign = clock.elapsed()
           memory.failedCopies = 0
         }
         const signal = AbortSignal.any([stopping, task.cancel.signal])

@@ -28,7 +28,7 @@ const MAX_AGE_MS = 30 * 86_400_000
 
 /** Tells providers what became of their attempts, until they heard it. In memory and in the store alike. */
 export function errands(
-  init: { stopping: AbortSignal },
+  init: { self: string; stopping: AbortSignal },
   components: {
     clock: Clock
     store: TaskStore
@@ -76,7 +76,8 @@ export function errands(
 
   /** @returns whether it need not be told again */
   async function tell({ island, task, attempt, op, since }: Errand): Promise<boolean> {
-    if (!components.isMember(island) || clock.now() - since > MAX_AGE_MS) return true
+    const gone = island !== init.self && !components.isMember(island)
+    if (gone || clock.now() - since > MAX_AGE_MS) return true
     const late = new AbortController()
     const cancel = clock.after(CALL_MS, () => late.abort())
     try {

@@ -12,8 +12,10 @@ export interface Contact {
   sent: boolean
   /** The provider said that it has it. */
   accepted: boolean
-  /** Milliseconds since 1970 of the last sign of life; of the hand-over before the first. */
+  /** The moment of the last sign of life, by `elapsed`; of the hand-over before the first. */
   lastSign: number
+  /** Calls since then that ended without one. */
+  silent: number
 }
 
 export type Verdict =
@@ -82,9 +84,10 @@ export function follower(
           if (task.cancel.signal.aborted) return { type: 'unanswered' }
           if (!options.patient) return { type: 'unreachable', error }
         }
-        const left = contact.lastSign + leaseMs - clock.now()
-        if (left <= 0) return { type: 'expired', error }
-        await task.wake.wait(clock, Math.min(wait, left), ending)
+        const left = contact.lastSign + leaseMs - clock.elapsed()
+        // A machine that slept hears of what came meanwhile only when it asks once more.
+        if (left <= 0 && ++contact.silent > 1) return { type: 'expired', error }
+        await task.wake.wait(clock, Math.max(0, Math.min(wait, left)), ending)
         wait = Math.min(wait * 2, MAX_PAUSE_MS, Math.max(FIRST_PAUSE_MS, leaseMs / 8))
       }
     } finally {
@@ -114,7 +117,8 @@ export function follower(
       }
       const call = { signal: guard.signal, onSent }
       for await (const event of remotes.attempt(attempt.island, request, call)) {
-        contact.lastSign = clock.now()
+        contact.lastSign = clock.elapsed()
+        contact.silent = 0
         contact.accepted = true
         guard.renew(idleMs)
         onSign()

@@ -41,7 +41,7 @@ export function newMemory(
     early: how.early,
     order: [],
     excluded: tried(task.record),
-    contact: { sent: openAttempt(task.record) !== undefined, accepted: false, lastSign: now },
+    contact: { sent: openAttempt(task.record) !== undefined, accepted: false, lastSign: now, silent: 0 },
     patient: false,
     last: undefined,
     told: [],

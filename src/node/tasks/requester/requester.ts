@@ -43,7 +43,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   const live = liveTasks(store)
   const prepare = preparer(components)
   const submissions = turns()
-  const errands = errandsOf({ stopping: stopping.signal }, components)
+  const errands = errandsOf({ self, stopping: stopping.signal }, components)
   const old = retention(
     { resultDays: init.resultDays ?? 7, taskDays: init.taskDays ?? 90, maxTasks: init.maxTasks ?? 10_000 },
     { ...components, live },
