@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
   options: { jobs: { type: 'string' }, timeout: { type: 'string' } },
 })
 const jobs = positive('jobs', values.jobs, availableParallelism())
-const timeoutMs = positive('timeout', values.timeout, 600) * 1000
+const timeoutMs = positive('timeout', values.timeout, 1800) * 1000
 
 const queue = select(positionals)
 const results: FileResult[] = []
