@@ -67,13 +67,13 @@ export const tasksBench: Benchmark = {
     const warmUp = scale.quick ? 1 : 5
     await inRounds(ways, warmUp)
     say('trivial statements through the API')
-    const short = await inRounds(ways, scale.runs * 3)
+    const short = await inRounds(ways, scale.runs * 2)
     say('the same one after the other')
     const sequence = await inRounds({ here: unrested(holder), there: unrested(asker) }, scale.runs)
     say('trivial statements through the CLI')
     const processes = await inRounds(
       { duckdb: nodeWithDuckdb(file, signal), here: cli(holder), there: cli(asker) },
-      scale.runs,
+      Math.ceil(scale.runs / 2),
     )
     const figures: Figure[] = [
       { what: 'a write of 1 kB to the disk, flushed, median', value: median(short.disk), unit: 'ms' },
@@ -97,7 +97,7 @@ export const tasksBench: Benchmark = {
     say('long statements')
     const long = await inRounds(
       { duckdb: plain(() => heavy), here: api(holder, () => heavy), there: api(asker, () => heavy) },
-      scale.runs,
+      Math.ceil(scale.runs / 2),
     )
     const percent = median(long.there.map((ms, i) => (ms / long.here[i]! - 1) * 100))
     figures.push(

@@ -4,7 +4,7 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ComponentLogger, ConnectionGater, Libp2p, PeerInfo, ServiceMap } from '@libp2p/interface'
+import type { ComponentLogger, ConnectionGater, Libp2p, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
@@ -33,9 +33,13 @@ export interface Services extends ServiceMap {
   ping: Ping
   dht?: KadDHT
   pubsub?: GossipSub
+  mdns?: PeerDiscovery
 }
 
 export type IslandNode = Libp2p<Services>
+
+/** How often the local network is asked who is there. */
+const MDNS_INTERVAL_MS = 10_000
 
 /** Yamux windows of a stream: bytes that the other side may send ahead, at first and at most. */
 const FIRST_WINDOW_BYTES = 1024 * 1024
@@ -78,6 +82,8 @@ export async function createNode(
       admission,
     )
   }
+  if (init.mdns)
+    services.mdns = mdns({ serviceTag: `_${init.archipelagoId.slice(0, 20)}._udp.local`, interval: MDNS_INTERVAL_MS })
   const options: Libp2pOptions<Services> = {
     privateKey: privateKeyFromRaw(init.privateKey),
     addresses: { listen: init.listen, ...(init.announce.length > 0 ? { announce: init.announce } : {}) },
@@ -97,9 +103,6 @@ export async function createNode(
     // Its pings go to strangers, too; heartbeats find dead connections instead.
     connectionMonitor: { enabled: false },
     connectionGater: gater(admission, mayEnter),
-    peerDiscovery: init.mdns
-      ? [mdns({ serviceTag: `_${init.archipelagoId.slice(0, 20)}._udp.local`, interval: 20_000 })]
-      : [],
     logger,
     nodeInfo: { name: 'archipel', version: '1', userAgent: 'archipel' },
     services: services as never,

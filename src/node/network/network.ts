@@ -46,6 +46,7 @@ export interface NetworkComponents {
 const RECONCILE_MS = 1_000
 /** A connection this old whose identify has not come through gets another. */
 const IDENTIFY_AGAIN_MS = 3_000
+const MDNS_DIAL_MS = 10_000
 const STRANGER_MS = 30_000
 const SHA2_256 = 0x12
 
@@ -158,9 +159,14 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       node.addEventListener('peer:identify', (event) => onIdentify(event.detail.peerId))
       node.addEventListener('peer:disconnect', (event) => onDisconnect(event.detail))
       node.addEventListener('self:peer:update', () => events.emit('addresses:changed'))
-      node.addEventListener('peer:discovery', (event) => {
+      // Each answer counts: libp2p's own event comes once per peer, and a first dial may fail.
+      node.services.mdns?.addEventListener('peer', (event) => {
         const id = event.detail.id.toString()
-        if (init.mdns && admission.isMember(id) && !isConnected(id)) void node.dial(event.detail.id).catch(() => {})
+        if (!admission.isMember(id) || isConnected(id)) return
+        const addresses = event.detail.multiaddrs.map((a) => a.toString())
+        dialTarget({ peerId: id, addresses }, AbortSignal.timeout(MDNS_DIAL_MS)).catch((error: Error) =>
+          logger.debug({ peer: id, error: error.message }, 'a member that multicast found does not answer'),
+        )
       })
       try {
         await node.start()

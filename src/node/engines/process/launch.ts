@@ -126,7 +126,8 @@ function isInherited(fd: number): boolean {
 
 /** Ends the child and all that came of it at once. There is nothing to save in a child. */
 export function killChild(child: Child): void {
-  if (child.pid === undefined) return
+  // One that has ended has no number any more: another process may have it by now.
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   killTree(child.pid)
   child.kill('SIGKILL')
 }
