@@ -134,8 +134,15 @@ export class Applier {
         bad: null,
         lives: lives === undefined ? (state?.lives ?? null) : readLives(lives),
       }
-      const lost = overlay.lost(head, next.lives)
-      await this.#table.commit(next, [...overlay.changes, ...this.#orphans.changesToKeep(origin, lost)])
+      const known = state === undefined ? [] : await this.#forgotten(state, next, overlay)
+      const told = records.filter((r) => r.withdrawn === true && !covers(head, next.lives, r))
+      const forgotten = [...known, ...told]
+      const lost = [...overlay.lost(head, next.lives), ...forgotten]
+      await this.#table.commit(next, [
+        ...overlay.changes,
+        ...removals(generation, forgotten),
+        ...this.#orphans.changesToKeep(origin, lost),
+      ])
       for (const record of lost) this.#orphans.remember(record)
       this.#members.took(origin, records)
       await this.#orphans.resolve(next)
@@ -145,7 +152,10 @@ export class Applier {
   }
 
   /** A whole live set, staged and proven to be that of `whole.head`. What it no longer contains is kept as orphans. */
-  whole(whole: WholeLog, options: { lower?: boolean; before?: () => void } = {}): Promise<Applied> {
+  whole(
+    whole: WholeLog,
+    options: { lower?: boolean; before?: () => void; earlier?: SignedRecord[] } = {},
+  ): Promise<Applied> {
     const { head, generation } = whole
     const { origin } = head
     return this.#stillWanted(origin, async () => {
@@ -158,9 +168,10 @@ export class Applier {
       const [bytes] = await this.#context.store.current(origin, generation, [livesRecordName(origin)])
       const lives = readLives(bytes && decodeRecord(bytes))
       const next: LogState = { origin, ...whole, bad: null, lives }
-      const lost = state === undefined ? [] : await this.#lost(state, next)
+      const forgotten = (options.earlier ?? []).filter((r) => !covers(head, lives, r))
+      const lost = [...(state === undefined ? [] : await this.#lost(state, next)), ...forgotten]
       options.before?.()
-      await this.#table.commit(next, this.#orphans.changesToKeep(origin, lost))
+      await this.#table.commit(next, [...removals(generation, forgotten), ...this.#orphans.changesToKeep(origin, lost)])
       for (const record of lost) this.#orphans.remember(record)
       await this.#members.replaced(origin, generation)
       await this.#orphans.resolve(next)
@@ -188,6 +199,22 @@ export class Applier {
       lost.push(...(await this.#orphans.lacking(next, gone.map(asOrphan))).map((o) => o.record))
     }
     return lost
+  }
+
+  /**
+   * Withdrawals that a head of a later life knows nothing of. What they withdrew is not live there either, so that no set
+   * shows the difference; but without them an older record of that name could come back.
+   */
+  async #forgotten(old: LogState, next: LogState, overlay: Overlay): Promise<SignedRecord[]> {
+    if (covers(next.head, next.lives, old.head)) return []
+    const forgotten: SignedRecord[] = []
+    for await (const chunk of this.#context.store.range(old.origin, old.generation, null)) {
+      for (const record of chunk.map((bytes) => decodeRecord(bytes))) {
+        const isOpen = record.withdrawn === true && !covers(next.head, next.lives, record)
+        if (isOpen && overlay.get(record) === undefined) forgotten.push(record)
+      }
+    }
+    return forgotten
   }
 
   #compare(a: SignedRecord, b: SignedRecord): void {
@@ -234,6 +261,12 @@ export class Applier {
     if (origin === this.#context.self) return true
     return this.#members.accepted(origin) !== undefined && !this.#members.isQuarantined(origin) && state?.bad == null
   }
+}
+
+function removals(generation: number, records: SignedRecord[]): StoreChange[] {
+  return records.map(({ origin, epoch, seq, kind, id }) => {
+    return { type: 'remove', log: origin, generation, position: { epoch, seq }, forget: { kind, id } }
+  })
 }
 
 function isLives(record: SignedRecord): boolean {

@@ -155,7 +155,8 @@ export class Puller {
     const generation = this.#table.newGeneration(origin)
     try {
       const set = new LiveSet()
-      const count = await this.#stage(head, generation, set, items)
+      const earlier: SignedRecord[] = []
+      const count = await this.#stage(head, generation, set, earlier, items)
       if (count !== head.liveCount || Buffer.compare(set.digest(), head.liveHash) !== 0) {
         throw new Dishonest('the records are not those of the signed head')
       }
@@ -167,7 +168,7 @@ export class Puller {
         return { state: 'refused', reason: 'signature' }
       }
       const whole = { head, set, generation, verified, horizon: start.horizon }
-      const applied = await this.#applier.whole(whole, options)
+      const applied = await this.#applier.whole(whole, { ...options, earlier })
       if (applied !== 'applied') return { state: 'nothing' }
       if (!verified) this.#verifier.later(origin)
       return { state: 'applied', records: count }
@@ -176,7 +177,14 @@ export class Puller {
     }
   }
 
-  async #stage(head: SignedHead, generation: number, set: LiveSet, items: AsyncIterable<PullItem>): Promise<number> {
+  /** Collects withdrawals of earlier lives in `earlier`: whether the head knows of them is seen when all is there. */
+  async #stage(
+    head: SignedHead,
+    generation: number,
+    set: LiveSet,
+    earlier: SignedRecord[],
+    items: AsyncIterable<PullItem>,
+  ): Promise<number> {
     const key = this.#checks.keyOf(head.origin)
     let count = 0
     let withdrawals = 0
@@ -193,6 +201,7 @@ export class Puller {
         }
       }
       withdrawals += withdrawn.length
+      earlier.push(...withdrawn.filter((r) => r.epoch !== head.epoch))
       if (count > head.liveCount || withdrawals > MAX_LOG_RECORDS)
         throw new Dishonest('more records than the head says')
       // The head vouches for what is live, not for withdrawals: these are checked one by one.
