@@ -86,6 +86,32 @@ test('what only an absent peer knows comes back when it returns', async (t) => {
   for (const island of [a, ignorant, knows]) assert.is(island.cat.status().orphans, 0, island.self)
 })
 
+test('a withdrawal that its origin lost comes back before the record that it withdrew', async (t) => {
+  const arc = new Archipelago(t)
+  const [a, knows, late, ignorant] = [await arc.island(), await arc.island(), await arc.island(), await arc.island()]
+  const everybody = [a, knows, late, ignorant]
+  for (const one of everybody) for (const other of everybody) if (one !== other) await settle(one, other)
+  await a.cat.append('note', 'x', { n: 1 })
+  await settle(a, knows)
+  await settle(a, late)
+  await a.cat.withdraw('note', 'x')
+  await settle(a, knows)
+  await a.restart(new MemoryStore())
+  await a.cat.addFacts(ignorant.cat.membershipFacts())
+  await settle(a, ignorant)
+  await a.cat.append('note', 'y', { n: 2 })
+  await settle(a, ignorant)
+  // The one that saw the withdrawal has no live record that the new head lacks; still the withdrawal must not be lost.
+  await settle(knows, ignorant)
+  assert.ok(knows.cat.status().orphans > 0)
+  await settle(a, ignorant)
+  await settle(late, ignorant)
+  await settle(a, ignorant)
+  for (const other of [ignorant, knows, late]) await settle(a, other)
+  for (const island of everybody) assert.equal(await notes(island, a), ['y=2'], island.self)
+  for (const island of everybody) assert.is(island.cat.status().orphans, 0, island.self)
+})
+
 test('a head from the future waits, and a wrong clock of one’s own does not stop the hearing', async (t) => {
   const arc = new Archipelago(t)
   const [a, b, c, d] = [await arc.island(), await arc.island(), await arc.island(), await arc.island()]
