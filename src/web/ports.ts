@@ -27,8 +27,21 @@ import type {
   TaskResult,
   TaskView,
 } from '../protocols/model/views.ts'
+import type { Scope } from './contract/scopes.ts'
 
 export interface CallOptions {
+  signal?: AbortSignal
+  /** Who asks: the name of a token, as the journal and tasks have it; the owner when absent. */
+  user?: string
+}
+
+/** Who sends a request. */
+export interface Caller {
+  /** Of the token; `owner` for that of the owner. */
+  id: string
+  name: string
+  scopes: readonly Scope[]
+  /** Aborts when the token expires or is revoked; absent when it never does. */
   signal?: AbortSignal
 }
 

@@ -25,7 +25,7 @@ function refused(answer: Raw, code: keyof typeof ERRORS, what: string): void {
 }
 
 const path = (p: string) => fillPath(p, { ref: 'stars', id: fakeTaskId(SELF.id, 1), name: 'table.ndjson' })
-const owned = routeList.filter((route) => route.scope === 'owner')
+const owned = routeList.filter((route) => route.scope !== 'public')
 
 test('nobody, a wrong token and a wrong scheme are refused on every route', async (t) => {
   const { port, island } = await serve(t)

@@ -14,12 +14,24 @@ export const ERRORS = {
   UNAUTHENTICATED: {
     status: 401,
     retryable: false,
-    hint: 'Send the owner token as "Authorization: Bearer ..."; it is in the file owner.token of the data directory.',
+    hint: 'Send a token as "Authorization: Bearer ..."; `archipel token create` makes one, that of the owner is in owner.token of the data directory.',
+  },
+  TOKEN_EXPIRED: { status: 401, retryable: false, hint: 'Make a new token with `archipel token create`.' },
+  TOKEN_REVOKED: { status: 401, retryable: false, hint: 'Ask the owner of the island for a new token.' },
+  SCOPE_MISSING: {
+    status: 403,
+    retryable: false,
+    hint: 'Use a token with the scope that the message names; `archipel token create --scope` makes one.',
   },
   FORBIDDEN: {
     status: 403,
     retryable: false,
     hint: 'The policy of that island does not allow this; ask its operator.',
+  },
+  CSRF_FAILED: {
+    status: 403,
+    retryable: false,
+    hint: 'Reload the page of the island; a program sends a token instead of the cookie.',
   },
   NOT_FOUND: {
     status: 404,

@@ -114,7 +114,7 @@ function answer(route: Route & { name: RouteName }, ref: (schema: z.ZodType) => 
 
 function failures(route: Route, ref: (schema: z.ZodType) => Json): Json {
   const byStatus = new Map<number, ErrorCode[]>()
-  const common = route.scope === 'owner' ? COMMON_ERRORS : (['FORBIDDEN', 'BAD_INPUT'] as const)
+  const common = route.scope === 'public' ? (['FORBIDDEN', 'BAD_INPUT'] as const) : COMMON_ERRORS
   for (const code of new Set<ErrorCode>([...common, ...route.errors])) {
     const { status } = ERRORS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
@@ -136,7 +136,7 @@ export function openApi(version: string): Json {
     const operation: Json = {
       operationId: route.name,
       summary: route.summary,
-      security: route.scope === 'owner' ? [{ owner: [] }] : [],
+      security: route.scope === 'public' ? [] : [{ token: [route.scope] }],
       parameters: parameters(route),
       ...(route.body === undefined
         ? {}
@@ -155,7 +155,14 @@ export function openApi(version: string): Json {
     },
     paths,
     components: {
-      securitySchemes: { owner: { type: 'http', scheme: 'bearer', description: 'The owner token of the island.' } },
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'A token of the island; each route names the scope that it needs. run and publish imply read, admin implies all.',
+        },
+      },
       schemas,
     },
   }

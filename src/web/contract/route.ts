@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { ErrorCode } from '../../protocols/model/errors.ts'
+import type { Scope } from './scopes.ts'
 
 export const API_PREFIX = '/api/v1'
 
@@ -10,8 +11,8 @@ export interface Route {
   path: `/${string}`
   /** One line, for OpenAPI. */
   summary: string
-  /** `owner`: needs the owner token. `public`: no authentication. */
-  scope: 'owner' | 'public'
+  /** What a token has to allow. `public`: no authentication. */
+  scope: 'public' | Scope
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodType
@@ -33,10 +34,14 @@ export interface Route {
   errors: readonly ErrorCode[]
 }
 
-/** Codes that any route may answer with. */
+/** Codes that any route may answer with that is not public. */
 export const COMMON_ERRORS = [
   'BAD_INPUT',
   'UNAUTHENTICATED',
+  'TOKEN_EXPIRED',
+  'TOKEN_REVOKED',
+  'SCOPE_MISSING',
+  'CSRF_FAILED',
   'FORBIDDEN',
   'TOO_LARGE',
   'TOO_MANY',

@@ -7,10 +7,11 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route } from '../contract/route.ts'
 import { type RouteName, routeList } from '../contract/routes.ts'
+import type { Caller } from '../ports.ts'
 import type { EventHub } from './events.ts'
 import { answerFile, FileAnswer } from './file-answer.ts'
-import { originGuard, STRICT_HEADERS, tokenGuard } from './guard.ts'
-import { HANDLERS, type HandlerContext, Typed } from './handlers.ts'
+import { authenticator, originGuard, STRICT_HEADERS } from './guard.ts'
+import { HANDLERS, type HandlerContext, requireScope, Typed } from './handlers.ts'
 import { readInput } from './input.ts'
 import { ndjson } from './ndjson.ts'
 
@@ -29,7 +30,10 @@ export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata
   logger: Pick<Logger, 'debug' | 'error'>
 }
 
-type Env = { Bindings: Partial<HttpBindings> }
+type Env = { Bindings: Partial<HttpBindings>; Variables: { caller: Caller | undefined } }
+
+const NOBODY: Caller = { id: '', name: 'nobody', scopes: [] }
+const publicPaths = new Set<string>(routeList.filter((r) => r.scope === 'public').map((r) => r.path))
 
 export function problemResponse(error: ArchipelError): Response {
   return new Response(JSON.stringify(toProblem(error)), {
@@ -55,17 +59,25 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     c.env?.outgoing?.setTimeout(STALL_MS)
   })
   hono.use(originGuard(init.port))
-  hono.use(`${API_PREFIX}/*`, tokenGuard(init.token))
+  const authenticate = authenticator(init.token)
+  // Before the method and the route are told; a public route of the API asks nobody.
+  hono.use(`${API_PREFIX}/*`, async (c, next) => {
+    const open = publicPaths.has(new URL(c.req.url).pathname)
+    if (!open) c.set('caller', authenticate(c))
+    await next()
+  })
 
   async function serve(route: Route & { name: RouteName }, c: Context<Env>): Promise<Response> {
+    const caller = c.get('caller') ?? (route.scope === 'public' ? NOBODY : authenticate(c))
+    if (route.scope !== 'public') requireScope(caller, route.scope)
     const input = await readInput(route, c)
     const { name } = route
     if (name === 'events') return components.events.open(c.req.header('last-event-id'))
     // Input and handler belong to one entry of the table; the compiler cannot follow a name chosen at run time.
     const handler = HANDLERS[name] as (input: unknown, context: HandlerContext) => unknown
     const call = (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
-      Promise.resolve(handler(input, { ...components, signal, onProgress }))
-    const signal = AbortSignal.any([c.req.raw.signal, init.stopping])
+      Promise.resolve(handler(input, { ...components, caller, signal, onProgress }))
+    const signal = AbortSignal.any([c.req.raw.signal, init.stopping, ...(caller.signal ? [caller.signal] : [])])
     if (route.stream === 'ndjson') {
       return ndjson(
         (onProgress, s) => call(s, onProgress),

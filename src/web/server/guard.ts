@@ -1,7 +1,8 @@
 /** What is checked before a request reaches a route: where it came from and who sends it. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { Caller } from '../ports.ts'
 
 /** Nothing here is for a browser's page of another origin, a frame, a cache or a sniffer. */
 export const STRICT_HEADERS: Record<string, string> = {
@@ -42,16 +43,18 @@ export function originGuard(port: () => number): MiddlewareHandler {
   }
 }
 
-/** Compares hashes, so that neither content nor length of the token shows in the time taken. */
-export function tokenGuard(token: string): MiddlewareHandler {
+const OWNER: Caller = { id: 'owner', name: 'owner', scopes: ['admin'] }
+
+/** Says who sends a request. Compares hashes, so that neither content nor length of the token shows in the time taken. */
+export function authenticator(token: string): (c: Context) => Caller {
   const digest = (text: string) => createHash('sha256').update(text).digest()
   const expected = digest(token)
-  return async (c, next) => {
+  return (c) => {
     const given = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-    if (given === undefined) throw new ArchipelError('UNAUTHENTICATED', 'the owner token is missing')
+    if (given === undefined) throw new ArchipelError('UNAUTHENTICATED', 'the token is missing')
     if (!timingSafeEqual(digest(given), expected)) {
-      throw new ArchipelError('UNAUTHENTICATED', 'the owner token is not the one of this island')
+      throw new ArchipelError('UNAUTHENTICATED', 'the token is not one of this island')
     }
-    await next()
+    return OWNER
   }
 }

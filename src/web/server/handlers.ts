@@ -5,7 +5,8 @@ import { idempotencyKey, type MetadataFormat } from '../contract/inputs.ts'
 import { openApi } from '../contract/openapi.ts'
 import type { RouteInput } from '../contract/route.ts'
 import type { RouteName, Routes } from '../contract/routes.ts'
-import type { IslandPort } from '../ports.ts'
+import { allows, type Scope } from '../contract/scopes.ts'
+import type { Caller, IslandPort } from '../ports.ts'
 import { FileAnswer } from './file-answer.ts'
 
 export interface HandlerContext {
@@ -14,6 +15,8 @@ export interface HandlerContext {
   metadata(view: DatasetView, format: MetadataFormat): { mediaType: string; document: object }
   /** Of the software. */
   version: string
+  /** Who asks; the server has checked the scope of the route. */
+  caller: Caller
   signal: AbortSignal
   onProgress(progress: object): void
 }
@@ -26,6 +29,19 @@ export class Typed {
     this.mediaType = mediaType
     this.document = document
   }
+}
+
+/** The options of a call that is made for somebody. */
+function as({ caller, signal }: Pick<HandlerContext, 'caller' | 'signal'>): { signal: AbortSignal; user: string } {
+  return { signal, user: caller.name }
+}
+
+/** @throws SCOPE_MISSING */
+export function requireScope({ scopes }: Pick<Caller, 'scopes'>, needed: Scope): void {
+  if (allows(scopes, needed)) return
+  throw new ArchipelError('SCOPE_MISSING', `this needs a token with the scope ${needed}`, {
+    details: { scope: needed },
+  })
 }
 
 /** The key of the header, which is a quoted string or bare, or that of the field. @throws BAD_INPUT when both are there and differ */
@@ -69,13 +85,15 @@ export const HANDLERS: Handlers = {
     const { mediaType, document } = metadata(await island.dataset(params.ref, { signal }), query.format)
     return new Typed(mediaType, document)
   },
-  publish: ({ body }, { island, signal, onProgress }) => island.publish(body, { signal, onProgress }),
-  unpublish: ({ params }, { island, signal }) => island.unpublish(params.ref, { signal }),
+  publish: ({ body }, { island, onProgress, ...who }) => island.publish(body, { ...as(who), onProgress }),
+  unpublish: ({ params }, { island, ...who }) => island.unpublish(params.ref, as(who)),
   resolve: ({ params, query }, { island, signal }) => island.resolve({ ref: params.ref, ...query }, { signal }),
-  sql: ({ body }, { island, signal }) => island.sql(body, { signal }),
-  taskSubmit: ({ body, headers }, { island, signal }) =>
-    island.tasks.submit({ ...body, ...keyOf(headers['idempotency-key'], body.idempotencyKey) }, { signal }),
-  taskPlace: ({ body }, { island, signal }) => island.tasks.place(body, { signal }),
+  sql: ({ body }, { island, ...who }) => island.sql(body, as(who)),
+  taskSubmit: ({ body, headers }, { island, ...who }) => {
+    if (body.publish !== undefined) requireScope(who.caller, 'publish')
+    return island.tasks.submit({ ...body, ...keyOf(headers['idempotency-key'], body.idempotencyKey) }, as(who))
+  },
+  taskPlace: ({ body }, { island, ...who }) => island.tasks.place(body, as(who)),
   taskList: ({ query }, { island, signal }) => island.tasks.list(query, { signal }),
   taskShow: ({ params }, { island, signal }) => island.tasks.show(params.id, { signal }),
   taskWatch: async ({ params }, { island, signal, onProgress }) => {
@@ -93,12 +111,17 @@ export const HANDLERS: Handlers = {
     const { mediaType, fileName, body } = await island.tasks.table(params.id, query.format, { signal })
     return new FileAnswer({ mediaType, fileName, open: () => body })
   },
-  taskCancel: ({ params }, { island, signal }) => island.tasks.cancel(params.id, { signal }),
-  taskRetry: ({ params }, { island, signal }) => island.tasks.retry(params.id, { signal }),
-  invite: ({ body }, { island, signal }) => island.invite(body, { signal }),
-  pardon: ({ body }, { island, signal }) => island.pardon(body, { signal }),
-  revoke: ({ body }, { island, signal }) => island.revoke(body, { signal }),
-  leave: (_, { island, signal }) => island.leave({ signal }),
+  taskCancel: ({ params }, { island, ...who }) => island.tasks.cancel(params.id, as(who)),
+  taskRetry: async ({ params }, { island, ...who }) => {
+    // The new task publishes what the old one would have published.
+    if (!allows(who.caller.scopes, 'publish') && (await island.tasks.show(params.id, as(who))).publish !== undefined)
+      requireScope(who.caller, 'publish')
+    return island.tasks.retry(params.id, as(who))
+  },
+  invite: ({ body }, { island, ...who }) => island.invite(body, as(who)),
+  pardon: ({ body }, { island, ...who }) => island.pardon(body, as(who)),
+  revoke: ({ body }, { island, ...who }) => island.revoke(body, as(who)),
+  leave: (_, { island, ...who }) => island.leave(as(who)),
   journal: ({ query }, { island, signal }) => island.journal({ limit: query.limit ?? 100 }, { signal }),
   openapi: (_, { version }) => openApi(version),
 }
