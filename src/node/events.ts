@@ -1,4 +1,4 @@
-import type { IslandEvent, IslandView } from '../protocols/model/views.ts'
+import type { IslandEvent, IslandView, TaskSummary } from '../protocols/model/views.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import { type Channel, channel } from './buffers.ts'
 import type { CatalogChange, CatalogPort } from './catalog/port.ts'
@@ -9,6 +9,7 @@ const BUFFER = 1000
 
 export interface EventsPort {
   islandChanged(island: string): void
+  taskChanged(task: TaskSummary): void
   subscribe(signal?: AbortSignal): AsyncIterable<IslandEvent | { lost: number }>
   stop(): void
 }
@@ -79,6 +80,7 @@ export function islandEvents(components: {
 
   return {
     islandChanged,
+    taskChanged: (task) => tell({ type: 'task:changed', time: now(), task }),
     async *subscribe(signal) {
       const reader = channel<IslandEvent>(BUFFER)
       readers.add(reader)

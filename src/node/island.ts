@@ -297,6 +297,7 @@ async function compose(
     journal: diary,
     islandNamed: island,
     connect,
+    onTask: (task) => events.taskChanged(task),
     logger: log,
   })
 

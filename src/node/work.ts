@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { datasetBody } from '../protocols/model/dataset.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
-import type { SqlRequest, TableExport, TaskResult } from '../protocols/model/views.ts'
+import type { SqlRequest, TableExport, TaskResult, TaskSummary } from '../protocols/model/views.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
@@ -51,6 +51,7 @@ export interface WorkComponents {
   journal: JournalPort
   islandNamed: (text: string) => string
   connect(island: string, options: { signal: AbortSignal }): Promise<string>
+  onTask(task: TaskSummary): void
   logger: (component: string) => Logger
 }
 
@@ -194,6 +195,7 @@ export function islandWork(components: WorkComponents): Work {
       policy,
       journal,
       newId: newTaskSuffix(clock),
+      onChange: components.onTask,
       logger: logger('tasks'),
     },
   )

@@ -320,6 +320,8 @@ export type IslandEvent =
   | { type: 'island:changed'; time: string; island: IslandView }
   | { type: 'member:joined' | 'member:revoked' | 'member:left'; time: string; id: string; name: string }
   | { type: 'log:forked'; time: string; id: string }
+  /** A task of this island was accepted, got another state, or another island. */
+  | { type: 'task:changed'; time: string; task: TaskSummary }
 
 export interface JournalEntry {
   time: string

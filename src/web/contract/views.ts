@@ -275,6 +275,7 @@ export const islandEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('island:changed'), time: instant, island: islandView }),
   z.object({ type: z.enum(['member:joined', 'member:revoked', 'member:left']), ...stamped, name: z.string() }),
   z.object({ type: z.literal('log:forked'), ...stamped }),
+  z.object({ type: z.literal('task:changed'), time: instant, task: taskSummary }),
 ]) satisfies z.ZodType<Wire<V.IslandEvent>>
 
 /** At least `lost` events were dropped here: the reader was too slow, or was away for longer than the island remembers. */

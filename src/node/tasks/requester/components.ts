@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { BoundRef } from '../../../protocols/model/task.ts'
-import type { TaskView } from '../../../protocols/model/views.ts'
+import type { TaskSummary, TaskView } from '../../../protocols/model/views.ts'
 import type { SqlAnalyser } from '../../engines/port.ts'
 import type { JournalPort } from '../../journal/journal.ts'
 import type { LinkObserver, PlacementData, PlacementPort, ResultObserver } from '../../placement/port.ts'
@@ -58,6 +58,8 @@ export interface RequesterComponents {
   checkPublish?(id: string): Promise<void>
   links?: LinkObserver
   results?: ResultObserver
+  /** A task of this island was accepted, or has another state. Told after it is so; must not throw. */
+  onChange?(task: TaskSummary): void
   logger: Logger
 }
 

@@ -67,12 +67,14 @@ export function withLast(record: OwnedTask, change: Partial<OwnedAttempt>): Owne
 /** Ended tasks that are asked for in a moment by who waited for them. */
 const MAX_RECENT = 32
 
-export function liveTasks(store: TaskStore): LiveTasks {
+/** `onState`: after a task got another state or another island. */
+export function liveTasks(store: TaskStore, onState: (record: OwnedTask) => void = () => {}): LiveTasks {
   const tasks = new Map<string, LiveTask & { end: () => void }>()
   const recent = new Map<string, LiveTask>()
   const queue = turns()
 
   function show(task: LiveTask, record: OwnedTask, details: TaskDetails | undefined): void {
+    const before = task.record
     task.record = record
     if (details !== undefined) task.details = details
     if (hasEnded(record.state)) {
@@ -85,6 +87,8 @@ export function liveTasks(store: TaskStore): LiveTasks {
       }
     }
     task.changed.ring()
+    if (before.state !== record.state || before.attempts.at(-1)?.island !== record.attempts.at(-1)?.island)
+      onState(record)
   }
 
   return {

@@ -7,9 +7,10 @@ import type { SpoolKey } from '../../results/port.ts'
 import { pause } from '../clock.ts'
 import { fairQueue, type Place } from '../fair-queue.ts'
 import type { TasksPort } from '../port.ts'
-import { keys } from '../store/records.ts'
+import { keys, type OwnedTask } from '../store/records.ts'
 import { keepTask } from '../store/task-store.ts'
 import { turns } from '../turns.ts'
+import { taskSummary } from '../views.ts'
 import { type Answers, answers, notAborted, notFound } from './answers.ts'
 import { placementRequest } from './choosing.ts'
 import { collector } from './collect.ts'
@@ -40,7 +41,9 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   const { clock, store, remotes, journal, logger } = components
   const { self, maxUnfinishedPerUser = 2_000, maxUnfinished = 10_000, leaseMs = 60_000 } = init
   const stopping = new AbortController()
-  const live = liveTasks(store)
+  const tell = (record: OwnedTask) =>
+    components.onChange?.(taskSummary(record, { self, nameOf: components.nameOf }, clock.now()))
+  const live = liveTasks(store, tell)
   const prepare = preparer(components)
   const submissions = turns()
   const errands = errandsOf({ self, stopping: stopping.signal }, components)
@@ -148,6 +151,7 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       void place.turn.then((release) => release?.())
       throw error
     }
+    tell(record)
     const view = viewOf(task)
     void run(task, place, early === undefined ? {} : { early })
     return view
