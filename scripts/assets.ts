@@ -1,6 +1,7 @@
-/** Copies what the compiler leaves out into the built package: the drivers of programs. */
-import { cpSync } from 'node:fs'
+/** What the compiler leaves out of the built package: the drivers of programs, copied, and the bundles for browsers. */
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { BUNDLES, type BundleName, build } from '../src/web/server/bundle.ts'
 
 const FOLDERS = ['node/engines/drivers']
 const root = join(import.meta.dirname, '..')
@@ -10,3 +11,9 @@ for (const folder of FOLDERS)
     recursive: true,
     filter: (path) => !path.includes('__pycache__'),
   })
+
+for (const name of Object.keys(BUNDLES) as BundleName[]) {
+  const to = join(root, 'dist/web/bundles', name)
+  mkdirSync(to, { recursive: true })
+  for (const file of await build(name)) writeFileSync(join(to, file.name), file.bytes)
+}

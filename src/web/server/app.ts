@@ -8,12 +8,14 @@ import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route } from '../contract/route.ts'
 import { type RouteName, routeList } from '../contract/routes.ts'
 import type { Caller } from '../ports.ts'
+import { bundleFile } from './bundle.ts'
 import type { EventHub } from './events.ts'
 import { answerFile, FileAnswer } from './file-answer.ts'
 import { authenticator, originGuard, STRICT_HEADERS } from './guard.ts'
 import { HANDLERS, type HandlerContext, requireScope, Typed } from './handlers.ts'
 import { readInput } from './input.ts'
 import { ndjson } from './ndjson.ts'
+import { answerStatic } from './static.ts'
 
 /** Milliseconds without a byte taken by the reader of an answer, after which the connection is cut. */
 const STALL_MS = 60_000
@@ -55,7 +57,9 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   hono.onError((cause, c) => problemResponse(report(toArchipelError(cause), c.req.path)))
   hono.use(async (c, next) => {
     await next()
-    for (const [name, value] of Object.entries(STRICT_HEADERS)) c.res.headers.set(name, value)
+    for (const [name, value] of Object.entries(STRICT_HEADERS)) {
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value)
+    }
     c.env?.outgoing?.setTimeout(STALL_MS)
   })
   hono.use(originGuard(init.port))
@@ -115,6 +119,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       return refused
     })
   }
+  hono.get('/client.js', async (c) => answerStatic(await bundleFile('client', 'client.js'), c.req.raw.headers))
   hono.notFound(() =>
     problemResponse(
       new ArchipelError('NOT_FOUND', 'there is no such route', {
