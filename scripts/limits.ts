@@ -1,6 +1,7 @@
 /** The page of bounds, from the constants that enforce them. */
 import { heartbeatSpec, reachSpec } from '../src/protocols/heartbeat/messages.ts'
 import { joinSpec } from '../src/protocols/join/messages.ts'
+import { blockSpec } from '../src/protocols/manifest/block.ts'
 import { MAX_ID_LENGTH } from '../src/protocols/model/ids.ts'
 import { confirmSpec, probeSpec } from '../src/protocols/placement/messages.ts'
 import { MAX_RECORD_BYTES } from '../src/protocols/record/envelope.ts'
@@ -19,6 +20,7 @@ const SPECS = [
   heartbeatSpec,
   reachSpec,
   resolveSpec,
+  blockSpec,
   runSpec,
   confirmSpec,
   probeSpec,

@@ -16,6 +16,8 @@ export interface DevIsland {
   url: string
   token: string
   dataDir: string
+  /** Ends this one before the others. */
+  stop(): Promise<void>
 }
 
 export interface Dev {
@@ -88,6 +90,7 @@ export async function startDev(init: DevInit): Promise<Dev> {
         url: island.url ?? '',
         token: (await readFile(pathIn(config.dataDir, 'token'), 'utf8')).trim(),
         dataDir: config.dataDir,
+        stop: () => island.stop(),
       })
     }
     return { archipelago: running[0]!.archipelago, islands, stop }

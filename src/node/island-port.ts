@@ -13,6 +13,7 @@ import { retire } from './archipelago.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
+import type { Contents } from './contents/contents.ts'
 import type { DatasetsPort } from './datasets/datasets.ts'
 import type { EnginePort } from './engines/port.ts'
 import type { EventsPort } from './events.ts'
@@ -46,6 +47,7 @@ export interface IslandParts {
   browse: BrowsePort
   resolver: ResolverPort
   work: Work
+  contents: Contents
   datasets: DatasetsPort
   engine: EnginePort
   policy: PolicyPort
@@ -107,6 +109,9 @@ export function islandPort(parts: IslandParts): IslandPort {
   const signer = signerFromSeed(parts.key.seed)
   const admins = () => (parts.adminKey === undefined ? undefined : signerFromSeed(parts.adminKey.seed))
   const revoke = revoker({ archipelagoId: parts.archipelago.id, self, admins: parts.admins }, { catalog, tickets })
+
+  const signalOf = (options: { signal?: AbortSignal }) =>
+    options.signal === undefined ? parts.signal : AbortSignal.any([parts.signal, options.signal])
 
   const mayInvite = () => roster.member(self)?.mayInvite === true
 
@@ -242,6 +247,11 @@ export function islandPort(parts: IslandParts): IslandPort {
 
     datasets: (filter) => browse.datasets(filter),
     dataset: (ref) => one(ref),
+    files: async (ref, page, options = {}) => parts.contents.files(await one(ref), page, signalOf(options)),
+    async preview(ref, { rows, elsewhere = true }, options = {}) {
+      const { user = 'owner' } = options
+      return await parts.contents.preview(await one(ref), { rows, elsewhere, user, signal: signalOf(options) })
+    },
 
     async publish(request, options = {}) {
       const id = await datasets.publish(request, options)
@@ -280,7 +290,7 @@ export function islandPort(parts: IslandParts): IslandPort {
       const expiresMs = request.expiresMs ?? TICKET_MS
       if (expiresMs < 1000 || expiresMs > MAX_TICKET_MS)
         throw new ArchipelError('BAD_INPUT', 'a ticket is good for at least a second and at most 90 days')
-      const signal = AbortSignal.any([parts.signal, ...(options.signal ? [options.signal] : [])])
+      const signal = signalOf(options)
       const addresses = await ticketAddresses(request.local === true, signal)
       const issued = await tickets.issue({ expiresMs, mayInvite: request.mayInvite === true })
       const ticket = encodeTicket(

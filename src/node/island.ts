@@ -14,6 +14,8 @@ import { webServer } from '../web/server/web-server.ts'
 import { joiningEnded, memberKey, type Named } from './archipelago.ts'
 import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
+import { type OwnBlock, serveBlocks } from './contents/blocks.ts'
+import { contents } from './contents/contents.ts'
 import { datasets } from './datasets/datasets.ts'
 import { levelPublications } from './datasets/level-publications.ts'
 import { engineOf } from './engines/choose.ts'
@@ -279,6 +281,8 @@ async function compose(
   const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
   onServedChange = dht.changed
 
+  const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
+
   // Work.
   const work = islandWork({
     config,
@@ -299,6 +303,18 @@ async function compose(
     connect,
     onTask: (task) => events.taskChanged(task),
     logger: log,
+  })
+
+  const inside = contents({
+    self,
+    nameOf: who.nameOf,
+    network: net,
+    own: ownBlock,
+    connect,
+    engine,
+    data: held,
+    policy,
+    sql: work.sql,
   })
 
   // Joining.
@@ -336,6 +352,7 @@ async function compose(
   await serve(net, resolveSpec, async ({ ids }) => ({ holdings: await held.holdings(ids) }), {
     stopping: stopping.signal,
   })
+  await serveBlocks(net, ownBlock, { stopping: stopping.signal })
   if (config.catalog.enabled) await serveCatalog(net, catalog, { stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
@@ -401,6 +418,7 @@ async function compose(
     browse: shelf,
     resolver: resolving,
     work,
+    contents: inside,
     datasets: held,
     engine,
     policy,

@@ -7,6 +7,7 @@ import type {
   DatasetFilter,
   DatasetPage,
   DatasetView,
+  FilePage,
   Invitation,
   IslandEvent,
   IslandStatus,
@@ -14,6 +15,7 @@ import type {
   JournalEntry,
   LogPage,
   PlacementView,
+  Preview,
   PublishProgress,
   PublishRequest,
   Resolution,
@@ -78,6 +80,13 @@ export interface IslandPort {
   datasets(filter: DatasetFilter, options?: CallOptions): Promise<DatasetPage>
   /** By id in any spelling or by short name. @throws DATASET_NOT_FOUND, AMBIGUOUS (details.candidates) */
   dataset(ref: string, options?: CallOptions): Promise<DatasetView>
+  /** @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER (details.islands: where the list is) */
+  files(ref: string, page: { limit?: number; cursor?: string }, options?: CallOptions): Promise<FilePage>
+  /**
+   * The first rows. Read here where this island holds the dataset, else by a task where it is held, which `elsewhere` has to allow.
+   * @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no table), SCOPE_MISSING (`elsewhere` is needed), STALE, NO_HOLDER
+   */
+  preview(ref: string, request: { rows?: number; elsewhere?: boolean }, options?: CallOptions): Promise<Preview>
   publish(
     request: PublishRequest,
     options?: CallOptions & { onProgress?: (progress: PublishProgress) => void },

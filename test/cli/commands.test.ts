@@ -90,6 +90,52 @@ test('datasets passes words and filters on, and pages to the limit', async (t) =
   assert.match(some.stderr, '3 of 1,200 datasets')
 })
 
+test('files are listed to the limit, page by page, and a preview is a table with units', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const one = await run(['files', 'stars'])
+  assert.match(one.stdout, /^PATH +SIZE +TYPE +PIECES/)
+  assert.match(one.stdout, /^stars\.csv +1\.2\d? MB +text\/csv/m)
+  assert.match(one.stderr, '1 file')
+  island.script({
+    files: async (_, { limit = 100, cursor = '0' }) => {
+      const from = Number(cursor)
+      const items = Array.from({ length: Math.min(limit, 2500 - from) }, (_, n) => ({
+        path: `f${from + n}`,
+        bytes: n,
+        mediaType: 'text/plain',
+        pieces: '0'.repeat(64),
+      }))
+      return { items, total: 2500, version: 'v', ...(from + limit < 2500 ? { next: String(from + limit) } : {}) }
+    },
+  })
+  const many = JSON.parse((await run(['files', 'stars', '--limit', '2200', '--json'])).stdout)
+  assert.is(many.items.length, 2200)
+  assert.is(many.items.at(-1).path, 'f2199')
+  assert.match((await run(['files', 'stars', '--limit', '2'])).stderr, '2 of 2,500 files')
+  assert.is((await run(['files', 'stars', '--limit', '0'])).code, 2)
+  island.script({
+    preview: async (_, { rows = 0 }) => ({
+      id: 'x',
+      publisher: OTHER,
+      version: 'v',
+      columns: [{ name: 'ra', type: 'DOUBLE', unit: 'deg' }],
+      rows: Array(rows).fill([1.5]),
+      truncated: true,
+      ranAt: { island: OTHER.id, name: OTHER.name },
+    }),
+  })
+  const { stdout, stderr } = await run(['preview', 'stars', '--rows', '2'])
+  assert.is(
+    stdout
+      .split('\n')
+      .map((line) => line.trim())
+      .join('|'),
+    'ra [deg]|1.5|1.5|',
+  )
+  assert.match(stderr, `the first 2 rows, read at ${OTHER.name}`)
+  assert.is((await run(['preview', 'stars', '--rows', '101'])).code, 2)
+})
+
 test('show prints a description, JSON, or a metadata format', async (t) => {
   const { run } = await daemonDir(t)
   const { stdout } = await run(['show', 'stars'])

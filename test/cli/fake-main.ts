@@ -85,6 +85,7 @@ const daemon: DaemonPort = {
       url: `http://127.0.0.1:${9000 + n}`,
       token: 't',
       dataDir: join(baseDir ?? '/temporary', String(n + 1)),
+      stop: async () => {},
     }))
     const alive = setInterval(() => {}, 1000)
     const stop = async () => {

@@ -57,6 +57,8 @@ test('each function reaches the island with its argument, and each answer fits i
     islands: await client.islands(),
     datasets: await client.datasets(filter),
     dataset: await client.dataset('stars'),
+    files: await client.files('stars', { limit: 3, cursor: 'opaque' }),
+    preview: await client.preview('stars', { rows: 2 }),
     publish: await client.publish(publish),
     unpublish: await client.unpublish('stars'),
     resolve: await client.resolve({ ref: 'stars', via: 'dht', confirm: false }),

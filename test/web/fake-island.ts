@@ -170,6 +170,16 @@ export function fakeIsland(): FakeIsland {
       return { items, total: items.length }
     },
     dataset: async (ref) => find(ref),
+    files: async (ref) => ({
+      items: [{ path: `${find(ref).body.name}.csv`, bytes: 1_234_567, mediaType: 'text/csv', pieces: VERSION }],
+      total: 1,
+      version: VERSION,
+    }),
+    preview: async (ref, { rows = 20 }) => {
+      const { id, publisher, body } = find(ref)
+      const { columns, rows: all } = taskResult('').result
+      return { id, publisher, version: body.version, columns, rows: all.slice(0, rows), truncated: true }
+    },
     publish: async (request, { onProgress } = {}) => {
       const bytes = { done: 10, total: 10 }
       onProgress?.({ phase: 'hash', files: { done: 0, total: 1 }, bytes: { ...bytes, done: 5 } })

@@ -1,11 +1,13 @@
 /** The web service of real islands: what only they can answer. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import * as assert from 'uvu/assert'
 import { type Dev, startDev } from '../../src/node/dev.ts'
-import type { IslandEvent, TaskSummary } from '../../src/protocols/model/views.ts'
+import type { FilePage, FileView, IslandEvent, TaskSummary } from '../../src/protocols/model/views.ts'
 import { createClient, type IslandClient } from '../../src/web/client/index.ts'
-import { eventually, suite } from '../kit/index.ts'
+import { eventually, rejects, suite } from '../kit/index.ts'
 
 const test = suite('web: of real islands')
 
@@ -81,6 +83,102 @@ test('each state of a task is in the stream of events of the island that asked, 
   assert.equal(
     (await other).flatMap((event) => taskOf(event) ?? []),
     [],
+  )
+})
+
+/** Everything below `value` that is text. */
+function texts(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(texts) : []
+}
+
+test('the files of a dataset are listed in pages, at the island that holds it and at another', async (t) => {
+  const [asker, holder] = clients as [IslandClient, IslandClient]
+  const dir = await t.tmpdir()
+  const folder = join(dir, 'survey')
+  await mkdir(join(folder, 'raw'), { recursive: true })
+  const names = [...Array(9).keys()].map((i) => `raw/exposure-${i}.fits`)
+  for (const name of names) await writeFile(join(folder, name), `not really FITS ${name}`)
+  await writeFile(join(folder, 'readme.txt'), 'hello')
+  await writeFile(join(folder, 'übersicht "1".dat'), '')
+  const { id } = await holder.publish({ path: folder, as: 'files' })
+  await eventually(() => asker.dataset(id), { timeoutMs: 20_000, signal: t.signal })
+  for (const client of [asker, holder]) {
+    const seen: FileView[] = []
+    let next: string | undefined
+    do {
+      const page: FilePage = await client.files(id, { limit: 4, ...(next === undefined ? {} : { cursor: next }) })
+      assert.ok(page.items.length <= 4)
+      assert.is(page.total, 11)
+      seen.push(...page.items)
+      next = page.next
+    } while (next !== undefined)
+    assert.equal(
+      seen.map((file) => file.path),
+      [...names, 'readme.txt', 'übersicht "1".dat'],
+    )
+    assert.is(seen[0]?.mediaType, 'application/fits')
+    assert.is(seen[9]?.bytes, 5)
+    assert.is(seen[10]?.bytes, 0)
+    assert.match(seen[9]?.pieces ?? '', /^[0-9a-f]{64}$/)
+    assert.not.ok(texts(seen).some((text) => text.includes(dir)))
+    for (const cursor of ['!', 'a', 'AAAA====', Buffer.from([255, 254]).toString('base64url')])
+      await rejects(client.files(id, { cursor }), 'BAD_INPUT')
+    await rejects(client.files('nothing', {}), 'DATASET_NOT_FOUND')
+    await rejects(client.preview(id, {}), 'NOT_FOUND')
+  }
+})
+
+test('a preview is read here without a task, and by one task where another island holds the dataset', async () => {
+  const [asker, holder] = clients as [IslandClient, IslandClient]
+  const tasksOf = async (client: IslandClient) => (await client.tasks.list({ limit: 500 })).items.length
+  const before = [await tasksOf(asker), await tasksOf(holder)]
+  const local = await holder.preview('bright_stars', { rows: 3 })
+  assert.is(local.rows.length, 3)
+  assert.is(local.truncated, true)
+  assert.is(local.task, undefined)
+  assert.is(local.ranAt?.island, dev.islands[1]!.id)
+  const ra = local.columns.find((column) => column.name === 'ra')
+  assert.match(ra?.ucd ?? '', 'pos.eq.ra')
+  const remote = await asker.preview('bright_stars', { rows: 3 })
+  assert.equal(remote.rows, local.rows)
+  assert.equal(remote.columns, local.columns)
+  assert.is(remote.ranAt?.island, dev.islands[1]!.id)
+  assert.equal([await tasksOf(asker), await tasksOf(holder)], [before[0]! + 1, before[1]!])
+  for (const view of [local, remote]) assert.not.ok(texts(view).some((text) => text.includes(dirname(STARS))))
+})
+
+test('long cells of a preview are cut, and it ends where its rows are many bytes', async (t) => {
+  const [, holder] = clients as [IslandClient, IslandClient]
+  const path = join(await t.tmpdir(), 'long.jsonl')
+  const long = { text: '☄'.repeat(5000), list: Array(3000).fill(1), n: 1 }
+  await writeFile(path, Array(20).fill(JSON.stringify(long)).join('\n'))
+  await holder.publish({ path })
+  const preview = await holder.preview('long', { rows: 20 })
+  assert.is(preview.rows.length, 20)
+  assert.is(preview.truncated, false)
+  for (const [text, list, n] of preview.rows) {
+    assert.is(text, `${'☄'.repeat(1000)}…`)
+    assert.is(typeof list, 'string')
+    assert.is(Number(n), 1)
+  }
+  const columns = Object.fromEntries([...Array(120).keys()].map((i) => [`c${i}`, 'x'.repeat(1200)]))
+  await writeFile(path, Array(20).fill(JSON.stringify(columns)).join('\n'))
+  await holder.publish({ path })
+  const wide = await holder.preview('long', { rows: 20 })
+  assert.ok(wide.rows.length > 0 && wide.rows.length < 20, `${wide.rows.length} rows`)
+  assert.is(wide.truncated, true)
+})
+
+test('the list of files of a dataset whose island is away says where it is', async (t) => {
+  const [asker, holder] = clients as [IslandClient, IslandClient]
+  const { id } = await holder.publish({ path: STARS, id: 'urn:test:away' })
+  await eventually(() => asker.dataset(id), { timeoutMs: 20_000, signal: t.signal })
+  await dev.islands[1]!.stop()
+  const error = await rejects(asker.files(id, {}), 'NO_HOLDER')
+  assert.equal(
+    ((error.details?.islands ?? []) as { island: string }[]).map((i) => i.island),
+    [dev.islands[1]!.id],
   )
 })
 

@@ -67,6 +67,8 @@ export interface DatasetsPort {
   stale(): Promise<string[]>
   /** Own truth about these ids, aliases included; source files looked at just now. */
   holdings(ids: string[]): Promise<Holding[]>
+  /** A block of the manifest of a dataset that this island publishes in that version. */
+  block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
   /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, SQL_INVALID */
   bind(tables: { table: string; id: string; version: string }[], options?: { kind?: string }): Promise<BoundDataset[]>
   /** Looks at them again. @throws STALE */
@@ -319,6 +321,13 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         })
       }
       return found
+    },
+    async block({ id, version }, hash) {
+      for (const own of new Set([id, ...(aliases.get(id) ?? [])])) {
+        const publication = await store.get(own)
+        if (publication?.version === version) return await store.block(own, hash)
+      }
+      return undefined
     },
     ...bound,
   }

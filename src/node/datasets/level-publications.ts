@@ -58,5 +58,6 @@ export function levelPublications(store: StorePort): PublicationStore {
       for await (const [key, bytes] of manifests.entriesBytes(pagesOf(id))) pages.set(key.slice(id.length + 1), bytes)
       return pages
     },
+    block: (id, hash) => manifests.getBytes(`${id}\0${hash}`),
   }
 }

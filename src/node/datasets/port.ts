@@ -18,4 +18,6 @@ export interface PublicationStore {
   ids(): Promise<string[]>
   /** Pages of the manifest of a version, by hash. */
   manifest(id: string): Promise<Map<string, Uint8Array>>
+  /** One of them. */
+  block(id: string, hash: string): Promise<Uint8Array | undefined>
 }

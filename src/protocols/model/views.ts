@@ -1,10 +1,11 @@
 /** What an island shows to people and programs: assembled answers, never signed and never stored. */
-import type { DatasetBody, Provenance, ReplicaBody } from './dataset.ts'
+import type { Column, DatasetBody, Provenance, ReplicaBody } from './dataset.ts'
 import type { ErrorInfo } from './errors.ts'
 import type { Card, Liveness, Load } from './island.ts'
 import type {
   AttemptState,
   BoundRef,
+  Cell,
   ParamValue,
   PlacementEntry,
   ResultMeta,
@@ -108,6 +109,42 @@ export interface DatasetPage {
   items: DatasetView[]
   total: number
   next?: string
+}
+
+/** A file of a dataset, as it was published. */
+export interface FileView {
+  /** Inside the dataset, `/`-separated. */
+  path: string
+  bytes: number
+  /** Guessed from the name. */
+  mediaType: string
+  /** SHA-256 of the SHA-256 of its pieces, hex; see `manifest/`. */
+  pieces: string
+  /** Of the whole file, hex, where the publisher states it. */
+  sha256?: string
+}
+
+export interface FilePage {
+  items: FileView[]
+  total: number
+  /** Of the dataset. */
+  version: string
+  next?: string
+}
+
+/** The first rows of a dataset. */
+export interface Preview {
+  id: string
+  publisher: { id: string; name: string }
+  version: string
+  columns: Column[]
+  /** Long cells are cut, and end in `…` then. */
+  rows: Cell[][]
+  /** There are more. */
+  truncated: boolean
+  ranAt?: { island: string; name: string }
+  /** The task that read them, where one was needed. */
+  task?: string
 }
 
 export interface PublishRequest {

@@ -76,6 +76,8 @@ export function createClient(init: ClientInit): IslandClient {
     islands: (options) => ask('islands', {}, options),
     datasets: (filter, options) => ask('datasets', { query: { ...filter } }, options),
     dataset: (ref, options) => ask('dataset', { params: { ref } }, options),
+    files: (ref, query, options) => ask('files', { params: { ref }, query }, options),
+    preview: (ref, { rows }, options) => ask('preview', { params: { ref }, query: { rows } }, options),
     metadata: (ref, format, options) => ask('metadata', { params: { ref }, query: { format } }, options),
     publish,
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),

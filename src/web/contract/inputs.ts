@@ -86,6 +86,17 @@ export const datasetsQuery = z.strictObject({
   cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
 })
 
+const cursor = z.string().min(1).max(2000).optional().describe('`next` of the page before.')
+
+export const filesQuery = z.strictObject({
+  limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Files on one page; 100 by default.'),
+  cursor,
+})
+
+export const previewQuery = z.strictObject({
+  rows: queryNumber(z.number().int().min(1).max(100)).optional().describe('Rows at most; 20 by default.'),
+})
+
 export const METADATA_FORMATS = ['json', 'dcat', 'datacite', 'croissant', 'prov', 'prov-o'] as const
 export type MetadataFormat = (typeof METADATA_FORMATS)[number]
 export const metadataQuery = z.strictObject({

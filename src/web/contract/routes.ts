@@ -10,6 +10,21 @@ const DATASET_ERRORS = ['DATASET_NOT_FOUND', 'AMBIGUOUS', 'BAD_ID'] as const
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
 const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
+const RUN_ERRORS = [
+  'SQL_INVALID',
+  'SQL_REFUSED',
+  'NO_HOLDER',
+  'STALE',
+  'ENGINE_DOWN',
+  'ENGINE_FAILED',
+  'MEMORY_LIMIT',
+  'TIME_LIMIT',
+  'RESULT_LIMIT',
+  'DISK_FULL',
+  'LEASE_EXPIRED',
+  'UNREACHABLE',
+  'DEADLINE',
+] as const
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -58,6 +73,29 @@ export const ROUTES = {
     params: input.refParams,
     response: view.datasetView,
     errors: DATASET_ERRORS,
+  },
+  files: {
+    method: 'GET',
+    path: `${API_PREFIX}/datasets/{ref}/files`,
+    summary: 'The files of a dataset, wherever it is held',
+    scope: 'read',
+    params: input.refParams,
+    query: input.filesQuery,
+    response: view.filePage,
+    timeoutMs: 2 * MINUTE_MS,
+    errors: [...DATASET_ERRORS, 'NO_HOLDER', 'PROTOCOL', 'RECORD_INVALID'],
+  },
+  preview: {
+    method: 'GET',
+    path: `${API_PREFIX}/datasets/{ref}/preview`,
+    summary:
+      'The first rows of a dataset; where another island holds it they need the scope run, since a task reads them',
+    scope: 'read',
+    params: input.refParams,
+    query: input.previewQuery,
+    response: view.preview,
+    timeoutMs: MINUTE_MS,
+    errors: [...DATASET_ERRORS, 'NOT_FOUND', ...RUN_ERRORS],
   },
   metadata: {
     method: 'GET',
@@ -109,20 +147,7 @@ export const ROUTES = {
     body: input.sqlBody,
     response: view.taskResult,
     timeoutMs: 25 * HOUR_MS,
-    errors: [
-      ...DATASET_ERRORS,
-      'SQL_INVALID',
-      'SQL_REFUSED',
-      'NO_HOLDER',
-      'STALE',
-      'ENGINE_DOWN',
-      'ENGINE_FAILED',
-      'MEMORY_LIMIT',
-      'TIME_LIMIT',
-      'RESULT_LIMIT',
-      'UNREACHABLE',
-      'DEADLINE',
-    ],
+    errors: [...DATASET_ERRORS, ...RUN_ERRORS],
   },
   taskSubmit: {
     method: 'POST',

@@ -142,6 +142,33 @@ export const cell: z.ZodType<Cell> = z.lazy(() =>
 const tableShape = { columns: z.array(column), rows: z.array(z.array(cell)), rowCount: count, truncated: z.boolean() }
 export const tableResult = wire<TableResult>()(z.object(tableShape))
 
+export const fileView = wire<V.FileView>()(
+  z.object({
+    path: z.string(),
+    bytes: count,
+    mediaType: z.string(),
+    pieces: z.string(),
+    sha256: z.string().optional(),
+  }),
+)
+
+export const filePage = wire<V.FilePage>()(
+  z.object({ items: z.array(fileView), total: count, version: z.string(), next: z.string().optional() }),
+)
+
+export const preview = wire<V.Preview>()(
+  z.object({
+    id: z.string(),
+    publisher,
+    version: z.string(),
+    columns: z.array(column),
+    rows: z.array(z.array(cell)),
+    truncated: z.boolean(),
+    ranAt: z.object({ island: z.string(), name: z.string() }).optional(),
+    task: z.string().optional(),
+  }),
+)
+
 export const taskResult = wire<V.TaskResult>()(
   z.object({
     id: z.string(),

@@ -81,6 +81,9 @@ export const HANDLERS: Handlers = {
   islands: (_, { island, signal }) => island.islands({ signal }),
   datasets: ({ query }, { island, signal }) => island.datasets(query, { signal }),
   dataset: ({ params }, { island, signal }) => island.dataset(params.ref, { signal }),
+  files: ({ params, query }, { island, signal }) => island.files(params.ref, query, { signal }),
+  preview: ({ params, query }, { island, ...who }) =>
+    island.preview(params.ref, { ...query, elsewhere: allows(who.caller.scopes, 'run') }, as(who)),
   metadata: async ({ params, query }, { island, metadata, signal }) => {
     const { mediaType, document } = metadata(await island.dataset(params.ref, { signal }), query.format)
     return new Typed(mediaType, document)
