@@ -8,7 +8,7 @@ import { parseRef } from '../protocols/model/ids.ts'
 import type { IslandView } from '../protocols/model/views.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { buildLeft, MEMBER_KIND } from '../protocols/record/member-facts.ts'
-import type { IslandPort } from '../web/ports.ts'
+import type { CallOptions, IslandPort } from '../web/ports.ts'
 import { retire } from './archipelago.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
@@ -19,6 +19,7 @@ import type { EnginePort } from './engines/port.ts'
 import type { EventsPort } from './events.ts'
 import { type KeyPair, parseRecoveryKey } from './identity/keys.ts'
 import type { TicketBook } from './identity/tickets.ts'
+import type { TokenBook } from './identity/token-book.ts'
 import type { JournalPort } from './journal/journal.ts'
 import { revoker } from './members/revoke.ts'
 import type { Roster } from './members/roster.ts'
@@ -28,6 +29,7 @@ import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
 import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
 import { findings } from './status/findings.ts'
+import { tokenPort } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
 import type { Work } from './work.ts'
 
@@ -53,6 +55,7 @@ export interface IslandParts {
   policy: PolicyPort
   journal: JournalPort
   tickets: TicketBook
+  tokens: TokenBook
   sync: { flush(): Promise<number> }
   events: EventsPort
   webUrl: () => string | undefined
@@ -260,13 +263,13 @@ export function islandPort(parts: IslandParts): IslandPort {
       return view
     },
 
-    async unpublish(ref) {
+    async unpublish(ref, options) {
       const located = (await resolver.locate(ref, { via: 'catalog', confirm: false })).filter(
         (l) => l.publisher === self,
       )
       if (located.length === 0) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${ref}`)
       const claim = resolver.one(ref, located)
-      await datasets.unpublish(claim.id)
+      await datasets.unpublish(claim.id, options)
       await parts.work.unpublished()
       return { id: claim.id }
     },
@@ -280,9 +283,11 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
+    ...tokenPort(parts.tokens, journal, self),
 
     async invite(request, options = {}) {
-      policy.check({ island: self, user: 'owner', action: 'member:invite' })
+      const user = userOf(options)
+      policy.check({ island: self, user, action: 'member:invite' })
       if (!mayInvite())
         throw new ArchipelError('FORBIDDEN', 'this island may not invite others', {
           hint: 'Ask a member that may; `archipel islands --json` shows who.',
@@ -307,7 +312,7 @@ export function islandPort(parts: IslandParts): IslandPort {
         },
         signer,
       )
-      journal.write({ actor: `owner@${self}`, action: 'member:invite', subject: issued.id, outcome: 'ok' })
+      journal.write({ actor: `${user}@${self}`, action: 'member:invite', subject: issued.id, outcome: 'ok' })
       return {
         ticket,
         id: issued.id,
@@ -316,8 +321,9 @@ export function islandPort(parts: IslandParts): IslandPort {
       }
     },
 
-    async revoke(request) {
-      policy.check({ island: self, user: 'owner', action: 'member:revoke' })
+    async revoke(request, options) {
+      const user = userOf(options)
+      policy.check({ island: self, user, action: 'member:revoke' })
       const admin =
         request.recoveryKey === undefined ? admins() : signerFromSeed(parseRecoveryKey(request.recoveryKey).seed)
       const subject = request.member ?? request.ticket ?? ''
@@ -326,11 +332,11 @@ export function islandPort(parts: IslandParts): IslandPort {
           request.ticket !== undefined
             ? await revoke.ticket(request.ticket, admin)
             : await revoke.member(parts.islandNamed(request.member ?? ''), request.invitees ?? 'keep', admin)
-        journal.write({ actor: `owner@${self}`, action: 'member:revoke', subject, outcome: 'ok' })
+        journal.write({ actor: `${user}@${self}`, action: 'member:revoke', subject, outcome: 'ok' })
         return { revoked }
       } catch (error) {
         journal.write({
-          actor: `owner@${self}`,
+          actor: `${user}@${self}`,
           action: 'member:revoke',
           subject,
           outcome: 'failed',
@@ -340,20 +346,22 @@ export function islandPort(parts: IslandParts): IslandPort {
       }
     },
 
-    async pardon(request) {
-      policy.check({ island: self, user: 'owner', action: 'member:revoke' })
+    async pardon(request, options) {
+      const user = userOf(options)
+      policy.check({ island: self, user, action: 'member:revoke' })
       const admin =
         request.recoveryKey === undefined ? admins() : signerFromSeed(parseRecoveryKey(request.recoveryKey).seed)
       const island = catalog.membership().members.has(request.island)
         ? request.island
         : parts.islandNamed(request.island)
       const epoch = await revoke.pardon(island, admin)
-      journal.write({ actor: `owner@${self}`, action: 'member:pardon', subject: island, outcome: 'ok' })
+      journal.write({ actor: `${user}@${self}`, action: 'member:pardon', subject: island, outcome: 'ok' })
       return { pardoned: island, epoch }
     },
 
-    async leave() {
-      policy.check({ island: self, user: 'owner', action: 'archipelago:leave' })
+    async leave(options) {
+      const user = userOf(options)
+      policy.check({ island: self, user, action: 'archipelago:leave' })
       const stopAndRetire = () => {
         setTimeout(() => {
           void parts
@@ -377,7 +385,7 @@ export function islandPort(parts: IslandParts): IslandPort {
       const left = buildLeft(self)
       await catalog.appendMany([...withdrawals, { kind: MEMBER_KIND, id: left.id, body: left.body }])
       journal.write({
-        actor: `owner@${self}`,
+        actor: `${user}@${self}`,
         action: 'archipelago:leave',
         subject: parts.archipelago.id,
         outcome: 'ok',
@@ -391,6 +399,9 @@ export function islandPort(parts: IslandParts): IslandPort {
     events: (options) => parts.events.subscribe(options?.signal),
   }
 }
+
+/** For the journal and the policy: the owner where nobody else is named. */
+const userOf = (options: CallOptions = {}) => options.user ?? 'owner'
 
 /** Over the heads of all logs that count: each commits to its set of records. */
 function digestOf(catalog: CatalogPort): string {

@@ -28,6 +28,7 @@ import { levelTickets } from './identity/level-tickets.ts'
 import { readMembership } from './identity/membership-file.ts'
 import { ownerToken } from './identity/owner-token.ts'
 import { ticketBook } from './identity/tickets.ts'
+import { openTokenBook } from './identity/token-book.ts'
 import { islandPort, viewOfIsland } from './island-port.ts'
 import { journal } from './journal/journal.ts'
 import { levelJournal } from './journal/level-journal.ts'
@@ -49,6 +50,7 @@ import { resolver } from './resolve/resolver.ts'
 import { searchIndex } from './search/search-index.ts'
 import { serveCatalog, syncRemote } from './spread/catalog-protocol.ts'
 import { syncer } from './spread/syncer.ts'
+import { journalled } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
 import { islandWork } from './work.ts'
 
@@ -132,6 +134,12 @@ async function compose(
     store: levelJournal(store),
     onError: (error) => logger.error({ err: error }, 'the journal could not be written'),
   })
+  const tokens = await openTokenBook({
+    path: pathIn(config.dataDir, 'tokens'),
+    owner: token,
+    onError: (error) => logger.error({ err: error }, 'the last use of a token could not be written'),
+  })
+  undo.push(() => tokens.stop())
   const policy = memberPolicy({ self, ...config.policy.forwarded })
 
   // Who the others are.
@@ -424,6 +432,7 @@ async function compose(
     policy,
     journal: diary,
     tickets,
+    tokens,
     sync,
     events,
     webUrl,
@@ -436,8 +445,9 @@ async function compose(
 
   // The web service, last: what answers there works.
   const web = config.web.enabled
-    ? webServer({ host: config.web.host, port: config.web.port, token, version: SOFTWARE })({
+    ? webServer({ id: self, ...config.web, version: SOFTWARE })({
         island: port,
+        access: journalled(tokens, diary, self),
         logger: log('web'),
       })
     : undefined

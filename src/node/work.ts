@@ -57,7 +57,7 @@ export interface WorkComponents {
 
 export interface Work {
   tasks: Tasks & { table(id: string, format: TableFormat, options?: { signal?: AbortSignal }): Promise<TableExport> }
-  sql(request: SqlRequest, options?: { signal?: AbortSignal }): Promise<TaskResult>
+  sql(request: SqlRequest, options?: { signal?: AbortSignal; user?: string }): Promise<TaskResult>
   placing: Placing
   /** Shows it to others, and takes up what ran here. To be called before they can ask. */
   start(options: { stopping: AbortSignal }): Promise<void>

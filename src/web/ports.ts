@@ -14,6 +14,7 @@ import type {
   IslandView,
   JournalEntry,
   LogPage,
+  NewToken,
   PlacementView,
   Preview,
   PublishProgress,
@@ -21,6 +22,7 @@ import type {
   Resolution,
   ResolveRequest,
   RowsPage,
+  SignInCode,
   SqlRequest,
   SubmitRequest,
   TableExport,
@@ -28,6 +30,10 @@ import type {
   TaskQuery,
   TaskResult,
   TaskView,
+  TokenPage,
+  TokenQuery,
+  TokenRequest,
+  TokenView,
 } from '../protocols/model/views.ts'
 import type { Scope } from './contract/scopes.ts'
 
@@ -43,8 +49,29 @@ export interface Caller {
   id: string
   name: string
   scopes: readonly Scope[]
-  /** Aborts when the token expires or is revoked; absent when it never does. */
+  /** Aborts when the token expires or is revoked, with the error as its reason; absent when it never does. */
   signal?: AbortSignal
+  expires?: string
+}
+
+/** Who may call: asked by the web service at each request. */
+export interface AccessPort {
+  /** At once, from memory. @throws UNAUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED */
+  authenticate(token: string): Caller
+  /** Makes the token of a browser session, when it is durable. A code counts once. @throws UNAUTHENTICATED */
+  signIn(code: string): Promise<{ token: string; caller: Caller }>
+  /** Ends the session. */
+  signOut(caller: Caller): Promise<void>
+}
+
+/** Tokens that were given out; that of the owner is none of them. */
+export interface IslandTokens {
+  /** @throws TOKEN_EXISTS, TOO_MANY, BAD_INPUT (a name or a time that is none) */
+  create(request: TokenRequest, options?: CallOptions): Promise<NewToken>
+  /** Newest first; those of browser sessions, too. */
+  list(query: TokenQuery, options?: CallOptions): Promise<TokenPage>
+  /** By id, or by the name of an active one. What it had opened ends at once. @throws TOKEN_NOT_FOUND */
+  revoke(ref: string, options?: CallOptions): Promise<TokenView>
 }
 
 /** Tasks of the owner of this island, and those of any island by their id. */
@@ -95,6 +122,9 @@ export interface IslandPort {
   resolve(request: ResolveRequest, options?: CallOptions): Promise<Resolution>
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
+  tokens: IslandTokens
+  /** A code with which a browser signs in, good for five minutes. @throws TOO_MANY */
+  signInCode(request: { scopes?: TokenView['scopes'] }, options?: CallOptions): Promise<SignInCode>
   /** @throws NOT_REACHABLE, FORBIDDEN when this island may not invite */
   invite(
     request: { expiresMs?: number; mayInvite?: boolean; local?: boolean },

@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DaemonPort } from '../../src/node/cli/daemon-port.ts'
 import { runCli } from '../../src/node/cli/run.ts'
+import { openTokenBook } from '../../src/node/identity/token-book.ts'
+import { journalled, tokenPort } from '../../src/node/token-port.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { webServer } from '../../src/web/server/web-server.ts'
 import { datasetView, fakeIsland, NOW, SELF } from '../web/fake-island.ts'
@@ -34,11 +36,17 @@ const daemon: DaemonPort = {
     return { archipelago: ARCHIPELAGO, island: { ...SELF, name: config.name }, issuer: SELF }
   },
   async startIsland({ config, logger }) {
-    const island = fakeIsland()
-    const stopped = Promise.withResolvers<void>()
-    const server = webServer({ ...config.web, token: TOKEN })({ island, logger })
-    await server.start()
     await mkdir(config.dataDir, { recursive: true })
+    const tokens = await openTokenBook({ path: join(config.dataDir, 'tokens.json'), owner: TOKEN })
+    const journal = { write() {}, read: async () => [] }
+    const island = fakeIsland(tokenPort(tokens, journal, SELF.id))
+    const stopped = Promise.withResolvers<void>()
+    const server = webServer({ ...config.web, id: SELF.id })({
+      island,
+      access: journalled(tokens, journal, SELF.id),
+      logger,
+    })
+    await server.start()
     await writeFile(join(config.dataDir, 'owner.token'), `${TOKEN}\n`, { mode: 0o600 })
     await writeFile(join(config.dataDir, 'daemon.json'), JSON.stringify({ pid: process.pid, url: server.url }))
     logger.info({ component: 'web', url: server.url }, 'listening')

@@ -2,7 +2,7 @@
 import type { DatasetBody } from '../../src/protocols/model/dataset.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type * as V from '../../src/protocols/model/views.ts'
-import type { IslandPort, IslandTasks } from '../../src/web/ports.ts'
+import type { IslandPort, IslandTasks, IslandTokens } from '../../src/web/ports.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 
 export const SELF = { id: `isl${'a'.repeat(32)}`, name: 'garching' }
@@ -137,7 +137,10 @@ export function taskResult(
   }
 }
 
-type Functions = Partial<Omit<IslandPort, 'tasks'>> & { tasks?: Partial<IslandTasks> }
+type Functions = Partial<Omit<IslandPort, 'tasks' | 'tokens'>> & {
+  tasks?: Partial<IslandTasks>
+  tokens?: Partial<IslandTokens>
+}
 
 export interface FakeIsland extends IslandPort {
   /** Every call: the function (`tasks.show` for one of the tasks), its argument, and whether its signal was aborted afterwards. */
@@ -149,7 +152,8 @@ export interface FakeIsland extends IslandPort {
   views: V.DatasetView[]
 }
 
-export function fakeIsland(): FakeIsland {
+/** With the tokens of a real book. */
+export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): FakeIsland {
   const calls: FakeIsland['calls'] = []
   const views = [datasetView('stars'), datasetView('nebulae', { format: 'parquet', keywords: ['nebulae'] })]
   const listeners = new Set<(event: V.IslandEvent | { lost: number }) => void>()
@@ -206,6 +210,7 @@ export function fakeIsland(): FakeIsland {
     }),
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
+    ...tokens,
     invite: async (request) => ({
       ticket: 'archipel1ticket',
       id: 'tkt1',
@@ -268,13 +273,19 @@ export function fakeIsland(): FakeIsland {
       return (find() as Any)(...args)
     }
   for (const name of Object.keys(base) as (keyof IslandPort)[]) {
-    if (name !== 'tasks') island[name] = noted(name, () => scripted[name] ?? base[name])
+    if (name !== 'tasks' && name !== 'tokens') island[name] = noted(name, () => scripted[name] ?? base[name])
   }
   const functions = Object.keys(fake).filter((name) => !['onSubmit', 'ids', 'move', 'print', 'succeed'].includes(name))
   island.tasks = Object.fromEntries(
     (functions as (keyof IslandTasks)[]).map((name) => [
       name,
       noted(`tasks.${name}`, () => scripted.tasks?.[name] ?? fake[name]),
+    ]),
+  )
+  island.tokens = Object.fromEntries(
+    (Object.keys(tokens.tokens) as (keyof IslandTokens)[]).map((name) => [
+      name,
+      noted(`tokens.${name}`, () => scripted.tokens?.[name] ?? tokens.tokens[name]),
     ]),
   )
   return island as unknown as FakeIsland

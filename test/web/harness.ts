@@ -1,12 +1,16 @@
 import { request } from 'node:http'
+import { join } from 'node:path'
+import { openTokenBook } from '../../src/node/identity/token-book.ts'
+import { journalled, tokenPort } from '../../src/node/token-port.ts'
 import { createClient, type IslandClient } from '../../src/web/client/index.ts'
-import { type WebServer, webServer } from '../../src/web/server/web-server.ts'
+import { type WebServer, type WebServerInit, webServer } from '../../src/web/server/web-server.ts'
 import type { TestContext } from '../kit/index.ts'
-import { type FakeIsland, fakeIsland } from './fake-island.ts'
+import { type FakeIsland, fakeIsland, SELF } from './fake-island.ts'
 
 export const TOKEN = 'owner-token-of-the-tests'
 
 export interface Served {
+  tokens: Awaited<ReturnType<typeof testTokens>>
   island: FakeIsland
   server: WebServer
   client: IslandClient
@@ -16,20 +20,40 @@ export interface Served {
   log: unknown[][]
 }
 
-export async function serve(t: TestContext): Promise<Served> {
-  const island = fakeIsland()
+/** A token book in a directory of its own, with what the island and the server need of it. */
+export async function testTokens(t: TestContext, init: { now?: () => number } = {}) {
+  const path = join(await t.tmpdir(), 'tokens.json')
+  const book = await openTokenBook({ path, owner: TOKEN, ...init })
+  t.cleanup(() => book.stop())
+  const entries: object[] = []
+  const journal = { write: (entry: object) => void entries.push(entry), read: async () => [] }
+  return { path, book, entries, port: tokenPort(book, journal, SELF.id), access: journalled(book, journal, SELF.id) }
+}
+
+/** Tests ask more in a second than people. */
+const UNLIMITED = { perSecond: 1e6, burst: 1e6, failuresPerMinute: 1e6 }
+
+type More = Partial<Omit<WebServerInit, 'id'>> & { now?: () => number }
+
+export async function serve(t: TestContext, { now, ...init }: More = {}): Promise<Served> {
+  const tokens = await testTokens(t, now === undefined ? {} : { now })
+  const island = fakeIsland(tokens.port)
   const log: unknown[][] = []
   const note =
     (level: string) =>
     (...args: unknown[]) =>
       void log.push([level, ...args])
   const logger = { debug: note('debug'), warn: note('warn'), error: note('error') } as never
-  const server = webServer({ host: '127.0.0.1', port: 0, token: TOKEN, version: '0.1.0' })({ island, logger })
+  const server = webServer({ id: SELF.id, host: '127.0.0.1', port: 0, version: '0.1.0', rate: UNLIMITED, ...init })({
+    island,
+    access: tokens.access,
+    logger,
+  })
   await server.start()
   const client = createClient({ url: server.url, token: TOKEN })
   t.cleanup(() => server.stop())
   t.cleanup(() => client.close())
-  return { island, server, client, url: server.url, port: Number(new URL(server.url).port), log }
+  return { tokens, island, server, client, url: server.url, port: Number(new URL(server.url).port), log }
 }
 
 export interface Raw {

@@ -1,30 +1,40 @@
 import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
-import { webServer } from '../../src/web/server/web-server.ts'
-import { eventually, freePort, rejects, suite } from '../kit/index.ts'
-import { fakeIsland, taskResult, untilAborted } from './fake-island.ts'
-import { serve, TOKEN } from './harness.ts'
+import { type WebServerInit, webServer } from '../../src/web/server/web-server.ts'
+import { eventually, freePort, rejects, suite, type TestContext } from '../kit/index.ts'
+import { fakeIsland, SELF, taskResult, untilAborted } from './fake-island.ts'
+import { serve, testTokens } from './harness.ts'
 
 const test = suite('web: server')
 const quiet = { debug() {}, warn() {}, error() {} }
 
-test('a host that is not loopback and a port in use are refused by name', async (t) => {
-  const island = fakeIsland()
+/** A server that is not started. */
+async function made(t: TestContext, init: Partial<WebServerInit>) {
+  const { port, access } = await testTokens(t)
+  return webServer({ id: SELF.id, host: '127.0.0.1', port: 0, ...init })({
+    island: fakeIsland(port),
+    access,
+    logger: quiet,
+  })
+}
+
+test('a host that others reach without names for it, and a port in use, are refused by name', async (t) => {
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org', '']) {
-    await rejects(webServer({ host, port: 0, token: TOKEN })({ island, logger: quiet }).start(), 'CONFIG_INVALID')
+    await rejects((await made(t, { host })).start(), 'CONFIG_INVALID')
+    await rejects((await made(t, { host, hosts: [] })).start(), 'CONFIG_INVALID')
   }
   const { port } = await serve(t)
-  const second = webServer({ host: '127.0.0.1', port, token: TOKEN })({ island, logger: quiet })
+  const second = await made(t, { port })
   await rejects(second.start(), 'ADDRESS_IN_USE')
   await second.stop()
-  const late = webServer({ host: '127.0.0.1', port: 0, token: TOKEN })({ island, logger: quiet })
+  const late = await made(t, {})
   await rejects(late.start({ signal: AbortSignal.abort() }), 'CANCELLED')
 })
 
-test('it listens again on the same port at once after a stop', async () => {
+test('it listens again on the same port at once after a stop', async (t) => {
   const port = await freePort()
   for (let round = 0; round < 2; round++) {
-    const server = webServer({ host: '127.0.0.1', port, token: TOKEN })({ island: fakeIsland(), logger: quiet })
+    const server = await made(t, { port })
     await server.start()
     assert.is(server.url, `http://127.0.0.1:${port}`)
     await server.stop()

@@ -1,4 +1,5 @@
 /** All settings of an island: names, defaults, bounds and texts. Everything else about settings is derived from here. */
+import { isIP } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
 import { islandId } from '../../protocols/model/ids.ts'
@@ -85,12 +86,59 @@ const network = z.strictObject({
     .describe('Spread changes by gossip; without it, they arrive by the next comparison.'),
 })
 
+const hostName = z
+  .string()
+  .max(260)
+  .regex(
+    /^([A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?$/,
+    'not a name as in the header Host; write it like island.example.org or 192.0.2.1:9411',
+  )
+const origin = z
+  .string()
+  .max(300)
+  .refine(
+    (text) =>
+      URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text.toLowerCase(),
+    'not an origin; write it like https://portal.example.org',
+  )
+
 const web = z.strictObject({
   enabled: z.boolean().default(true).describe('Serve the web service, which the command line needs.'),
   host: z
-    .enum(['127.0.0.1', 'localhost', '::1'], 'only loopback is served: 127.0.0.1, localhost or ::1')
+    .string()
+    .max(64)
+    .refine((text) => text === 'localhost' || isIP(text) !== 0, 'not an IP address; write it like 127.0.0.1 or 0.0.0.0')
     .default('127.0.0.1')
-    .describe('Address of the web service; loopback only.'),
+    .describe('Address that the web service listens on; one that others reach only together with web.hosts.'),
+  hosts: z
+    .array(hostName)
+    .max(32)
+    .default([])
+    .describe(
+      'Names by which others call the web service (the header Host), e.g. of a TLS proxy; loopback is always one.',
+    ),
+  origins: z
+    .array(origin)
+    .max(32)
+    .default([])
+    .describe('Foreign pages that may call the web service from a browser, with a token and never with its cookie.'),
+  rate: z
+    .strictObject({
+      perSecond: z
+        .number()
+        .min(0.1)
+        .max(100_000)
+        .default(50)
+        .describe('Requests a second of one token or browser session, on the average; the owner token has no limit.'),
+      burst: z.int().min(1).max(1_000_000).default(500).describe('Requests of one token or browser session at once.'),
+      failuresPerMinute: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(30)
+        .describe('Wrong tokens and sign-in codes of one address in a minute that are answered one by one.'),
+    })
+    .prefault({}),
   port: z
     .int()
     .min(0)

@@ -53,9 +53,9 @@ export interface DatasetsPort {
   /** @returns the normalised id */
   publish(
     request: PublishRequest,
-    options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
+    options: { signal?: AbortSignal; user?: string; onProgress?: (p: PublishProgress) => void },
   ): Promise<string>
-  unpublish(id: string): Promise<void>
+  unpublish(id: string, options?: { user?: string }): Promise<void>
   /** Absolute paths of all files that datasets of this island consist of. */
   sources(): Promise<string[]>
   /** Ids under which this island can be asked: those it publishes, with their aliases. */
@@ -200,9 +200,9 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
 
   async function publish(
     request: PublishRequest,
-    options: { signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
+    options: { signal?: AbortSignal; user?: string; onProgress?: (p: PublishProgress) => void },
   ): Promise<string> {
-    components.policy.check({ island: init.self, user: 'owner', action: 'dataset:publish' })
+    components.policy.check({ island: init.self, user: options.user ?? 'owner', action: 'dataset:publish' })
     const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])])
     const prepared = await publisher.prepare(request, {
       defaultId: (name) => defaultDatasetId(init.self, name),
@@ -264,7 +264,7 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       stopping.abort()
     },
     async publish(request, options) {
-      const entry = { actor: `owner@${init.self}`, action: 'dataset:publish' }
+      const entry = { actor: `${options.user ?? 'owner'}@${init.self}`, action: 'dataset:publish' }
       try {
         const id = await publish(request, options)
         components.journal.write({ ...entry, subject: id, outcome: 'ok' })
@@ -279,8 +279,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         throw cause
       }
     },
-    async unpublish(id) {
-      components.policy.check({ island: init.self, user: 'owner', action: 'dataset:unpublish', datasets: [id] })
+    async unpublish(id, { user = 'owner' } = {}) {
+      components.policy.check({ island: init.self, user, action: 'dataset:unpublish', datasets: [id] })
       await once(id, async () => {
         if ((await bodyOf(id)) === undefined)
           throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${id}`)
@@ -292,7 +292,12 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
         remember(id, undefined)
         components.onChange()
       })
-      components.journal.write({ actor: `owner@${init.self}`, action: 'dataset:unpublish', subject: id, outcome: 'ok' })
+      components.journal.write({
+        actor: `${user}@${init.self}`,
+        action: 'dataset:unpublish',
+        subject: id,
+        outcome: 'ok',
+      })
     },
     async served() {
       return [...new Set([...(await store.ids()), ...aliases.keys()])]

@@ -14,6 +14,8 @@ export const FILES = {
   /** Only while a join is under way. */
   joining: 'joining.card',
   token: 'owner.token',
+  /** Hashes of the tokens that were given out. */
+  tokens: 'tokens.json',
   daemon: 'daemon.json',
   store: 'store',
   search: 'search.db',
@@ -129,6 +131,7 @@ function seenHint(name: string): string {
   const mode = `Set the mode of ${name} to 0600.`
   if (name === FILES.token)
     return `Delete ${name} and start again: a new token is made. Or, if nobody has read it: ${mode}`
+  if (name === FILES.tokens) return `${mode} Others learned names and scopes of tokens, no token itself.`
   if (name === FILES.key)
     return `${mode} If others may have read it, they can act as this island: have it revoked, and join again as a new one.`
   if (name === FILES.adminKey)

@@ -23,7 +23,7 @@ export interface ResultPublisherComponents {
   spool: Pick<SpoolPort, 'meta' | 'read'>
   exporter: TableExporter
   /** Publishes files of this island. @returns the normalised id */
-  publish: (request: PublishRequest, options: { signal: AbortSignal }) => Promise<string>
+  publish: (request: PublishRequest, options: { signal: AbortSignal; user: string }) => Promise<string>
   /** The own live dataset record of an id. */
   own: (id: string) => Promise<DatasetBody | undefined>
   /** All own live dataset records. */
@@ -104,7 +104,7 @@ export function resultPublisher(init: ResultPublisherInit, components: ResultPub
         ...(meta.table !== undefined && { as: 'parquet' }),
         provenance: provenanceOf(task, { attempt: key.attempt, elapsedMs: meta.elapsedMs, software: init.software }),
       }
-      const published = await publishAs(full, signal)
+      const published = await publishAs(full, { signal, user: task.user })
       const body = await components.own(published)
       if (body === undefined) throw new ArchipelError('INTERNAL', 'the dataset is not there after it was published')
       logger.info({ dataset: published, task: task.id }, 'a result was published')
@@ -120,12 +120,12 @@ export function resultPublisher(init: ResultPublisherInit, components: ResultPub
   }
 
   /** Files that are not what their names say are published as they are. */
-  async function publishAs(request: PublishRequest, signal: AbortSignal): Promise<string> {
+  async function publishAs(request: PublishRequest, by: { signal: AbortSignal; user: string }): Promise<string> {
     try {
-      return await components.publish(request, { signal })
+      return await components.publish(request, by)
     } catch (error) {
       if (!(error instanceof ArchipelError) || error.code !== 'UNREADABLE' || request.as !== undefined) throw error
-      return await components.publish({ ...request, as: 'files' }, { signal })
+      return await components.publish({ ...request, as: 'files' }, by)
     }
   }
 

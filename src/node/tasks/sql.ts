@@ -11,9 +11,9 @@ const DEFAULT_ROWS = 100_000
  */
 export function sqlOnTasks(
   tasks: Pick<Tasks, 'submit' | 'ended' | 'show' | 'rows' | 'cancel'>,
-): (request: SqlRequest, options?: { signal?: AbortSignal }) => Promise<TaskResult> {
+): (request: SqlRequest, options?: { signal?: AbortSignal; user?: string }) => Promise<TaskResult> {
   return async (request, options = {}) => {
-    const { signal } = options
+    const { signal, user } = options
     const { sql, on, timeoutMs, maxRows } = request
     const { id } = await tasks.submit(
       {
@@ -23,7 +23,7 @@ export function sqlOnTasks(
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(maxRows === undefined ? {} : { maxRows }),
       },
-      signal === undefined ? {} : { signal },
+      { ...(signal === undefined ? {} : { signal }), ...(user === undefined ? {} : { user }) },
     )
     const end = await orAborted(tasks.ended(id), signal, () => tasks.cancel(id))
     const view = end ?? (await tasks.show(id))

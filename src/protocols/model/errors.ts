@@ -18,6 +18,16 @@ export const ERRORS = {
   },
   TOKEN_EXPIRED: { status: 401, retryable: false, hint: 'Make a new token with `archipel token create`.' },
   TOKEN_REVOKED: { status: 401, retryable: false, hint: 'Ask the owner of the island for a new token.' },
+  TOKEN_EXISTS: {
+    status: 409,
+    retryable: false,
+    hint: 'Choose another name, or revoke the token of that name first: `archipel token revoke <name>`.',
+  },
+  TOKEN_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    hint: '`archipel token list --all` shows the tokens of this island.',
+  },
   SCOPE_MISSING: {
     status: 403,
     retryable: false,

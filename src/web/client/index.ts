@@ -12,7 +12,7 @@ import { type CallInput, fromTransport, parse, transport } from './transport.ts'
 export interface ClientInit {
   /** e.g. `http://127.0.0.1:9411` */
   url: string
-  /** The owner token. */
+  /** That of the owner, or one that `archipel token create` made. */
   token?: string
 }
 
@@ -84,6 +84,12 @@ export function createClient(init: ClientInit): IslandClient {
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: (body, options) => ask('sql', { body }, options),
     tasks: taskClient(http, ask),
+    tokens: {
+      create: (body, options) => ask('tokenCreate', { body }, options),
+      list: (query, options) => ask('tokenList', { query: { ...query } }, options),
+      revoke: (ref, options) => ask('tokenRevoke', { params: { ref } }, options),
+    },
+    signInCode: (body, options) => ask('signInCode', { body }, options),
     invite: (body, options) => ask('invite', { body }, options),
     pardon: (body, options) => ask('pardon', { body }, options),
     revoke: (body, options) => ask('revoke', { body }, options),

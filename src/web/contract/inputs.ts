@@ -13,6 +13,10 @@ import {
   taskKind,
   taskState,
 } from '../../protocols/model/task.ts'
+import { SCOPES, scope } from './scopes.ts'
+
+/** Ten years. */
+export const MAX_TOKEN_MS = 10 * 365 * 86_400_000
 
 /** JSON Schema of a query parameter as its user sees it, where the text form would say too little. */
 export const parameterShape = new WeakMap<object, { schema: z.ZodType; text?: string }>()
@@ -166,6 +170,40 @@ export const leaveBody = z.strictObject({})
 
 export const journalQuery = z.strictObject({
   limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Newest first; 100 by default.'),
+})
+
+export const tokenBody = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, '1 to 64 letters, digits, ".", "_" and "-"')
+    .describe('As the journal and tasks will have it; one token of a name at a time.'),
+  scopes: z.array(scope).min(1).max(SCOPES.length).describe('run and publish imply read; admin implies all.'),
+  expiresMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(MAX_TOKEN_MS)
+    .optional()
+    .describe('Milliseconds from now; it does not expire when absent.'),
+})
+
+export const tokensQuery = z.strictObject({
+  all: z.stringbool().optional().describe('Also those that have expired or were revoked.'),
+  limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Newest first; 100 by default.'),
+  cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
+})
+parameterShape.set(tokensQuery.shape.all, { schema: z.boolean() })
+
+export const tokenParams = z.strictObject({
+  ref: z.string().min(1).max(64).describe('Id of a token, or the name of an active one.'),
+})
+
+export const signInCodeBody = z.strictObject({
+  scopes: tokenBody.shape.scopes.optional().describe('What the browser may do; admin when absent.'),
+})
+
+export const signInBody = z.strictObject({
+  code: z.string().min(1).max(200).describe('Of the link that `archipel open` prints.'),
 })
 
 const DAY_MS = 86_400_000

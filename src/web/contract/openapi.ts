@@ -41,6 +41,12 @@ const NAMED: Record<string, z.ZodType> = {
   RevokeRequest: input.revokeBody,
   PardonRequest: input.pardonBody,
   JournalEntry: view.journalEntry,
+  TokenRequest: input.tokenBody,
+  TokenView: view.tokenView,
+  NewToken: view.newToken,
+  TokenPage: view.tokenPage,
+  SignInCode: view.signInCode,
+  BrowserSession: view.browserSession,
   IslandEvent: view.islandEvent,
   LostEvents: view.lostEvents,
 }

@@ -1,7 +1,7 @@
 /** The route table: server, client, OpenAPI and the tests of all three are derived from it. */
 import { z } from 'zod'
 import { TABLE_ITEM } from '../../protocols/model/task.ts'
-import type { IslandPort, IslandTasks } from '../ports.ts'
+import type { IslandPort, IslandTasks, IslandTokens } from '../ports.ts'
 import * as input from './inputs.ts'
 import { API_PREFIX, type Route } from './route.ts'
 import * as view from './views.ts'
@@ -30,6 +30,8 @@ const MINUTE_MS = 60_000
 
 /** The route of a function of `IslandTasks`. */
 type TaskRoute = `task${Capitalize<keyof IslandTasks>}`
+/** That of one of `IslandTokens`. */
+type TokenRoute = `token${Capitalize<keyof IslandTokens>}`
 
 export const ROUTES = {
   health: {
@@ -318,6 +320,67 @@ export const ROUTES = {
     response: z.array(view.journalEntry),
     errors: [],
   },
+  tokenCreate: {
+    method: 'POST',
+    path: `${API_PREFIX}/tokens`,
+    summary: 'Make a token; its text is in this answer alone',
+    scope: 'admin',
+    body: input.tokenBody,
+    response: view.newToken,
+    errors: ['TOKEN_EXISTS', 'DISK_FULL'],
+  },
+  tokenList: {
+    method: 'GET',
+    path: `${API_PREFIX}/tokens`,
+    summary: 'Tokens and browser sessions, newest first, without their texts',
+    scope: 'admin',
+    query: input.tokensQuery,
+    response: view.tokenPage,
+    errors: [],
+  },
+  tokenRevoke: {
+    method: 'DELETE',
+    path: `${API_PREFIX}/tokens/{ref}`,
+    summary: 'Revoke a token or a browser session; what it has open ends at once',
+    scope: 'admin',
+    params: input.tokenParams,
+    response: view.tokenView,
+    errors: ['TOKEN_NOT_FOUND', 'DISK_FULL'],
+  },
+  signInCode: {
+    method: 'POST',
+    path: `${API_PREFIX}/sign-in-codes`,
+    summary: 'Make a code with which a browser signs in, once, within five minutes',
+    scope: 'admin',
+    body: input.signInCodeBody,
+    response: view.signInCode,
+    errors: [],
+  },
+  browserSignIn: {
+    method: 'POST',
+    path: `${API_PREFIX}/browser-session`,
+    summary: 'Sign a browser in with a code; the answer sets a cookie',
+    scope: 'public',
+    body: input.signInBody,
+    response: view.browserSession,
+    errors: ['UNAUTHENTICATED', 'TOKEN_REVOKED', 'CSRF_FAILED', 'TOO_LARGE', 'TOO_MANY', 'DISK_FULL', 'INTERNAL'],
+  },
+  browserSession: {
+    method: 'GET',
+    path: `${API_PREFIX}/browser-session`,
+    summary: 'Who the browser is signed in as, and what it may do',
+    scope: 'read',
+    response: view.browserSession,
+    errors: [],
+  },
+  browserSignOut: {
+    method: 'DELETE',
+    path: `${API_PREFIX}/browser-session`,
+    summary: 'Sign the browser out, which ends its session',
+    scope: 'read',
+    response: z.object({ signedOut: z.literal(true) }),
+    errors: ['DISK_FULL'],
+  },
   events: {
     method: 'GET',
     path: `${API_PREFIX}/events`,
@@ -335,7 +398,8 @@ export const ROUTES = {
     response: z.record(z.string(), z.unknown()),
     errors: [],
   },
-} as const satisfies Record<string, Route> & Record<Exclude<keyof IslandPort, 'tasks'> | TaskRoute, Route>
+} as const satisfies Record<string, Route> &
+  Record<Exclude<keyof IslandPort, 'tasks' | 'tokens'> | TaskRoute | TokenRoute, Route>
 
 export type Routes = typeof ROUTES
 export type RouteName = keyof Routes
@@ -348,7 +412,7 @@ export const routeList: (Route & { name: RouteName })[] = (Object.keys(ROUTES) a
 
 /*
  * To add a function: 1. its method in `ports.ts`; 2. schemas in `inputs.ts` and `views.ts`; 3. an entry above, with
- * the method's name (of `tasks`: with `task` before it) and its scope; 4. a line in `server/handlers.ts` and one in `client/index.ts`, which do not compile without;
+ * the method's name (of `tasks` and `tokens`: with `task` or `token` before it) and its scope; 4. a line in `server/handlers.ts` and one in `client/index.ts`, which do not compile without;
  * 5. `npm run generate`. The tests of the table then try the new route as nobody, with wrong tokens of each kind,
  * from a foreign page, and with malformed and oversized bodies.
  */

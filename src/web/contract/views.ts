@@ -18,6 +18,7 @@ import {
   taskState,
 } from '../../protocols/model/task.ts'
 import type * as V from '../../protocols/model/views.ts'
+import { scope } from './scopes.ts'
 
 /** `T` after `JSON.parse(JSON.stringify(t))`. */
 export type Wire<T> = T extends (infer U)[]
@@ -294,6 +295,32 @@ export const journalEntry = wire<V.JournalEntry>()(
     code: z.string().optional(),
   }),
 )
+
+const tokenShape = {
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(['token', 'browser']),
+  scopes: z.array(scope),
+  state: z.enum(['active', 'expired', 'revoked']),
+  created: instant,
+  expires: instant.optional(),
+  revoked: instant.optional(),
+  lastUsed: instant.optional(),
+}
+export const tokenView = wire<V.TokenView>()(z.object(tokenShape))
+export const newToken = wire<V.NewToken>()(z.object({ ...tokenShape, token: z.string() }))
+export const tokenPage = wire<V.TokenPage>()(
+  z.object({ items: z.array(tokenView), next: z.string().optional(), total: count }),
+)
+export const signInCode = wire<V.SignInCode>()(z.object({ code: z.string(), expires: instant }))
+
+/** Who asks. `csrf`, of those who come with a cookie, goes into the header X-CSRF-Token of every request that is not GET. */
+export const browserSession = z.object({
+  name: z.string(),
+  scopes: z.array(scope),
+  csrf: z.string().optional(),
+  expires: instant.optional(),
+})
 
 const stamped = { time: instant, id: z.string() }
 export const islandEvent = z.discriminatedUnion('type', [

@@ -1,47 +1,66 @@
 /** The Hono application: guards, then the route table. Every failure leaves as problem+json. */
 
-import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route } from '../contract/route.ts'
 import { type RouteName, routeList } from '../contract/routes.ts'
-import type { Caller } from '../ports.ts'
+import type { AccessPort } from '../ports.ts'
+import { type AccessInit, doorkeeper, type Env, type Visitor } from './access.ts'
+import { browser, isBrowserRoute } from './browser.ts'
 import { bundleFile } from './bundle.ts'
 import type { EventHub } from './events.ts'
 import { answerFile, FileAnswer } from './file-answer.ts'
-import { authenticator, originGuard, STRICT_HEADERS } from './guard.ts'
+import { STRICT_HEADERS } from './guard.ts'
 import { HANDLERS, type HandlerContext, requireScope, Typed } from './handlers.ts'
 import { readInput } from './input.ts'
 import { ndjson } from './ndjson.ts'
+import { type OriginsInit, originGuard } from './origins.ts'
 import { answerStatic } from './static.ts'
 
 /** Milliseconds without a byte taken by the reader of an answer, after which the connection is cut. */
 const STALL_MS = 60_000
 
-export interface AppInit {
-  token: string
-  port: () => number
+export interface AppInit extends AccessInit, OriginsInit {
   /** Aborted when the server stops: ends what is under way. */
   stopping: AbortSignal
 }
 
 export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata' | 'version'> {
+  access: AccessPort
   events: EventHub
   logger: Pick<Logger, 'debug' | 'error'>
 }
 
-type Env = { Bindings: Partial<HttpBindings>; Variables: { caller: Caller | undefined } }
-
-const NOBODY: Caller = { id: '', name: 'nobody', scopes: [] }
+const NOBODY: Visitor = { caller: { id: '', name: 'nobody', scopes: [] } }
 const publicPaths = new Set<string>(routeList.filter((r) => r.scope === 'public').map((r) => r.path))
 
 export function problemResponse(error: ArchipelError): Response {
+  const { retryAfterMs } = error.details ?? {}
   return new Response(JSON.stringify(toProblem(error)), {
     status: error.status,
-    headers: { ...STRICT_HEADERS, 'content-type': PROBLEM_MEDIA_TYPE },
+    headers: {
+      ...STRICT_HEADERS,
+      'content-type': PROBLEM_MEDIA_TYPE,
+      ...(error.status === 401 ? { 'www-authenticate': 'Bearer realm="archipel"' } : {}),
+      ...(typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}),
+    },
   })
+}
+
+/** What a call gives, or, when its token ends before, the reason: nobody waits for a call that takes its time to stop. */
+async function untilEnd(end: AbortSignal | undefined, work: unknown): Promise<unknown> {
+  if (end === undefined || !(work instanceof Promise)) return await work
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onEnd = () => reject(end.reason)
+  if (end.aborted) onEnd()
+  end.addEventListener('abort', onEnd, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    end.removeEventListener('abort', onEnd)
+  }
 }
 
 export function app(init: AppInit, components: AppComponents): Hono<Env> {
@@ -62,25 +81,34 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     }
     c.env?.outgoing?.setTimeout(STALL_MS)
   })
-  hono.use(originGuard(init.port))
-  const authenticate = authenticator(init.token)
+  hono.use(originGuard(init))
+  const door = doorkeeper(init, components.access)
   // Before the method and the route are told; a public route of the API asks nobody.
   hono.use(`${API_PREFIX}/*`, async (c, next) => {
     const open = publicPaths.has(new URL(c.req.url).pathname)
-    if (!open) c.set('caller', authenticate(c))
+    if (!open) c.set('visitor', door.admit(c))
     await next()
   })
 
   async function serve(route: Route & { name: RouteName }, c: Context<Env>): Promise<Response> {
-    const caller = c.get('caller') ?? (route.scope === 'public' ? NOBODY : authenticate(c))
+    const visitor = c.get('visitor') ?? (route.scope === 'public' ? NOBODY : door.admit(c))
+    const { caller } = visitor
     if (route.scope !== 'public') requireScope(caller, route.scope)
     const input = await readInput(route, c)
     const { name } = route
-    if (name === 'events') return components.events.open(c.req.header('last-event-id'))
+    if (name === 'events') return components.events.open(c.req.header('last-event-id'), caller.signal)
+    if (isBrowserRoute(name))
+      return await browser(name, input, {
+        c,
+        visitor: c.get('visitor') ?? visitor,
+        id: init.id,
+        access: components.access,
+        door,
+      })
     // Input and handler belong to one entry of the table; the compiler cannot follow a name chosen at run time.
     const handler = HANDLERS[name] as (input: unknown, context: HandlerContext) => unknown
     const call = (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
-      Promise.resolve(handler(input, { ...components, caller, signal, onProgress }))
+      untilEnd(caller.signal, handler(input, { ...components, caller, signal, onProgress }))
     const signal = AbortSignal.any([c.req.raw.signal, init.stopping, ...(caller.signal ? [caller.signal] : [])])
     if (route.stream === 'ndjson') {
       return ndjson(
@@ -92,6 +120,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     const answer = await call(signal)
     if (answer instanceof FileAnswer)
       return answerFile(answer, input.headers, {
+        end: caller.signal,
         onError: (cause) => report(toArchipelError(cause), c.req.path),
         outgoing: c.env?.outgoing,
       })

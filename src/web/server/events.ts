@@ -26,8 +26,8 @@ export interface EventHub {
   start(): void
   /** Ends all readers' streams. */
   stop(): Promise<void>
-  /** @throws TOO_MANY */
-  open(lastEventId: string | undefined): Response
+  /** `end`: when this reader's stream ends. @throws TOO_MANY */
+  open(lastEventId: string | undefined, end?: AbortSignal): Response
 }
 
 const encoder = new TextEncoder()
@@ -87,7 +87,7 @@ export function eventHub(island: Pick<IslandPort, 'events'>, onEnd: (error: unkn
     }
   }
 
-  function open(lastEventId: string | undefined): Response {
+  function open(lastEventId: string | undefined, end?: AbortSignal): Response {
     if (readers.size >= MAX_READERS) {
       throw new ArchipelError('TOO_MANY', `${MAX_READERS} readers of events are here already`)
     }
@@ -97,11 +97,16 @@ export function eventHub(island: Pick<IslandPort, 'events'>, onEnd: (error: unkn
     let gone = false
     const reader = () => wake()
     readers.add(reader)
+    end?.addEventListener('abort', reader, { once: true })
+    const leave = () => {
+      readers.delete(reader)
+      end?.removeEventListener('abort', reader)
+    }
     const wait = async () => {
       const { promise, resolve } = Promise.withResolvers<void>()
       const timer = setTimeout(resolve, HEARTBEAT_MS)
       wake = resolve
-      if (!gone) await promise
+      if (!gone && !end?.aborted) await promise
       clearTimeout(timer)
     }
     // An id of another run of the server: what happened between is not known, only that there may have been something.
@@ -111,13 +116,13 @@ export function eventHub(island: Pick<IslandPort, 'events'>, onEnd: (error: unkn
         async pull(controller) {
           const { done, value } = await items.next()
           if (gone) return
-          if (!done) return controller.enqueue(value)
-          readers.delete(reader)
+          if (!done && !end?.aborted) return controller.enqueue(value)
+          leave()
           controller.close()
         },
         cancel() {
           gone = true
-          readers.delete(reader)
+          leave()
           wake()
         },
       },

@@ -75,8 +75,11 @@ export async function answerFile(
   {
     onError,
     outgoing,
+    end,
   }: {
     onError: (cause: unknown) => void
+    /** Breaks the answer off when it aborts. */
+    end?: AbortSignal | undefined
     /** The connection's side of the answer. */
     outgoing: { readonly headersSent: boolean; destroy(): void } | undefined
   },
@@ -94,6 +97,7 @@ export async function answerFile(
         try {
           const { done, value } = first ?? (await chunks.next())
           first = undefined
+          end?.throwIfAborted()
           if (done) controller.close()
           else controller.enqueue(value)
         } catch (cause) {

@@ -7,6 +7,7 @@ import type { RouteInput } from '../contract/route.ts'
 import type { RouteName, Routes } from '../contract/routes.ts'
 import { allows, type Scope } from '../contract/scopes.ts'
 import type { Caller, IslandPort } from '../ports.ts'
+import type { BrowserRoute } from './browser.ts'
 import { FileAnswer } from './file-answer.ts'
 
 export interface HandlerContext {
@@ -72,7 +73,7 @@ async function item(
 }
 
 type Handlers = {
-  [N in Exclude<RouteName, 'events'>]: (input: RouteInput<Routes[N]>, context: HandlerContext) => unknown
+  [N in Exclude<RouteName, 'events' | BrowserRoute>]: (input: RouteInput<Routes[N]>, context: HandlerContext) => unknown
 }
 
 export const HANDLERS: Handlers = {
@@ -126,5 +127,9 @@ export const HANDLERS: Handlers = {
   revoke: ({ body }, { island, ...who }) => island.revoke(body, as(who)),
   leave: (_, { island, ...who }) => island.leave(as(who)),
   journal: ({ query }, { island, signal }) => island.journal({ limit: query.limit ?? 100 }, { signal }),
+  tokenCreate: ({ body }, { island, ...who }) => island.tokens.create(body, as(who)),
+  tokenList: ({ query }, { island, signal }) => island.tokens.list(query, { signal }),
+  tokenRevoke: ({ params }, { island, ...who }) => island.tokens.revoke(params.ref, as(who)),
+  signInCode: ({ body }, { island, ...who }) => island.signInCode(body, as(who)),
   openapi: (_, { version }) => openApi(version),
 }

@@ -4,32 +4,40 @@ import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import type { IslandPort } from '../ports.ts'
+import type { AccessPort, IslandPort } from '../ports.ts'
+import type { RateLimits } from './access.ts'
 import { app, problemResponse } from './app.ts'
 import { eventHub } from './events.ts'
-import { isLoopback, STRICT_HEADERS } from './guard.ts'
+import { STRICT_HEADERS } from './guard.ts'
 import { datasetMetadata } from './metadata.ts'
+import { isLoopback, urlHost } from './origins.ts'
 
 export interface WebServerInit {
-  /** A loopback address; others are refused. */
+  /** Of the island. */
+  id: string
+  /** The address to listen on; one that is not loopback only with `hosts`. */
   host: string
   /** 0 takes any free port. */
   port: number
-  /** The owner token. */
-  token: string
+  /** Names in `Host` that it answers to beside those of loopback. */
+  hosts?: readonly string[]
+  /** Foreign origins whose pages may call with a token. */
+  origins?: readonly string[]
+  rate?: RateLimits
   /** Of the software, for OpenAPI. */
   version?: string
 }
 
 export interface WebServerComponents {
   island: IslandPort
+  access: AccessPort
   logger: Pick<Logger, 'debug' | 'warn' | 'error'>
 }
 
 export interface WebServer {
   /** e.g. `http://127.0.0.1:9411`; known after `start`. */
   readonly url: string
-  /** @throws CONFIG_INVALID for a host that is not loopback, ADDRESS_IN_USE, CANCELLED */
+  /** @throws CONFIG_INVALID for a host that is not loopback while no `hosts` are named, ADDRESS_IN_USE, CANCELLED */
   start(options?: { signal?: AbortSignal }): Promise<void>
   /**
    * No new connections; event streams end; answers under way get `GRACE_MS`, then their calls are aborted and the
@@ -38,6 +46,8 @@ export interface WebServer {
   stop(): Promise<void>
 }
 
+/** As the settings have it. */
+const DEFAULT_RATE: RateLimits = { perSecond: 50, burst: 500, failuresPerMinute: 30 }
 const GRACE_MS = 1000
 const MAX_CONNECTIONS = 256
 /** Milliseconds a client has to send its headers, and the whole request. */
@@ -46,14 +56,22 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
 
 export function webServer(init: WebServerInit): (components: WebServerComponents) => WebServer {
-  return ({ island, logger }) => {
+  return ({ island, access, logger }) => {
     const stopping = new AbortController()
     const events = eventHub(island, (err) => logger.warn({ err }, 'the events of the island ended'))
     let port = init.port
     let stopped: Promise<void> | undefined
     const hono = app(
-      { token: init.token, port: () => port, stopping: stopping.signal },
-      { island, metadata: datasetMetadata, version: init.version ?? '0', events, logger },
+      {
+        id: init.id,
+        host: init.host,
+        port: () => port,
+        hosts: init.hosts ?? [],
+        origins: init.origins ?? [],
+        rate: init.rate ?? DEFAULT_RATE,
+        stopping: stopping.signal,
+      },
+      { island, access, metadata: datasetMetadata, version: init.version ?? '0', events, logger },
     )
     const server = createServer(
       {
@@ -78,15 +96,15 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
 
     return {
       get url() {
-        return `http://${init.host.includes(':') ? `[${init.host}]` : init.host}:${port}`
+        return `http://${urlHost(init.host)}:${port}`
       },
       async start({ signal } = {}) {
-        if (!isLoopback(init.host)) {
+        if (!isLoopback(init.host) && !init.hosts?.length) {
           throw new ArchipelError(
             'CONFIG_INVALID',
-            `web.host: ${JSON.stringify(init.host)} is not a loopback address`,
+            `web.host: ${init.host} can be reached from elsewhere, and web.hosts names nobody who may`,
             {
-              hint: 'Use 127.0.0.1, and a tunnel or a proxy on this machine for access from elsewhere.',
+              hint: 'Set web.hosts to the names by which it is called, e.g. island.example.org, and put a proxy with TLS before it; or leave web.host at 127.0.0.1.',
             },
           )
         }
