@@ -100,7 +100,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     if (isBrowserRoute(name))
       return await browser(name, input, {
         c,
-        visitor: c.get('visitor') ?? visitor,
+        visitor,
         id: init.id,
         access: components.access,
         door,
