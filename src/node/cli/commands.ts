@@ -49,6 +49,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/task.ts'),
   },
   {
+    name: 'token',
+    summary: 'make, list and revoke tokens of programs and browsers',
+    load: () => import('./commands/token.ts'),
+  },
+  {
+    name: 'open',
+    summary: 'open the page of the island in a browser, signed in',
+    load: () => import('./commands/open.ts'),
+  },
+  {
     name: 'journal',
     summary: 'show who did what, when, with what result',
     load: () => import('./commands/journal.ts'),

@@ -10,8 +10,9 @@ export interface DurationOption {
   like: string
 }
 
-/** Of a ticket, one attempt of a task, and its lease: the bounds are those of the web service. */
+/** Of a ticket, a token, one attempt of a task, and its lease: the bounds are those of the web service. */
 export const EXPIRES = { flag: '--expires', min: 1000, max: 90 * 86_400_000, like: '24h, 30m or 7d' }
+export const TOKEN_EXPIRES = { flag: '--expires', min: 1000, max: 3650 * 86_400_000, like: '12h, 90d or 52w' }
 export const TIMEOUT = { flag: '--timeout', min: 1, max: 7 * 86_400_000, like: '30s, 15m or 2h' }
 export const LEASE = { flag: '--lease', min: 200, max: 3_600_000, like: '30s or 5m' }
 

@@ -9,7 +9,7 @@ const GLOBAL_OPTIONS = [
   new Option('--data-dir <dir>', 'directory with the keys and data of the island'),
   new Option('--config <file>', 'file with settings (default: config.json in the data directory)'),
   new Option('--island <url>', 'talk to the island at this address, not to the one of the data directory'),
-  new Option('--token <token>', 'owner token of that island, or @file; better: ARCHIPEL_TOKEN'),
+  new Option('--token <token>', 'a token of that island, or @file; better: ARCHIPEL_TOKEN'),
   new Option('--json', 'print JSON, errors too'),
   new Option('--quiet', 'print the answer only'),
   new Option('--no-color', 'print without colours'),

@@ -49,7 +49,7 @@ effect and where it came from.
 ${rows.join('\n')}
 
 Other variables: \`ARCHIPEL_CONFIG\` (the file), \`ARCHIPEL_ISLAND\` and \`ARCHIPEL_TOKEN\` (which island the commands
-talk to, and its owner token).
+talk to, and a token of it).
 `
 }
 

@@ -102,51 +102,60 @@ const origin = z
     'not an origin; write it like https://portal.example.org',
   )
 
-const web = z.strictObject({
-  enabled: z.boolean().default(true).describe('Serve the web service, which the command line needs.'),
-  host: z
-    .string()
-    .max(64)
-    .refine((text) => text === 'localhost' || isIP(text) !== 0, 'not an IP address; write it like 127.0.0.1 or 0.0.0.0')
-    .default('127.0.0.1')
-    .describe('Address that the web service listens on; one that others reach only together with web.hosts.'),
-  hosts: z
-    .array(hostName)
-    .max(32)
-    .default([])
-    .describe(
-      'Names by which others call the web service (the header Host), e.g. of a TLS proxy; loopback is always one.',
-    ),
-  origins: z
-    .array(origin)
-    .max(32)
-    .default([])
-    .describe('Foreign pages that may call the web service from a browser, with a token and never with its cookie.'),
-  rate: z
-    .strictObject({
-      perSecond: z
-        .number()
-        .min(0.1)
-        .max(100_000)
-        .default(50)
-        .describe('Requests a second of one token or browser session, on the average; the owner token has no limit.'),
-      burst: z.int().min(1).max(1_000_000).default(500).describe('Requests of one token or browser session at once.'),
-      failuresPerMinute: z
-        .int()
-        .min(1)
-        .max(100_000)
-        .default(30)
-        .describe('Wrong tokens and sign-in codes of one address in a minute that are answered one by one.'),
-    })
-    .prefault({}),
-  port: z
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(9411)
-    .describe('Port of the web service; 0 takes any free one.')
-    .register(about, { flag: 'web-port' }),
-})
+const web = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Serve the web service, which the command line needs.'),
+    host: z
+      .string()
+      .max(64)
+      .refine(
+        (text) => text === 'localhost' || isIP(text) !== 0,
+        'not an IP address; write it like 127.0.0.1 or 0.0.0.0',
+      )
+      .default('127.0.0.1')
+      .describe('Address that the web service listens on; one that others reach only together with web.hosts.'),
+    hosts: z
+      .array(hostName)
+      .max(32)
+      .default([])
+      .describe(
+        'Names by which others call the web service (the header Host), e.g. of a TLS proxy; loopback is always one.',
+      ),
+    origins: z
+      .array(origin)
+      .max(32)
+      .default([])
+      .describe('Foreign pages that may call the web service from a browser, with a token and never with its cookie.'),
+    rate: z
+      .strictObject({
+        perSecond: z
+          .number()
+          .min(0.1)
+          .max(100_000)
+          .default(50)
+          .describe('Requests a second of one token or browser session, on the average; the owner token has no limit.'),
+        burst: z.int().min(1).max(1_000_000).default(500).describe('Requests of one token or browser session at once.'),
+        failuresPerMinute: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(30)
+          .describe('Wrong tokens and sign-in codes of one address in a minute that are answered one by one.'),
+      })
+      .prefault({}),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(9411)
+      .describe('Port of the web service; 0 takes any free one.')
+      .register(about, { flag: 'web-port' }),
+  })
+  .refine(({ host, hosts }) => /^(127\.|localhost$|::1$)/.test(host) || hosts.length > 0, {
+    path: ['host'],
+    error:
+      'others can reach this address; set web.hosts to the names by which they call it, and put a proxy with TLS before it; or leave it at 127.0.0.1',
+  })
 
 const catalog = z.strictObject({
   enabled: z
