@@ -177,12 +177,13 @@ export class Liar {
       return
     }
     const lies = random.chance(0.5)
-    for await (const item of honest.handlePull(from, request)) {
+    const { seen: _, ...asked } = request
+    for await (const item of honest.handlePull(from, lies ? asked : request)) {
       if ('records' in item) {
         for (const bytes of item.records) this.#keep(this.#records, bytes)
         yield { records: lies ? this.#twistRecords(item.records, request.origin) : item.records }
       } else if ('head' in item && lies) {
-        const head = this.#twistHead(item.head)
+        const head = item.head === null || random.chance(0.1) ? null : this.#twistHead(item.head)
         yield { ...item, head, full: random.chance(0.1) ? !item.full : item.full }
         if (random.chance(0.1)) yield item
       } else yield item

@@ -10,6 +10,7 @@ import {
   HEADS_AT_ONCE,
   type HeadsReply,
   type HeadsRequest,
+  headTag,
   MAX_HEADS,
   MAX_ORPHAN_NOTES,
   type OrphansItem,
@@ -120,7 +121,9 @@ export class Answers {
       return
     }
     const { state, full, records } = opened
-    yield { head: state.head.bytes, full, horizon: state.horizon }
+    const { bytes } = state.head
+    const isSeen = request.seen !== undefined && Buffer.compare(request.seen, headTag(bytes)) === 0
+    yield { head: isSeen ? null : bytes, full, horizon: state.horizon }
     for await (const chunk of rechunk(records)) {
       signal?.throwIfAborted()
       yield { records: chunk }

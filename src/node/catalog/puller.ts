@@ -3,7 +3,7 @@ import { decodeRecord, type SignedRecord } from '../../protocols/record/envelope
 import { decodeHead, type SignedHead } from '../../protocols/record/head.ts'
 import { LiveSet } from '../../protocols/record/lthash.ts'
 import { comparePositions, type Position } from '../../protocols/record/position.ts'
-import type { PullItem } from '../../protocols/sync/messages.ts'
+import { headTag, type PullItem } from '../../protocols/sync/messages.ts'
 import { type Applier, orderProblem } from './apply.ts'
 import type { Checks, Refusal } from './checks.ts'
 import type { Context } from './context.ts'
@@ -25,7 +25,7 @@ export interface PullOptions {
   before?: () => void
 }
 
-type Start = Extract<PullItem, { head: Uint8Array }>
+type Start = Extract<PullItem, { head: Uint8Array | null }>
 
 /** A peer's answer that cannot be honest, or an old or broken program. */
 class Dishonest extends ArchipelError {
@@ -93,14 +93,15 @@ export class Puller {
     options: PullOptions,
   ): Promise<PullResult | 'again'> {
     const { origin, audience } = seen
-    const request = { origin, audience, from: from === null ? null : { epoch: from.epoch, seq: from.seq } }
+    const position = from === null ? null : { epoch: from.epoch, seq: from.seq }
+    const request = { origin, audience, from: position, seen: headTag(seen.bytes) }
     const items = remote.pull(request, { signal: options.signal })[Symbol.asyncIterator]()
     try {
       const first = await items.next()
       if (first.done === true) throw new Dishonest('an empty answer')
       if ('refused' in first.value) return { state: 'refused', reason: first.value.refused }
       if (!('head' in first.value)) throw new Dishonest('records before the head')
-      const head = decodeHead(first.value.head)
+      const head = first.value.head === null ? seen : decodeHead(first.value.head)
       if (head.origin !== origin) throw new Dishonest('the head of another log')
       if (head.bytes !== seen.bytes) {
         const refusal = this.#checks.head(head)

@@ -84,6 +84,10 @@ export class Rounds {
       report.same = reply.same
       if (!reply.same) progress = (await this.#compare(round, reply)) || progress
       if (!progress) break
+      if (this.#agrees(reply)) {
+        report.same = true
+        break
+      }
     }
     this.#c.members.rehome()
     return report
@@ -214,6 +218,14 @@ export class Rounds {
     return await this.#pullAll(round, [...theirs.values()])
   }
 
+  /** Whether all that the peer has told of is here now, and no more: then nobody needs to ask once more. */
+  #agrees(reply: DigestReply): boolean {
+    if (reply.heads === undefined || reply.orphans !== undefined || !this.#c.own.sendable) return false
+    const theirs = decodeHeads(reply.heads)
+    const told = this.#c.table.told()
+    return told.length === theirs.size && told.every(({ head }) => isSameLog(head, theirs.get(head.origin)))
+  }
+
   async #headsOfBuckets({ remote, signal }: Round, buckets: number[], of: number): Promise<Map<string, SignedHead>> {
     const all = new Map<string, SignedHead>()
     for (let i = 0; i < buckets.length; i += BUCKETS_AT_ONCE) {
@@ -302,6 +314,11 @@ function decodeHeads(heads: Uint8Array[]): Map<string, SignedHead> {
     }
   }
   return all
+}
+
+/** As the digest compares: the time of a head plays no part. */
+function isSameLog(a: SignedHead, b: SignedHead | undefined): boolean {
+  return b !== undefined && comparePositions(a, b) === 0 && Buffer.compare(a.liveHash, b.liveHash) === 0
 }
 
 function differingBuckets(a: Uint8Array, b: Uint8Array): number[] {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { islandId } from '../model/ids.ts'
 import { MAX_RECORD_BYTES } from '../record/envelope.ts'
@@ -21,6 +22,13 @@ export const MAX_GOSSIP_BYTES = 16 * 1024
 export const MAX_GOSSIP_RECORD_BYTES = 8 * 1024
 /** Origins named in one answer as having orphans. */
 export const MAX_ORPHAN_NOTES = 256
+
+export const HEAD_TAG_BYTES = 8
+
+/** The first bytes of the SHA-256 of a signed head: names one that both sides have. */
+export function headTag(head: Uint8Array): Uint8Array {
+  return new Uint8Array(hash('sha256', head, 'buffer').subarray(0, HEAD_TAG_BYTES))
+}
 
 const bytes = (most: number) =>
   z.custom<Uint8Array>((v) => v instanceof Uint8Array && v.length <= most, `bytes, at most ${most}`)
@@ -76,6 +84,8 @@ export const pullRequest = z.object({
   audience,
   /** The position up to which the asker has everything; null asks for the whole live set. */
   from: position.nullable(),
+  /** The head that the asker has seen (`headTag`): where the answer leads to that one, it need not be sent again. */
+  seen: exactly(HEAD_TAG_BYTES).optional(),
 })
 export type PullRequest = z.infer<typeof pullRequest>
 
@@ -84,8 +94,8 @@ export const pullItem = z.union([
   /** `unknown`: no such log here. `later`: it is here, but not checked yet. */
   z.object({ refused: z.enum(['unknown', 'later']) }),
   z.object({
-    /** The signed head up to which the answer goes. */
-    head,
+    /** The signed head up to which the answer goes; null when it is the one that the asker has seen. */
+    head: head.nullable(),
     /** True: the whole live set follows, and the asker's own state plays no part. */
     full: z.boolean(),
     /** Withdrawals up to here may be missing in the answer. */
