@@ -24,6 +24,7 @@ import type { JournalPort } from './journal/journal.ts'
 import { revoker } from './members/revoke.ts'
 import type { Roster } from './members/roster.ts'
 import type { NetworkPort } from './network/port.ts'
+import { pageOf } from './paging.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
@@ -67,6 +68,8 @@ export interface IslandParts {
   stop: () => Promise<void>
 }
 
+/** Islands on a page. */
+const ISLANDS = 100
 const TICKET_MS = 24 * 3_600_000
 const MAX_TICKET_MS = 90 * 24 * 3_600_000
 /** The answer to `leave` has to get out before the web service stops. */
@@ -243,9 +246,10 @@ export function islandPort(parts: IslandParts): IslandPort {
       }
     },
 
-    async islands() {
+    async islands({ limit = ISLANDS, cursor } = {}) {
       const views = roster.all().flatMap((m) => viewOfIsland(m.id, parts) ?? [])
-      return views.sort((a, b) => Number(b.self) - Number(a.self) || a.name.localeCompare(b.name))
+      const order = (view: IslandView) => [view.self ? '0' : '1', view.name, view.id]
+      return pageOf(views, order, { limit, ...(cursor === undefined ? {} : { cursor }) }, 'islands')
     },
 
     datasets: (filter) => browse.datasets(filter),
@@ -395,7 +399,7 @@ export function islandPort(parts: IslandParts): IslandPort {
       return { withdrawn: withdrawals.length, toldPeers }
     },
 
-    journal: ({ limit }) => journal.read(limit),
+    journal: (page) => journal.read(page),
     events: (options) => parts.events.subscribe(options?.signal),
   }
 }

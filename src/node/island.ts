@@ -448,6 +448,7 @@ async function compose(
     ? webServer({ id: self, ...config.web, version: SOFTWARE })({
         island: port,
         access: journalled(tokens, diary, self),
+        answerStore: store.bucket('answers'),
         logger: log('web'),
       })
     : undefined

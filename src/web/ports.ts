@@ -10,9 +10,9 @@ import type {
   FilePage,
   Invitation,
   IslandEvent,
+  IslandPage,
   IslandStatus,
-  IslandView,
-  JournalEntry,
+  JournalPage,
   LogPage,
   NewToken,
   PlacementView,
@@ -41,6 +41,12 @@ export interface CallOptions {
   signal?: AbortSignal
   /** Who asks: the name of a token, as the journal and tasks have it; the owner when absent. */
   user?: string
+}
+
+export interface PageRequest {
+  limit?: number
+  /** `next` of the page before. */
+  cursor?: string
 }
 
 /** Who sends a request. */
@@ -98,12 +104,12 @@ export interface IslandTasks {
   /** A task that has ended stays as it is. @throws TASK_NOT_FOUND, FORBIDDEN (of another island) */
   cancel(id: string, options?: CallOptions): Promise<TaskView>
   /** A new task with the same work. @throws TASK_STATE while it runs */
-  retry(id: string, options?: CallOptions): Promise<TaskView>
+  retry(id: string, options?: CallOptions & { idempotencyKey?: string }): Promise<TaskView>
 }
 
 export interface IslandPort {
   status(options?: CallOptions): Promise<IslandStatus>
-  islands(options?: CallOptions): Promise<IslandView[]>
+  islands(page?: PageRequest, options?: CallOptions): Promise<IslandPage>
   datasets(filter: DatasetFilter, options?: CallOptions): Promise<DatasetPage>
   /** By id in any spelling or by short name. @throws DATASET_NOT_FOUND, AMBIGUOUS (details.candidates) */
   dataset(ref: string, options?: CallOptions): Promise<DatasetView>
@@ -141,7 +147,7 @@ export interface IslandPort {
   ): Promise<{ pardoned: string; epoch: number }>
   /** Withdraws all own records, tells the others, then stops the island. */
   leave(options?: CallOptions): Promise<{ withdrawn: number; toldPeers: number }>
-  journal(request: { limit: number }, options?: CallOptions): Promise<JournalEntry[]>
+  journal(page?: PageRequest, options?: CallOptions): Promise<JournalPage>
   /** Changes as they arrive. The buffer is bounded; a reader that is too slow gets `{ lost: n }`. */
   events(options?: CallOptions): AsyncIterable<IslandEvent | { lost: number }>
 }

@@ -252,7 +252,7 @@ function placingOf(net: NetworkPort, lookup: IslandLookup, islands: string[], ve
     load: (island) => load.get(island),
     connect: async (island) => island,
     policy: { check() {} },
-    journal: { write() {}, read: async () => [] },
+    journal: { write() {}, read: async () => ({ items: [] }) },
     engine: {
       info: () => engine,
       status: () => ({ state: 'ready', sandbox: true, running: 0, waiting: 0 }),

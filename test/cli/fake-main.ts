@@ -38,7 +38,7 @@ const daemon: DaemonPort = {
   async startIsland({ config, logger }) {
     await mkdir(config.dataDir, { recursive: true })
     const tokens = await openTokenBook({ path: join(config.dataDir, 'tokens.json'), owner: TOKEN })
-    const journal = { write() {}, read: async () => [] }
+    const journal = { write() {}, read: async () => ({ items: [] }) }
     const island = fakeIsland(tokenPort(tokens, journal, SELF.id))
     const stopped = Promise.withResolvers<void>()
     const server = webServer({ ...config.web, id: SELF.id })({

@@ -97,9 +97,11 @@ async function standing(at: Home, who: Newcomer, facts: Uint8Array[]): Promise<s
 }
 
 async function unchanged(work: () => Promise<void>): Promise<void> {
-  const before = await Promise.all([one, two].map(async (i) => [await digest(i), (await i.port.islands()).length]))
+  const before = await Promise.all(
+    [one, two].map(async (i) => [await digest(i), (await i.port.islands()).items.length]),
+  )
   await work()
-  const after = await Promise.all([one, two].map(async (i) => [await digest(i), (await i.port.islands()).length]))
+  const after = await Promise.all([one, two].map(async (i) => [await digest(i), (await i.port.islands()).items.length]))
   assert.equal(after, before, 'catalog and members are what they were')
 }
 
@@ -166,10 +168,10 @@ test('the one that got in may ask again, also as often as it likes at once', asy
   const who = await newcomer(t)
   const ticket = decodeTicket(await ticketOf(one))
   const again = async () => code(one, who, redeeming(who, ticket))
-  const before = (await one.port.islands()).length
+  const before = (await one.port.islands()).items.length
   assert.equal(new Set(await Promise.all([again(), again(), again()])), new Set(['answered redeemed']))
   assert.is(await again(), 'answered redeemed')
-  assert.is((await one.port.islands()).length, before + 1)
+  assert.is((await one.port.islands()).items.length, before + 1)
   const third = await newcomer(t)
   assert.is(await code(one, third, redeeming(third, ticket)), 'TICKET_USED')
 })
@@ -187,7 +189,7 @@ test('chains that are forged, foreign, endless or of somebody else make nobody a
   const who = await newcomer(t)
   const real = await member(t, one, 'real')
   const foreign = await member(t, abroad, 'foreign')
-  await settled(t, [one, two], (await one.port.islands()).length)
+  await settled(t, [one, two], (await one.port.islands()).items.length)
   const chainOf = async (m: Member) => {
     const { facts } = (await readMembership(m.dataDir))!
     const own = facts.find((bytes) => decodeRecord(bytes).id === m.island)!

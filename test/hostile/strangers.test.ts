@@ -169,7 +169,7 @@ test('neither learns a real island of another archipelago anything, nor is it le
   assert.is.not((await one.port.status()).catalog.digest, before)
   for (const island of [one, two]) {
     assert.is((await island.port.datasets({ text: 'elsewhere' })).total, 0)
-    assert.is((await island.port.islands()).length, MEMBERS)
+    assert.is((await island.port.islands()).items.length, MEMBERS)
   }
   assert.is((await abroad.port.datasets({ text: 'at_home' })).total, 0)
 })
@@ -332,7 +332,7 @@ test(
     )
     const closed = new Promise((resolve) => connection.addEventListener('close', resolve))
     await one.port.revoke({ member: doomed.island })
-    await eventually(async () => (await two.port.islands()).every((i) => i.id !== doomed.island), {
+    await eventually(async () => (await two.port.islands()).items.every((i) => i.id !== doomed.island), {
       intervalMs: 10,
       signal: t.signal,
     })

@@ -199,7 +199,7 @@ test('a join refused for good leaves nothing that it made, and one that was done
 
 test('the founder was invited by nobody', async (t) => {
   const island = await start(t, await copy(t))
-  const [view, ...others] = await island.port.islands()
+  const [view, ...others] = (await island.port.islands()).items
   assert.is(others.length, 0)
   assert.is(view!.member.invitedBy, undefined)
   assert.ok(view!.member.mayInvite)

@@ -15,11 +15,11 @@ test('entries come newest first, and a store that fails stops nothing', async ()
       if (broken) throw new Error('full')
       lines.set(k, v)
     },
-    last: async (limit: number) =>
+    last: async (limit: number, before?: string) =>
       [...lines]
+        .filter(([key]) => before === undefined || key < before)
         .sort((a, b) => (a[0] < b[0] ? 1 : -1))
-        .slice(0, limit)
-        .map(([, v]) => v),
+        .slice(0, limit),
     trim: async () => {},
   }
   let now = 1000
@@ -27,11 +27,24 @@ test('entries come newest first, and a store that fails stops nothing', async ()
   port.write({ actor: 'a', action: 'x', subject: '1', outcome: 'ok' })
   now = 900 // a clock that jumps back does not change the order
   port.write({ actor: 'a', action: 'x', subject: '2', outcome: 'refused', code: 'FORBIDDEN' })
+  const { items, next } = await port.read()
   assert.equal(
-    (await port.read(10)).map((e) => e.subject),
+    items.map((e) => e.subject),
     ['2', '1'],
   )
-  assert.is((await port.read(1)).length, 1)
+  assert.is(next, undefined)
+  const first = await port.read({ limit: 1 })
+  assert.equal(
+    first.items.map((e) => e.subject),
+    ['2'],
+  )
+  const second = await port.read({ limit: 1, cursor: first.next! })
+  assert.equal(
+    second.items.map((e) => e.subject),
+    ['1'],
+  )
+  assert.is(second.next, undefined)
+  await rejects(port.read({ cursor: 'journal' }), 'BAD_INPUT')
   broken = true
   port.write({ actor: 'a', action: 'x', subject: '3', outcome: 'ok' })
   await Promise.resolve()

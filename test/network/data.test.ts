@@ -248,7 +248,7 @@ test(
     await fleet.converged([closed, two], { datasets: 1 })
     await rejects(two.client().sql({ sql: 'SELECT * FROM mine' }), 'FORBIDDEN')
     assert.is((await closed.client().sql({ sql: 'SELECT * FROM mine' })).result.rowCount, 1, 'its owner may')
-    const journal = await closed.client().journal({ limit: 20 })
+    const { items: journal } = await closed.client().journal({ limit: 20 })
     assert.ok(
       journal.some((e) => e.action === 'task:confirm' && e.outcome === 'refused' && e.code === 'FORBIDDEN'),
       'the refusal is in the journal',

@@ -236,8 +236,10 @@ export class Fleet {
     return island.options.netns === undefined ? island.client().status() : this.json<IslandStatus>(island, ['status'])
   }
 
-  views(island: FleetIsland): Promise<IslandView[]> {
-    return island.options.netns === undefined ? island.client().islands() : this.json<IslandView[]>(island, ['islands'])
+  async views(island: FleetIsland): Promise<IslandView[]> {
+    return island.options.netns === undefined
+      ? (await island.client().islands()).items
+      : await this.json<IslandView[]>(island, ['islands'])
   }
 
   /** All of them hold the same records, and (at least) so many datasets among them. @returns the digest */

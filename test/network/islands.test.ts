@@ -153,7 +153,7 @@ test(
     await publishSmall(fleet, bad, 'soon_gone')
     await fleet.converged([one, two, bad], { datasets: 1 })
     await fleet.run(one, ['revoke', 'bad', '--yes'])
-    await eventually(async () => (await two.client().islands()).every((v) => v.name !== 'bad'), {
+    await eventually(async () => (await two.client().islands()).items.every((v) => v.name !== 'bad'), {
       timeoutMs: 20_000,
       signal: t.signal,
     })
@@ -195,7 +195,7 @@ test(
     await eventually(
       async () => {
         for (const island of [one, three]) {
-          const names = (await island.client().islands()).map((v) => v.name).sort()
+          const names = (await island.client().islands()).items.map((v) => v.name).sort()
           assert.equal(names, ['one', 'three'], island.name)
           assert.is((await island.client().datasets({ text: 'mine' })).total, 0)
         }
@@ -212,7 +212,7 @@ test(
     await fleet.run(two, ['join', await fleet.invite(one), '--no-up', '--name', 'two'])
     await fleet.up(two)
     await fleet.converged([one, two, three])
-    assert.is((await one.client().islands()).length, 3)
+    assert.is((await one.client().islands()).items.length, 3)
   },
   LONG,
 )

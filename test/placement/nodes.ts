@@ -97,7 +97,7 @@ async function placedNode(
           if (island !== self && node.forbids !== undefined) throw new ArchipelError('FORBIDDEN', node.forbids)
         },
       },
-      journal: { write: (entry) => void node.journal.push(entry), read: async () => [] },
+      journal: { write: (entry) => void node.journal.push(entry), read: async () => ({ items: [] }) },
       engine: {
         info: () => {
           const { languages, memoryBytes } = node.engine

@@ -76,7 +76,7 @@ async function island(t: TestContext, change: { append?: DatasetsComponents['app
       own,
       append,
       policy: { check: () => {} },
-      journal: { write: () => {}, read: async () => [] },
+      journal: { write: () => {}, read: async () => ({ items: [] }) },
       onChange: () => {},
       logger: silent as never,
     },

@@ -68,7 +68,7 @@ test(
       timeoutMs: 20_000,
       signal: t.signal,
     })
-    await eventually(async () => (await holder.islands()).find((i) => i.self)?.load?.running !== 1, {
+    await eventually(async () => (await holder.islands()).items.find((i) => i.self)?.load?.running !== 1, {
       timeoutMs: 20_000,
       signal: t.signal,
     })

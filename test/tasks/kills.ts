@@ -42,7 +42,7 @@ async function restart(fleet: Fleet, island: FleetIsland, failpoint?: string): P
 
 async function connected(world: Archipelago, t: TestContext): Promise<void> {
   for (const island of [world.asker, world.other])
-    await eventually(async () => (await island.client().islands()).every((i) => i.self || i.connected !== 'no'), {
+    await eventually(async () => (await island.client().islands()).items.every((i) => i.self || i.connected !== 'no'), {
       timeoutMs: 60_000,
       signal: t.signal,
     })

@@ -168,7 +168,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
   const fake = fakeTasks(SELF, OTHER)
   const base: IslandPort = {
     status: async () => STATUS,
-    islands: async () => ISLANDS,
+    islands: async () => ({ items: ISLANDS, total: ISLANDS.length }),
     datasets: async (filter) => {
       const items = views.filter((v) => filter.text === undefined || v.body.title.includes(filter.text))
       return { items, total: items.length }
@@ -220,7 +220,9 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     revoke: async ({ member, ticket }) => ({ revoked: member ?? ticket ?? '' }),
     pardon: async ({ island }) => ({ pardoned: island, epoch: 7 }),
     leave: async () => ({ withdrawn: 3, toldPeers: 1 }),
-    journal: async () => [{ time: NOW, actor: 'owner@garching', action: 'publish', subject: 'stars', outcome: 'ok' }],
+    journal: async () => ({
+      items: [{ time: NOW, actor: 'owner@garching', action: 'publish', subject: 'stars', outcome: 'ok' }],
+    }),
     async *events({ signal } = {}) {
       const queue: (V.IslandEvent | { lost: number })[] = []
       let wake = () => {}

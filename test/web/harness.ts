@@ -26,7 +26,7 @@ export async function testTokens(t: TestContext, init: { now?: () => number } = 
   const book = await openTokenBook({ path, owner: TOKEN, ...init })
   t.cleanup(() => book.stop())
   const entries: object[] = []
-  const journal = { write: (entry: object) => void entries.push(entry), read: async () => [] }
+  const journal = { write: (entry: object) => void entries.push(entry), read: async () => ({ items: [] }) }
   return { path, book, entries, port: tokenPort(book, journal, SELF.id), access: journalled(book, journal, SELF.id) }
 }
 

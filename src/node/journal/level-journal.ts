@@ -6,10 +6,11 @@ export function levelJournal(store: StorePort): JournalStore {
   const bucket = store.bucket('journal')
   return {
     put: (key, value) => bucket.put(key, value),
-    async last(limit) {
-      const lines: string[] = []
-      for await (const [, value] of bucket.entries({ reverse: true, limit })) lines.push(value)
-      return lines
+    async last(limit, before) {
+      const found: [string, string][] = []
+      const below = before === undefined ? {} : { below: before }
+      for await (const entry of bucket.entries({ ...below, reverse: true, limit })) found.push(entry)
+      return found
     },
     async trim(keep) {
       let seen = 0

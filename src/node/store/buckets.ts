@@ -28,6 +28,8 @@ export const BUCKETS = {
   tasks: '20',
   /** a name -> JSON: small facts of single parts. */
   state: '21',
+  /** hash of caller, route and idempotency key -> JSON: what the web service answered. */
+  answers: '22',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

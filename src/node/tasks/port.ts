@@ -47,7 +47,7 @@ export interface TasksPort {
   /** Durable when it resolves. A task that has ended stays as it is. @throws TASK_NOT_FOUND, FORBIDDEN (of another island) */
   cancel(id: string): Promise<TaskView>
   /** A new task with the same work. @throws TASK_STATE while it runs */
-  retry(id: string, options?: { user?: string }): Promise<TaskView>
+  retry(id: string, options?: { user?: string; idempotencyKey?: string }): Promise<TaskView>
 }
 
 /** Makes a dataset of the result of a task that succeeded. The same again is the same version. */

@@ -6,7 +6,8 @@ import type { Tasks } from './tasks.ts'
 const DEFAULT_ROWS = 100_000
 
 /**
- * A statement asked and answered in one call, as a task like any other: submitted, waited for, read. Who leaves cancels it.
+ * A statement asked and answered in one call, as a task like any other: submitted, waited for, read. Who leaves cancels it, unless the request
+ * has an idempotency key.
  * @throws what ended the task, with its id and its explanation in `details`
  */
 export function sqlOnTasks(
@@ -14,7 +15,7 @@ export function sqlOnTasks(
 ): (request: SqlRequest, options?: { signal?: AbortSignal; user?: string }) => Promise<TaskResult> {
   return async (request, options = {}) => {
     const { signal, user } = options
-    const { sql, on, timeoutMs, maxRows } = request
+    const { sql, on, timeoutMs, maxRows, idempotencyKey } = request
     const { id } = await tasks.submit(
       {
         kind: 'sql',
@@ -22,10 +23,14 @@ export function sqlOnTasks(
         ...(on === undefined ? {} : { on }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(maxRows === undefined ? {} : { maxRows }),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       },
       { ...(signal === undefined ? {} : { signal }), ...(user === undefined ? {} : { user }) },
     )
-    const end = await orAborted(tasks.ended(id), signal, () => tasks.cancel(id))
+    const end = await orAborted(tasks.ended(id), signal, async () => {
+      // Who gave a key may ask again for the answer.
+      if (idempotencyKey === undefined) await tasks.cancel(id)
+    })
     const view = end ?? (await tasks.show(id))
     if (view.state !== 'succeeded') throw failure(view)
     return await answer(view, maxRows ?? DEFAULT_ROWS)

@@ -72,6 +72,13 @@ export interface IslandView {
   quarantined: boolean
 }
 
+/** This one first, then by name. */
+export interface IslandPage {
+  items: IslandView[]
+  total: number
+  next?: string
+}
+
 export interface DatasetFilter {
   /** Free text over title, description, keywords, creators, column names, id. */
   text?: string
@@ -206,6 +213,8 @@ export interface SqlRequest {
   /** Milliseconds; the island's limit when absent. */
   timeoutMs?: number
   maxRows?: number
+  /** Of one user: the same key is the same task, which then goes on when its asker leaves. */
+  idempotencyKey?: string
 }
 
 export interface TaskResult {
@@ -415,4 +424,10 @@ export interface JournalEntry {
   subject: string
   outcome: 'ok' | 'refused' | 'failed'
   code?: string
+}
+
+/** Newest first. */
+export interface JournalPage {
+  items: JournalEntry[]
+  next?: string
 }

@@ -6,7 +6,7 @@ import { ROUTES } from '../contract/routes.ts'
 import type { CallOptions, IslandPort } from '../ports.ts'
 import { cutOff, progress } from './progress.ts'
 import { serverSentEvents } from './streams.ts'
-import { taskClient } from './tasks.ts'
+import { keyed, taskClient } from './tasks.ts'
 import { type CallInput, fromTransport, parse, transport } from './transport.ts'
 
 export interface ClientInit {
@@ -73,7 +73,7 @@ export function createClient(init: ClientInit): IslandClient {
 
   return {
     status: (options) => ask('status', {}, options),
-    islands: (options) => ask('islands', {}, options),
+    islands: (query, options) => ask('islands', { query: { ...query } }, options),
     datasets: (filter, options) => ask('datasets', { query: { ...filter } }, options),
     dataset: (ref, options) => ask('dataset', { params: { ref } }, options),
     files: (ref, query, options) => ask('files', { params: { ref }, query }, options),
@@ -82,7 +82,7 @@ export function createClient(init: ClientInit): IslandClient {
     publish,
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
-    sql: (body, options) => ask('sql', { body }, options),
+    sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, headers: keyed(idempotencyKey) }, options),
     tasks: taskClient(http, ask),
     tokens: {
       create: (body, options) => ask('tokenCreate', { body }, options),
@@ -94,7 +94,7 @@ export function createClient(init: ClientInit): IslandClient {
     pardon: (body, options) => ask('pardon', { body }, options),
     revoke: (body, options) => ask('revoke', { body }, options),
     leave: (options) => ask('leave', { body: {} }, options),
-    journal: (query, options) => ask('journal', { query }, options),
+    journal: (query, options) => ask('journal', { query: { ...query } }, options),
     health: (options) => ask('health', {}, options),
     openapi: (options) => ask('openapi', {}, options),
     events,

@@ -31,6 +31,11 @@ async function open(http: Transport, route: Route, input: CallInput): Promise<Op
   return { mediaType: String(headers['content-type'] ?? 'application/octet-stream'), fileName: name, body: bytes() }
 }
 
+/** The header of an idempotency key. */
+export function keyed(key: string | undefined): Record<string, string> {
+  return key === undefined ? {} : { 'idempotency-key': key }
+}
+
 export function taskClient(http: Transport, ask: Ask): IslandTasks {
   return {
     submit: (body, options) => ask('taskSubmit', { body }, options),
@@ -64,6 +69,7 @@ export function taskClient(http: Transport, ask: Ask): IslandTasks {
     },
     table: (id, format, { signal } = {}) => open(http, ROUTES.taskTable, { params: { id }, query: { format }, signal }),
     cancel: (id, options) => ask('taskCancel', { params: { id } }, options),
-    retry: (id, options) => ask('taskRetry', { params: { id } }, options),
+    retry: (id, { idempotencyKey, ...options } = {}) =>
+      ask('taskRetry', { params: { id }, headers: keyed(idempotencyKey) }, options),
   }
 }

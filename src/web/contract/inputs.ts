@@ -72,6 +72,8 @@ const reference = z
   .describe('A dataset: its id in any spelling, percent-encoded, or its short name.')
 const islandRef = z.string().min(1).max(100).describe('Id or name of an island.')
 
+const cursor = z.string().min(1).max(2000).optional().describe('`next` of the page before.')
+
 export const refParams = z.strictObject({ ref: reference })
 
 export const datasetsQuery = z.strictObject({
@@ -87,10 +89,13 @@ export const datasetsQuery = z.strictObject({
   maxSize: queryNumber(z.number().int().nonnegative()).optional().describe('Bytes.'),
   cone: cone.optional(),
   limit: queryNumber(z.number().int().min(1).max(500)).optional().describe('Datasets on one page; 50 by default.'),
-  cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
+  cursor,
 })
 
-const cursor = z.string().min(1).max(2000).optional().describe('`next` of the page before.')
+export const pageQuery = z.strictObject({
+  limit: queryNumber(z.number().int().min(1).max(500)).optional().describe('Entries on one page; 100 by default.'),
+  cursor,
+})
 
 export const filesQuery = z.strictObject({
   limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Files on one page; 100 by default.'),
@@ -170,6 +175,7 @@ export const leaveBody = z.strictObject({})
 
 export const journalQuery = z.strictObject({
   limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Newest first; 100 by default.'),
+  cursor,
 })
 
 export const tokenBody = z.strictObject({
@@ -265,7 +271,7 @@ export const tasksQuery = z.strictObject({
   user: z.string().min(1).max(128).optional(),
   provided: z.stringbool().optional().describe('Also what this island runs or ran for others.'),
   limit: queryNumber(z.number().int().min(1).max(500)).optional().describe('Newest first; 50 by default.'),
-  cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
+  cursor,
 })
 parameterShape.set(tasksQuery.shape.provided, { schema: z.boolean() })
 

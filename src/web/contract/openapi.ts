@@ -14,6 +14,7 @@ const NAMED: Record<string, z.ZodType> = {
   Finding: view.finding,
   IslandStatus: view.islandStatus,
   IslandView: view.islandView,
+  IslandPage: view.islandPage,
   Holder: view.holder,
   DatasetView: view.datasetView,
   DatasetPage: view.datasetPage,
@@ -47,6 +48,7 @@ const NAMED: Record<string, z.ZodType> = {
   TokenPage: view.tokenPage,
   SignInCode: view.signInCode,
   BrowserSession: view.browserSession,
+  JournalPage: view.journalPage,
   IslandEvent: view.islandEvent,
   LostEvents: view.lostEvents,
 }
@@ -88,7 +90,9 @@ function parameters(route: Route): Json[] {
       list.push({ name, in: where, required: where === 'path', ...(description ? { description } : {}), schema })
     }
   }
-  for (const [name, description] of Object.entries(route.headers ?? {})) {
+  const conditional = route.method === 'GET' && route.stream === undefined
+  const tag = conditional ? { 'if-none-match': 'ETags of answers that the asker has.' } : {}
+  for (const [name, description] of Object.entries({ ...tag, ...route.headers })) {
     list.push({ name, in: 'header', required: false, description, schema: { type: 'string' } })
   }
   return list
@@ -121,6 +125,11 @@ function answer(route: Route & { name: RouteName }, ref: (schema: z.ZodType) => 
   }
 }
 
+function unchanged(route: Route): Json {
+  if (route.method !== 'GET' || route.stream !== undefined) return {}
+  return { 304: { description: 'The answer is the one that `If-None-Match` names.' } }
+}
+
 function failures(route: Route, ref: (schema: z.ZodType) => Json): Json {
   const byStatus = new Map<number, ErrorCode[]>()
   const common = route.scope === 'public' ? (['FORBIDDEN', 'BAD_INPUT'] as const) : COMMON_ERRORS
@@ -150,7 +159,7 @@ export function openApi(version: string): Json {
       ...(route.body === undefined
         ? {}
         : { requestBody: { required: true, content: { 'application/json': { schema: ref(route.body) } } } }),
-      responses: { 200: answer(route, ref), ...failures(route, ref) },
+      responses: { 200: answer(route, ref), ...unchanged(route), ...failures(route, ref) },
     }
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation }
   }

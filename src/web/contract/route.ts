@@ -24,6 +24,11 @@ export interface Route {
   progress?: z.ZodType
   /** Media types of the answer where it is not `application/json`. */
   mediaTypes?: readonly string[]
+  /**
+   * What `Idempotency-Key` does, for a POST that makes something: `task` passes it on to the tasks, which remember it; `memory`
+   * and `disk` remember the answer, a secret in memory only.
+   */
+  idempotency?: 'task' | 'memory' | 'disk'
   /** Request headers that it reads, with a word on each. */
   headers?: Readonly<Record<string, string>>
   /** Bytes of the body; `MAX_BODY_BYTES` when absent. */

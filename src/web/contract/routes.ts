@@ -25,6 +25,7 @@ const RUN_ERRORS = [
   'UNREACHABLE',
   'DEADLINE',
 ] as const
+const KEYED = { 'idempotency-key': 'The same key with the same input gives the answer of the first call, for a day.' }
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -55,7 +56,8 @@ export const ROUTES = {
     path: `${API_PREFIX}/islands`,
     summary: 'All members with their cards, state and round-trip time',
     scope: 'read',
-    response: z.array(view.islandView),
+    query: input.pageQuery,
+    response: view.islandPage,
     errors: [],
   },
   datasets: {
@@ -116,10 +118,12 @@ export const ROUTES = {
     summary: 'Publish a file or folder of the machine of the island, by reference',
     scope: 'publish',
     body: input.publishBody,
+    headers: KEYED,
+    idempotency: 'disk',
     response: view.datasetView,
     stream: 'ndjson',
     progress: view.publishProgress,
-    errors: ['BAD_ID', 'DATASET_EXISTS', 'UNREADABLE', 'STALE', 'DISK_FULL'],
+    errors: ['BAD_ID', 'DATASET_EXISTS', 'UNREADABLE', 'STALE', 'DISK_FULL', 'IDEMPOTENCY_CONFLICT'],
   },
   unpublish: {
     method: 'DELETE',
@@ -147,6 +151,8 @@ export const ROUTES = {
     summary: 'Run one SELECT where its datasets are',
     scope: 'run',
     body: input.sqlBody,
+    headers: KEYED,
+    idempotency: 'task',
     response: view.taskResult,
     timeoutMs: 25 * HOUR_MS,
     errors: [...DATASET_ERRORS, ...RUN_ERRORS],
@@ -157,6 +163,7 @@ export const ROUTES = {
     summary: 'Submit a task; it is durable when this answers, and goes on whoever leaves',
     scope: 'run',
     headers: { 'idempotency-key': 'The same key is the same task; instead of the field idempotencyKey.' },
+    idempotency: 'task',
     body: input.submitBody,
     maxBodyBytes: input.MAX_TASK_BODY_BYTES,
     response: view.taskView,
@@ -271,8 +278,10 @@ export const ROUTES = {
     summary: 'Submit the work of a task that has ended again, as a new task',
     scope: 'run',
     params: input.taskParams,
+    headers: KEYED,
+    idempotency: 'task',
     response: view.taskView,
-    errors: [...TASK_ERRORS, 'TASK_STATE'],
+    errors: [...TASK_ERRORS, 'TASK_STATE', 'IDEMPOTENCY_CONFLICT', 'DISK_FULL'],
   },
   invite: {
     method: 'POST',
@@ -280,8 +289,10 @@ export const ROUTES = {
     summary: 'Make a ticket with which one island may join',
     scope: 'admin',
     body: input.inviteBody,
+    headers: KEYED,
+    idempotency: 'memory',
     response: view.invitation,
-    errors: ['NOT_REACHABLE'],
+    errors: ['NOT_REACHABLE', 'IDEMPOTENCY_CONFLICT'],
   },
   revoke: {
     method: 'POST',
@@ -317,7 +328,7 @@ export const ROUTES = {
     summary: 'Who did what, when, with what result; newest first',
     scope: 'admin',
     query: input.journalQuery,
-    response: z.array(view.journalEntry),
+    response: view.journalPage,
     errors: [],
   },
   tokenCreate: {
@@ -325,9 +336,11 @@ export const ROUTES = {
     path: `${API_PREFIX}/tokens`,
     summary: 'Make a token; its text is in this answer alone',
     scope: 'admin',
+    headers: KEYED,
+    idempotency: 'memory',
     body: input.tokenBody,
     response: view.newToken,
-    errors: ['TOKEN_EXISTS', 'DISK_FULL'],
+    errors: ['TOKEN_EXISTS', 'DISK_FULL', 'IDEMPOTENCY_CONFLICT'],
   },
   tokenList: {
     method: 'GET',
@@ -352,9 +365,11 @@ export const ROUTES = {
     path: `${API_PREFIX}/sign-in-codes`,
     summary: 'Make a code with which a browser signs in, once, within five minutes',
     scope: 'admin',
+    headers: KEYED,
+    idempotency: 'memory',
     body: input.signInCodeBody,
     response: view.signInCode,
-    errors: [],
+    errors: ['IDEMPOTENCY_CONFLICT'],
   },
   browserSignIn: {
     method: 'POST',

@@ -96,6 +96,10 @@ export const islandView = wire<V.IslandView>()(
   }),
 )
 
+export const islandPage = wire<V.IslandPage>()(
+  z.object({ items: z.array(islandView), total: count, next: z.string().optional() }),
+)
+
 export const holder = wire<V.Holder>()(
   z.object({ island: z.string(), name: z.string(), state: replicaState, version: z.string() }),
 )
@@ -321,6 +325,9 @@ export const browserSession = z.object({
   csrf: z.string().optional(),
   expires: instant.optional(),
 })
+export const journalPage = wire<V.JournalPage>()(
+  z.object({ items: z.array(journalEntry), next: z.string().optional() }),
+)
 
 const stamped = { time: instant, id: z.string() }
 export const islandEvent = z.discriminatedUnion('type', [

@@ -4,16 +4,18 @@ import { type Context, Hono } from 'hono'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
-import { API_PREFIX, type Route } from '../contract/route.ts'
+import { API_PREFIX, type Route, type RouteInput } from '../contract/route.ts'
 import { type RouteName, routeList } from '../contract/routes.ts'
-import type { AccessPort } from '../ports.ts'
+import type { AccessPort, Caller } from '../ports.ts'
 import { type AccessInit, doorkeeper, type Env, type Visitor } from './access.ts'
 import { browser, isBrowserRoute } from './browser.ts'
 import { bundleFile } from './bundle.ts'
+import { etagOf, isKnown } from './etag.ts'
 import type { EventHub } from './events.ts'
 import { answerFile, FileAnswer } from './file-answer.ts'
 import { STRICT_HEADERS } from './guard.ts'
-import { HANDLERS, type HandlerContext, requireScope, Typed } from './handlers.ts'
+import { HANDLERS, type HandlerContext, keyOf, requireScope, Typed } from './handlers.ts'
+import type { Answers } from './idempotency.ts'
 import { readInput } from './input.ts'
 import { ndjson } from './ndjson.ts'
 import { type OriginsInit, originGuard } from './origins.ts'
@@ -30,6 +32,7 @@ export interface AppInit extends AccessInit, OriginsInit {
 export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata' | 'version'> {
   access: AccessPort
   events: EventHub
+  answers: Answers
   logger: Pick<Logger, 'debug' | 'error'>
 }
 
@@ -107,8 +110,9 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       })
     // Input and handler belong to one entry of the table; the compiler cannot follow a name chosen at run time.
     const handler = HANDLERS[name] as (input: unknown, context: HandlerContext) => unknown
-    const call = (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
+    const work = async (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
       untilEnd(caller.signal, handler(input, { ...components, caller, signal, onProgress }))
+    const call = once(route, input, caller, work)
     const signal = AbortSignal.any([c.req.raw.signal, init.stopping, ...(caller.signal ? [caller.signal] : [])])
     if (route.stream === 'ndjson') {
       return ndjson(
@@ -124,9 +128,26 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
         onError: (cause) => report(toArchipelError(cause), c.req.path),
         outgoing: c.env?.outgoing,
       })
-    return answer instanceof Typed
-      ? c.body(JSON.stringify(answer.document), 200, { 'content-type': answer.mediaType })
-      : c.json(answer as object)
+    const { mediaType, document } = answer instanceof Typed ? answer : new Typed('application/json', answer as object)
+    const text = JSON.stringify(document)
+    if (route.method !== 'GET') return c.body(text, 200, { 'content-type': mediaType })
+    const etag = etagOf(text)
+    if (isKnown(etag, c.req.header('if-none-match'))) return c.body(null, 304, { etag })
+    return c.body(text, 200, { 'content-type': mediaType, etag })
+  }
+
+  /** The call, or the answer that its idempotency key had before. */
+  function once<A extends unknown[]>(
+    { name, idempotency }: Route & { name: RouteName },
+    { params, body, headers }: RouteInput<Route>,
+    caller: Caller,
+    work: (...args: A) => Promise<unknown>,
+  ): (...args: A) => Promise<unknown> {
+    const key = headers['idempotency-key']
+    if (key === undefined || (idempotency !== 'memory' && idempotency !== 'disk')) return work
+    const { idempotencyKey = '' } = keyOf(key, undefined)
+    const known = { caller: caller.id, route: name, key: idempotencyKey, input: { params, body } }
+    return (...args) => components.answers.once({ ...known, durable: idempotency === 'disk' }, () => work(...args))
   }
 
   const paths = new Map<string, (Route & { name: RouteName })[]>()

@@ -46,7 +46,7 @@ export function requireScope({ scopes }: Pick<Caller, 'scopes'>, needed: Scope):
 }
 
 /** The key of the header, which is a quoted string or bare, or that of the field. @throws BAD_INPUT when both are there and differ */
-function keyOf(header: string | undefined, field: string | undefined): { idempotencyKey?: string } {
+export function keyOf(header: string | undefined, field: string | undefined): { idempotencyKey?: string } {
   if (header === undefined) return field === undefined ? {} : { idempotencyKey: field }
   const given = idempotencyKey.safeParse(/^"([^"\\]*)"$/.exec(header.trim())?.[1] ?? header.trim())
   if (!given.success) throw new ArchipelError('BAD_INPUT', 'header.idempotency-key: has 1 to 200 characters')
@@ -79,7 +79,7 @@ type Handlers = {
 export const HANDLERS: Handlers = {
   health: () => ({ status: 'ok' }),
   status: (_, { island, signal }) => island.status({ signal }),
-  islands: (_, { island, signal }) => island.islands({ signal }),
+  islands: ({ query }, { island, signal }) => island.islands(query, { signal }),
   datasets: ({ query }, { island, signal }) => island.datasets(query, { signal }),
   dataset: ({ params }, { island, signal }) => island.dataset(params.ref, { signal }),
   files: ({ params, query }, { island, signal }) => island.files(params.ref, query, { signal }),
@@ -92,7 +92,8 @@ export const HANDLERS: Handlers = {
   publish: ({ body }, { island, onProgress, ...who }) => island.publish(body, { ...as(who), onProgress }),
   unpublish: ({ params }, { island, ...who }) => island.unpublish(params.ref, as(who)),
   resolve: ({ params, query }, { island, signal }) => island.resolve({ ref: params.ref, ...query }, { signal }),
-  sql: ({ body }, { island, ...who }) => island.sql(body, as(who)),
+  sql: ({ body, headers }, { island, ...who }) =>
+    island.sql({ ...body, ...keyOf(headers['idempotency-key'], undefined) }, as(who)),
   taskSubmit: ({ body, headers }, { island, ...who }) => {
     if (body.publish !== undefined) requireScope(who.caller, 'publish')
     return island.tasks.submit({ ...body, ...keyOf(headers['idempotency-key'], body.idempotencyKey) }, as(who))
@@ -116,17 +117,17 @@ export const HANDLERS: Handlers = {
     return new FileAnswer({ mediaType, fileName, open: () => body })
   },
   taskCancel: ({ params }, { island, ...who }) => island.tasks.cancel(params.id, as(who)),
-  taskRetry: async ({ params }, { island, ...who }) => {
+  taskRetry: async ({ params, headers }, { island, ...who }) => {
     // The new task publishes what the old one would have published.
     if (!allows(who.caller.scopes, 'publish') && (await island.tasks.show(params.id, as(who))).publish !== undefined)
       requireScope(who.caller, 'publish')
-    return island.tasks.retry(params.id, as(who))
+    return island.tasks.retry(params.id, { ...as(who), ...keyOf(headers['idempotency-key'], undefined) })
   },
   invite: ({ body }, { island, ...who }) => island.invite(body, as(who)),
   pardon: ({ body }, { island, ...who }) => island.pardon(body, as(who)),
   revoke: ({ body }, { island, ...who }) => island.revoke(body, as(who)),
   leave: (_, { island, ...who }) => island.leave(as(who)),
-  journal: ({ query }, { island, signal }) => island.journal({ limit: query.limit ?? 100 }, { signal }),
+  journal: ({ query }, { island, signal }) => island.journal(query, { signal }),
   tokenCreate: ({ body }, { island, ...who }) => island.tokens.create(body, as(who)),
   tokenList: ({ query }, { island, signal }) => island.tokens.list(query, { signal }),
   tokenRevoke: ({ params }, { island, ...who }) => island.tokens.revoke(params.ref, as(who)),

@@ -9,6 +9,7 @@ import type { RateLimits } from './access.ts'
 import { app, problemResponse } from './app.ts'
 import { eventHub } from './events.ts'
 import { STRICT_HEADERS } from './guard.ts'
+import { type AnswerStore, answers } from './idempotency.ts'
 import { datasetMetadata } from './metadata.ts'
 import { isLoopback, urlHost } from './origins.ts'
 
@@ -32,6 +33,8 @@ export interface WebServerComponents {
   island: IslandPort
   access: AccessPort
   logger: Pick<Logger, 'debug' | 'warn' | 'error'>
+  /** Where answers to idempotency keys outlive the process; in memory only when absent. */
+  answerStore?: AnswerStore
 }
 
 export interface WebServer {
@@ -56,9 +59,10 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
 
 export function webServer(init: WebServerInit): (components: WebServerComponents) => WebServer {
-  return ({ island, access, logger }) => {
+  return ({ island, access, logger, answerStore }) => {
     const stopping = new AbortController()
     const events = eventHub(island, (err) => logger.warn({ err }, 'the events of the island ended'))
+    const remembered = answers({ store: answerStore })
     let port = init.port
     let stopped: Promise<void> | undefined
     const hono = app(
@@ -71,7 +75,15 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
         rate: init.rate ?? DEFAULT_RATE,
         stopping: stopping.signal,
       },
-      { island, access, metadata: datasetMetadata, version: init.version ?? '0', events, logger },
+      {
+        island,
+        access,
+        metadata: datasetMetadata,
+        version: init.version ?? '0',
+        events,
+        answers: remembered,
+        logger,
+      },
     )
     const server = createServer(
       {
@@ -109,6 +121,7 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
           )
         }
         if (signal?.aborted) throw new ArchipelError('CANCELLED', 'the start was cancelled')
+        await remembered.start()
         port = await listen(server, init.host, init.port)
         events.start()
       },

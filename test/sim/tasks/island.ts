@@ -129,7 +129,7 @@ export class SimIsland {
             if (this.forbids && island !== id) throw new ArchipelError('FORBIDDEN', 'not here')
           },
         },
-        journal: { write: (entry) => void this.journal.push(entry), read: async () => [] },
+        journal: { write: (entry) => void this.journal.push(entry), read: async () => ({ items: [] }) },
         publish: async (view) => {
           await scheduler.delay(20)
           if (!process.alive) await new Promise(() => {})

@@ -20,6 +20,7 @@ function row(view: IslandView): string[] {
   return [view.name, state(view), rtt, engines || '-', String(view.datasets), where || '-', shortId(view.id)]
 }
 
+const PAGE = 500
 const COLUMNS = [
   { header: 'NAME', min: 8 },
   { header: 'STATE' },
@@ -34,7 +35,15 @@ export function define(command: Command, cli: Cli): void {
   command.addHelpText('after', '\nExample:\n  $ archipel islands').action(async () => {
     const { io, signal } = cli
     const client = await cli.client()
-    const islands = await client.islands({ signal })
+    const islands: IslandView[] = []
+    let next: string | undefined
+    do {
+      const page = await client.islands(next === undefined ? { limit: PAGE } : { limit: PAGE, cursor: next }, {
+        signal,
+      })
+      islands.push(...page.items)
+      next = page.next
+    } while (next !== undefined)
     if (io.json) return io.printJson(islands)
     io.print(table(COLUMNS, islands.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
   })

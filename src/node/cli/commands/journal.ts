@@ -19,7 +19,7 @@ export function define(command: Command, cli: Cli): void {
       const { io, signal } = cli
       if (!/^\d{1,4}$/.test(limit)) throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 1000')
       const client = await cli.client()
-      const entries = await client.journal({ limit: Number(limit) }, { signal })
+      const { items: entries } = await client.journal({ limit: Number(limit) }, { signal })
       if (io.json) return io.printJson(entries)
       const rows = entries.map((e) => [
         e.time,

@@ -247,13 +247,14 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       task.cancel.abort()
       return viewOf(task)
     },
-    async retry(id, { user } = {}) {
+    async retry(id, { user, idempotencyKey } = {}) {
       if (requesterOf(id) !== self) throw ofAnother(id)
       const view = await shown.show(id)
       if (!hasEnded(view.state)) throw new ArchipelError('TASK_STATE', `the task is ${view.state}`)
       // Whoever retries it answers for it, to other islands, too.
       const by = user ?? view.user
-      const again = await submit(requestOf(view, await store.task(id)), by, undefined, id)
+      const keyed = idempotencyKey === undefined ? {} : { idempotencyKey }
+      const again = await submit({ ...requestOf(view, await store.task(id)), ...keyed }, by, undefined, id)
       journal.write({ actor: `${by}@${self}`, action: 'task:submit', subject: again.id, outcome: 'ok' })
       return again
     },
