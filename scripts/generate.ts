@@ -1,5 +1,5 @@
 /**
- * Writes the generated files of `config/` from the tables in the sources; with `--check` writes nothing and exits
+ * Writes the generated files of `config/` and `src/` from the tables in the sources; with `--check` writes nothing and exits
  * with 1 when one is stale.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -10,6 +10,7 @@ import { configJsonSchema, configReference, EXAMPLE_CONFIG } from '../src/node/c
 import { SOFTWARE } from '../src/node/version.ts'
 import { ERRORS, type ErrorCode, EXIT_CODES, exitCode } from '../src/protocols/model/errors.ts'
 import { openApi } from '../src/web/contract/openapi.ts'
+import { clientTable } from './client-table.ts'
 import { limitsReference } from './limits.ts'
 
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`
@@ -51,6 +52,7 @@ const FILES: Record<string, () => string | Promise<string>> = {
   'config/limits.md': limitsReference,
   'config/openapi.json': () => json(openApi(SOFTWARE)),
   'config/cli.md': referenceOfCli,
+  'src/web/client/table.ts': clientTable,
 }
 
 const check = process.argv.includes('--check')

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { createClient, type IslandClient } from '../../src/web/client/index.ts'
+import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const CLI = join(ROOT, 'src', 'node', 'cli', 'main.ts')

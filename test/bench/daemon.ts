@@ -5,7 +5,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pathIn } from '../../src/node/identity/data-dir.ts'
-import { createClient, type IslandClient } from '../../src/web/client/index.ts'
+import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 import type { BenchContext } from './bench.ts'
 
 export interface Daemon {

@@ -5,7 +5,7 @@ import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { IslandStatus, IslandView } from '../../src/protocols/model/views.ts'
-import { createClient, type IslandClient } from '../../src/web/client/index.ts'
+import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 import { eventually, freePort } from '../kit/index.ts'
 
 /** What the fleet needs of a test. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import * as assert from 'uvu/assert'
 import { type Dev, startDev } from '../../src/node/dev.ts'
-import { createClient, type IslandClient } from '../../src/web/client/index.ts'
+import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
 
 const test = suite('tasks of real islands in one process')

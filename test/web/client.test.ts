@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import * as assert from 'uvu/assert'
 import { ArchipelError, ERRORS, type ErrorCode } from '../../src/protocols/model/errors.ts'
 import type { PublishProgress } from '../../src/protocols/model/views.ts'
-import { createClient } from '../../src/web/client/index.ts'
+import { createClient } from '../../src/web/client/node.ts'
 import { ROUTES, routeList } from '../../src/web/contract/routes.ts'
 import { eventually, freePort, rejects, suite, type TestContext } from '../kit/index.ts'
 import { datasetView, NOW, SELF, untilAborted } from './fake-island.ts'
@@ -250,13 +250,13 @@ test('too many readers of events are refused', async (t) => {
   for (let n = 0; n < 64; n++) {
     assert.is((await fetch(`${url}/api/v1/events`, { headers: bearer, signal: abort.signal })).status, 200)
   }
-  await rejects(client.events().next(), 'TOO_MANY')
+  await rejects(client.events({ reconnect: false }).next(), 'TOO_MANY')
   abort.abort()
   await eventually(
     async () => (await raw(Number(new URL(url).port), { path: '/api/v1/status', headers: bearer })).status === 200,
   )
   await eventually(async () => {
-    const events = client.events({ signal: AbortSignal.timeout(100) })
+    const events = client.events({ signal: AbortSignal.timeout(100), reconnect: false })
     const error = await events.next().then(
       () => undefined,
       (e: ArchipelError) => e,

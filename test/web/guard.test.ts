@@ -1,7 +1,7 @@
 /** Every route of the table, from those who must not use it and with input that it must not take. */
 import * as assert from 'uvu/assert'
 import { ERRORS } from '../../src/protocols/model/errors.ts'
-import { problem } from '../../src/web/contract/problem.ts'
+import { problem } from '../../src/web/contract/problem-schema.ts'
 import { fillPath, MAX_BODY_BYTES } from '../../src/web/contract/route.ts'
 import { routeList } from '../../src/web/contract/routes.ts'
 import { suite } from '../kit/index.ts'

@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import * as assert from 'uvu/assert'
 import { type Dev, startDev } from '../../src/node/dev.ts'
 import type { FilePage, FileView, IslandEvent, TaskSummary } from '../../src/protocols/model/views.ts'
-import { createClient, type IslandClient } from '../../src/web/client/index.ts'
+import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
 
 const test = suite('web: of real islands')

@@ -40,7 +40,7 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     signal: abort.signal,
     async client() {
       const [{ createClient }, { findIsland }, { watchIsland }] = await Promise.all([
-        import('../../web/client/index.ts'),
+        import('../../web/client/node.ts'),
         import('./remote.ts'),
         import('./watch.ts'),
       ])

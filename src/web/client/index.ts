@@ -1,80 +1,104 @@
-/** The client of an island's web service, with the functions of `IslandPort`. */
+/** The client of an island's web service, for browsers and Node; `node.ts` is the same with Node's own limits lifted. */
+import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { DatasetView, IslandEvent, PublishProgress } from '../../protocols/model/views.ts'
+import type { DatasetView, IslandEvent, PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
 import type { MetadataFormat } from '../contract/inputs.ts'
-import { ROUTES } from '../contract/routes.ts'
-import type { CallOptions, IslandPort } from '../ports.ts'
+import type { Routes } from '../contract/routes.ts'
+import type { IslandPort, IslandTokens } from '../ports.ts'
+import type { CompleteClient } from './complete.ts'
+import { type EventOptions, islandEvents } from './events.ts'
+import type { ClientOptions } from './options.ts'
 import { cutOff, progress } from './progress.ts'
-import { serverSentEvents } from './streams.ts'
-import { keyed, taskClient } from './tasks.ts'
-import { type CallInput, fromTransport, parse, transport } from './transport.ts'
+import { TABLE } from './table.ts'
+import { type Ask, type ClientTasks, taskClient } from './tasks.ts'
+import { transport } from './transport.ts'
+
+export { ArchipelError, type ErrorCode } from '../../protocols/model/errors.ts'
+export type * from '../../protocols/model/views.ts'
+export type { ConnectionState, EventOptions } from './events.ts'
+export type { ClientOptions } from './options.ts'
+export { iterate } from './pages.ts'
+export type { RunOptions, TaskRun } from './run-task.ts'
 
 export interface ClientInit {
-  /** e.g. `http://127.0.0.1:9411` */
-  url: string
-  /** That of the owner, or one that `archipel token create` made. */
-  token?: string
+  /** e.g. `http://127.0.0.1:9411`; in a page, where the page came from. */
+  url?: string
+  /** Without one, a page of the island itself is who has signed in there. */
+  token?: string | undefined
+  /** Further tries of reading calls, and of those with an idempotency key, when the connection fails or the island is busy; 2 by default. */
+  retries?: number
+  /** The global one by default. */
+  fetch?: typeof globalThis.fetch
 }
 
-export interface EventOptions extends CallOptions {
-  /** Go on after this event; `onId` gives the ids. */
-  lastEventId?: string
-  onId?: (id: string) => void
-}
+/** A function that makes something, which takes an idempotency key, too. */
+type Keyed<F extends (request: never, options?: never) => unknown> = (
+  request: Parameters<F>[0],
+  options?: ClientOptions,
+) => ReturnType<F>
+
+/** Who a browser is signed in as, what it may do, until when. */
+export type BrowserSession = z.output<Routes['browserSession']['response']>
 
 /**
- * Every function throws `ArchipelError` with the code the island answered with; NOT_RUNNING when nothing listens,
- * UNREACHABLE when the connection breaks, PROTOCOL when it is not an island that answers.
+ * Every function throws `ArchipelError` with the code the island answered with; NOT_RUNNING when nothing listens (in a
+ * browser UNREACHABLE), UNREACHABLE when the connection breaks, PROTOCOL when it is not an island that answers.
  */
 export interface IslandClient extends IslandPort {
-  metadata(ref: string, format: MetadataFormat, options?: CallOptions): Promise<Record<string, unknown>>
-  health(options?: CallOptions): Promise<{ status: 'ok' }>
-  openapi(options?: CallOptions): Promise<Record<string, unknown>>
-  /** Ends with NOT_RUNNING when the island stops. */
-  events(options?: EventOptions): AsyncGenerator<IslandEvent | { lost: number }>
+  tasks: ClientTasks
+  tokens: IslandTokens & { create: Keyed<IslandTokens['create']> }
+  publish(
+    request: PublishRequest,
+    options?: ClientOptions & { onProgress?: (progress: PublishProgress) => void },
+  ): Promise<DatasetView>
+  invite: Keyed<IslandPort['invite']>
+  signInCode: Keyed<IslandPort['signInCode']>
+  metadata(ref: string, format: MetadataFormat, options?: ClientOptions): Promise<Record<string, unknown>>
+  health(options?: ClientOptions): Promise<{ status: 'ok' }>
+  openapi(options?: ClientOptions): Promise<Record<string, unknown>>
+  /** Signs this browser in with a one-time code: from then on its cookie is who calls. */
+  browserSignIn(request: { code: string }, options?: ClientOptions): Promise<BrowserSession>
+  /** @throws UNAUTHENTICATED when nobody is signed in */
+  browserSession(options?: ClientOptions): Promise<BrowserSession>
+  browserSignOut(options?: ClientOptions): Promise<{ signedOut: true }>
+  /** Endless: a connection that breaks is made again, and goes on after the last event. */
+  events(options?: EventOptions): AsyncGenerator<IslandEvent | { lost: number }, void, void>
   /** Ends all calls and connections. */
   close(): Promise<void>
 }
 
 /** @throws BAD_INPUT when `url` is not that of an island */
-export function createClient(init: ClientInit): IslandClient {
-  const http = transport(init.url, init.token)
-  const ask = (name: keyof typeof ROUTES, input: CallInput, options: CallOptions = {}) =>
+export function createClient(init: ClientInit = {}): IslandClient {
+  const url = init.url ?? globalThis.location?.origin
+  if (url === undefined) throw new ArchipelError('BAD_INPUT', 'the URL of the island is missing')
+  const http = transport({
+    url,
+    token: init.token,
+    // Called as a method of anything else, a browser's fetch throws.
+    fetch: init.fetch ?? ((...args) => globalThis.fetch(...args)),
+    retries: init.retries ?? 2,
+  })
+  const ask: Ask = (name, input, { signal, idempotencyKey } = {}) =>
     // The island is trusted to answer as its contract says; newer ones may say more.
-    http.json(ROUTES[name], { ...input, signal: options.signal }) as Promise<never>
+    http.json(TABLE[name], {
+      ...input,
+      signal,
+      idempotencyKey: idempotencyKey ?? input.idempotencyKey,
+    }) as Promise<never>
 
-  const publish: IslandPort['publish'] = async (body, { signal, onProgress } = {}) => {
-    for await (const line of progress<PublishProgress, DatasetView>(http, ROUTES.publish, { body, signal })) {
+  const publish: IslandClient['publish'] = async (body, { signal, idempotencyKey, onProgress } = {}) => {
+    const input = { body, signal, idempotencyKey }
+    for await (const line of progress<PublishProgress, DatasetView>(http, TABLE.publish, input)) {
       if (line.progress !== undefined) onProgress?.(line.progress)
       else return line.result
     }
     throw cutOff()
   }
 
-  async function* events({
-    signal,
-    lastEventId,
-    onId,
-  }: EventOptions = {}): AsyncGenerator<IslandEvent | { lost: number }> {
-    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
-    const response = await http.open(ROUTES.events, { headers, signal })
-    try {
-      for await (const event of serverSentEvents(response.body)) {
-        if (event.id !== undefined) onId?.(event.id)
-        yield parse(event.data) as IslandEvent | { lost: number }
-      }
-    } catch (cause) {
-      throw fromTransport(cause, signal)
-    } finally {
-      response.body.on('error', () => {}).destroy()
-    }
-    throw new ArchipelError('NOT_RUNNING', 'the island stopped')
-  }
-
-  return {
+  const client: IslandClient = {
     status: (options) => ask('status', {}, options),
-    islands: (query, options) => ask('islands', { query: { ...query } }, options),
-    datasets: (filter, options) => ask('datasets', { query: { ...filter } }, options),
+    islands: (query, options) => ask('islands', { query }, options),
+    datasets: (query, options) => ask('datasets', { query }, options),
     dataset: (ref, options) => ask('dataset', { params: { ref } }, options),
     files: (ref, query, options) => ask('files', { params: { ref }, query }, options),
     preview: (ref, { rows }, options) => ask('preview', { params: { ref }, query: { rows } }, options),
@@ -82,22 +106,26 @@ export function createClient(init: ClientInit): IslandClient {
     publish,
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
-    sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, headers: keyed(idempotencyKey) }, options),
+    sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, idempotencyKey }, options),
     tasks: taskClient(http, ask),
     tokens: {
       create: (body, options) => ask('tokenCreate', { body }, options),
-      list: (query, options) => ask('tokenList', { query: { ...query } }, options),
+      list: (query, options) => ask('tokenList', { query }, options),
       revoke: (ref, options) => ask('tokenRevoke', { params: { ref } }, options),
     },
     signInCode: (body, options) => ask('signInCode', { body }, options),
+    browserSignIn: (body, options) => ask('browserSignIn', { body }, options),
+    browserSession: (options) => ask('browserSession', {}, options),
+    browserSignOut: (options) => ask('browserSignOut', {}, options),
     invite: (body, options) => ask('invite', { body }, options),
     pardon: (body, options) => ask('pardon', { body }, options),
     revoke: (body, options) => ask('revoke', { body }, options),
     leave: (options) => ask('leave', { body: {} }, options),
-    journal: (query, options) => ask('journal', { query: { ...query } }, options),
+    journal: (query, options) => ask('journal', { query }, options),
     health: (options) => ask('health', {}, options),
     openapi: (options) => ask('openapi', {}, options),
-    events,
-    close: http.close,
+    events: (options = {}) => islandEvents(http, options),
+    close: async () => http.close(),
   }
+  return client satisfies CompleteClient
 }

@@ -1,13 +1,24 @@
-/** The functions of `IslandTasks` over HTTP. */
-import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { TaskView } from '../../protocols/model/views.ts'
-import type { Route } from '../contract/route.ts'
-import { ROUTES } from '../contract/routes.ts'
-import type { CallOptions, IslandTasks } from '../ports.ts'
+/** The functions of `IslandTasks` over HTTP, and `run`. */
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import type { SubmitRequest, TaskView } from '../../protocols/model/views.ts'
+import type { IslandTasks } from '../ports.ts'
+import { afterBreak, wasTold } from './failures.ts'
+import type { ClientOptions } from './options.ts'
 import { cutOff, progress } from './progress.ts'
-import { type CallInput, fromTransport, type Transport } from './transport.ts'
+import type { ClientRoute } from './request.ts'
+import { jittered, pause } from './retry.ts'
+import { type RunOptions, runTask, type TaskRun } from './run-task.ts'
+import { type RouteName, TABLE } from './table.ts'
+import type { CallInput, Transport } from './transport.ts'
 
-type Ask = (name: keyof typeof ROUTES, input: CallInput, options?: CallOptions) => Promise<never>
+export type Ask = (name: RouteName, input: CallInput, options?: ClientOptions) => Promise<never>
+
+export interface ClientTasks extends IslandTasks {
+  /** The task now and at each change, until its end; a connection that breaks is made again. Nothing is cancelled by leaving it. */
+  watch(id: string, options?: ClientOptions): AsyncGenerator<TaskView, void, void>
+  /** Submits, waits for the end, gives the rows. @throws what ended the task without a result, as `submit` */
+  run(request: SubmitRequest, options?: RunOptions): Promise<TaskRun>
+}
 
 interface Opened {
   mediaType: string
@@ -15,51 +26,60 @@ interface Opened {
   body: AsyncIterable<Uint8Array>
 }
 
+/** Tries, without news between them, of a stream that broke; the opening has tries of its own. */
+const WATCH_TRIES = 3
+const WATCH_PAUSE_MS = 500
+
 /** A file whose bytes have to be read or given up. */
-async function open(http: Transport, route: Route, input: CallInput): Promise<Opened> {
+async function open(http: Transport, route: ClientRoute, input: CallInput): Promise<Opened> {
   const { headers, body } = await http.open(route, input)
-  async function* bytes(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* body
-    } catch (cause) {
-      throw fromTransport(cause, input.signal)
-    } finally {
-      body.on('error', () => {}).destroy()
+  const name = /filename="([^"]*)"/.exec(headers.get('content-disposition') ?? '')?.[1] ?? 'result'
+  return { mediaType: headers.get('content-type') ?? 'application/octet-stream', fileName: name, body }
+}
+
+async function* watchOnce(http: Transport, id: string, signal?: AbortSignal): AsyncGenerator<TaskView, void, void> {
+  for await (const line of progress<TaskView, TaskView>(http, TABLE.taskWatch, { params: { id }, signal })) {
+    yield line.progress ?? line.result
+    if (line.result !== undefined) return
+  }
+  throw cutOff()
+}
+
+export function taskClient(http: Transport, ask: Ask): ClientTasks {
+  async function* watch(id: string, { signal }: ClientOptions = {}): AsyncGenerator<TaskView, void, void> {
+    let before = ''
+    for (let tried = 1; ; tried++) {
+      try {
+        for await (const view of watchOnce(http, id, signal)) {
+          const text = JSON.stringify(view)
+          // The end is told twice: as the last change, and as the result.
+          if (text === before) continue
+          before = text
+          tried = 1
+          yield view
+        }
+        return
+      } catch (cause) {
+        const error = toArchipelError(cause)
+        if (error.code !== 'UNREACHABLE' || wasTold(error) || tried >= WATCH_TRIES)
+          throw tried === 1 ? error : afterBreak(error)
+        await pause(jittered(WATCH_PAUSE_MS), signal)
+      }
     }
   }
-  const name = /filename="([^"]*)"/.exec(String(headers['content-disposition'] ?? ''))?.[1] ?? 'result'
-  return { mediaType: String(headers['content-type'] ?? 'application/octet-stream'), fileName: name, body: bytes() }
-}
 
-/** The header of an idempotency key. */
-export function keyed(key: string | undefined): Record<string, string> {
-  return key === undefined ? {} : { 'idempotency-key': key }
-}
-
-export function taskClient(http: Transport, ask: Ask): IslandTasks {
-  return {
-    submit: (body, options) => ask('taskSubmit', { body }, options),
+  const tasks: IslandTasks = {
+    submit: (body, options) => ask('taskSubmit', { body, idempotencyKey: body.idempotencyKey }, options),
     place: (body, options) => ask('taskPlace', { body }, options),
-    list: (query, options) => ask('taskList', { query: { ...query } }, options),
+    list: (query, options) => ask('taskList', { query }, options),
     show: (id, options) => ask('taskShow', { params: { id } }, options),
-    async *watch(id, { signal } = {}) {
-      let before = ''
-      for await (const line of progress<TaskView, TaskView>(http, ROUTES.taskWatch, { params: { id }, signal })) {
-        const view = line.progress ?? line.result
-        const text = JSON.stringify(view)
-        // The end is told twice: as the last change, and as the result.
-        if (text !== before) yield view
-        before = text
-        if (line.result !== undefined) return
-      }
-      throw cutOff()
-    },
+    watch,
     log: (id, query, options) => ask('taskLog', { params: { id }, query }, options),
     rows: (id, query, options) => ask('taskRows', { params: { id }, query }, options),
     async *read(id, name, { signal, offset = 0 } = {}) {
       const headers: Record<string, string> = offset === 0 ? {} : { range: `bytes=${offset}-` }
       try {
-        const { body } = await open(http, ROUTES.taskRead, { params: { id, name }, headers, signal })
+        const { body } = await open(http, TABLE.taskRead, { params: { id, name }, headers, signal })
         yield* body
       } catch (cause) {
         // Asked for what comes after the last byte: nothing does.
@@ -67,9 +87,9 @@ export function taskClient(http: Transport, ask: Ask): IslandTasks {
         if (end !== offset) throw cause
       }
     },
-    table: (id, format, { signal } = {}) => open(http, ROUTES.taskTable, { params: { id }, query: { format }, signal }),
+    table: (id, format, { signal } = {}) => open(http, TABLE.taskTable, { params: { id }, query: { format }, signal }),
     cancel: (id, options) => ask('taskCancel', { params: { id } }, options),
-    retry: (id, { idempotencyKey, ...options } = {}) =>
-      ask('taskRetry', { params: { id }, headers: keyed(idempotencyKey) }, options),
+    retry: (id, options) => ask('taskRetry', { params: { id } }, options),
   }
+  return { ...tasks, watch, run: (request, options) => runTask(tasks, request, options) }
 }

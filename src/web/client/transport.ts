@@ -1,176 +1,141 @@
-/** HTTP to one island: a call of a route, and its failures as `ArchipelError`. */
-import { type Dispatcher, Pool } from 'undici'
-import { z } from 'zod'
-import { ArchipelError, type ErrorCode, toArchipelError } from '../../protocols/model/errors.ts'
-import { issueText } from '../../protocols/model/issues.ts'
-import { fromProblem, PROBLEM_MEDIA_TYPE } from '../contract/problem.ts'
-import { fillPath, type Route } from '../contract/route.ts'
+/** HTTP to one island over `fetch`: a call of a route with its deadline, its tries, and its failures as `ArchipelError`. */
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import { type Answer, answerOf, type Call } from './answer.ts'
+import { BROWSER_SESSION, csrf } from './csrf.ts'
+import { afterBreak, failureOf, fromTransport, parse } from './failures.ts'
+import { baseUrl, type ClientRoute, pathOf, queryOf } from './request.ts'
+import { delayOf, pause, retryAfterMs } from './retry.ts'
 
 export interface CallInput {
   params?: Record<string, string>
-  /** As the handler will see it; written as text by the schema of the route. */
-  query?: Record<string, unknown>
+  /** As the handler will see it. */
+  query?: object
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** Of a call that makes something: the same key does it once, so that it may be tried again. */
+  idempotencyKey?: string
+}
+
+export interface TransportInit {
+  url: string
+  token: string | undefined
+  fetch: typeof globalThis.fetch
+  /** Further tries of a call that can do no harm twice. */
+  retries: number
 }
 
 export interface Transport {
-  /** The answer, head read and status checked. Its body has to be consumed. */
-  open(route: Route, input: CallInput): Promise<Dispatcher.ResponseData>
+  /** The answer, head read and status checked. Its body has to be read or ended. */
+  open(route: ClientRoute, input: CallInput): Promise<Answer>
   /** The whole answer, as JSON. */
-  json(route: Route, input: CallInput): Promise<unknown>
-  close(): Promise<void>
+  json(route: ClientRoute, input: CallInput): Promise<unknown>
+  /** Aborted by `close`. */
+  readonly closed: AbortSignal
+  /** Ends all calls. */
+  close(): void
 }
 
-const HEADERS_TIMEOUT_MS = 30_000
-const CONNECT_TIMEOUT_MS = 5_000
-/** Streams send something at least every 15 s. */
-const BODY_TIMEOUT_MS = 60_000
+const HEAD_MS = 30_000
 
-const BY_CAUSE: Record<string, [ErrorCode, string]> = {
-  ECONNREFUSED: ['NOT_RUNNING', 'no island answers there'],
-  ENOTFOUND: ['UNREACHABLE', 'the name of the island is not known'],
-  EAI_AGAIN: ['UNREACHABLE', 'the name of the island cannot be looked up now'],
-  ECONNRESET: ['UNREACHABLE', 'the connection broke'],
-  EPIPE: ['UNREACHABLE', 'the connection broke'],
-  EHOSTUNREACH: ['UNREACHABLE', 'the host cannot be reached'],
-  ENETUNREACH: ['UNREACHABLE', 'the network cannot be reached'],
-  ETIMEDOUT: ['UNREACHABLE', 'the host does not answer'],
-  UND_ERR_SOCKET: ['UNREACHABLE', 'the connection broke'],
-  UND_ERR_CONNECT_TIMEOUT: ['UNREACHABLE', 'the host does not answer'],
-  UND_ERR_HEADERS_TIMEOUT: ['DEADLINE', 'the island did not answer in time'],
-  UND_ERR_BODY_TIMEOUT: ['DEADLINE', 'the island stopped answering'],
-  UND_ERR_ABORTED: ['CANCELLED', 'the call was cancelled'],
-}
+/** @throws BAD_INPUT when `url` is not that of an island, or the token cannot be one */
+export function transport({ url, token, fetch, retries }: TransportInit): Transport {
+  const base = baseUrl(url)
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) throw new ArchipelError('BAD_INPUT', 'that is no token')
+  const closing = new AbortController()
+  // A page of the island itself signs in by a cookie.
+  const guard =
+    token === undefined && globalThis.location?.origin === new URL(base).origin
+      ? csrf((signal) => json(BROWSER_SESSION, { signal }))
+      : undefined
 
-/** What undici throws, by code. @throws never; returns the error. */
-export function fromTransport(cause: unknown, signal?: AbortSignal): ArchipelError {
-  if (cause instanceof ArchipelError) return cause
-  if (signal?.aborted) return toArchipelError(asAbort(signal.reason))
-  const { code = '', name = '' } = (cause ?? {}) as { code?: string; name?: string }
-  const known = BY_CAUSE[code]
-  if (known !== undefined) return new ArchipelError(known[0], known[1], { cause })
-  if (code.startsWith('HPE_') || name === 'HTTPParserError') {
-    return new ArchipelError('PROTOCOL', 'what answers there does not speak HTTP', { cause })
-  }
-  return toArchipelError(cause)
-}
-
-function asAbort(reason: unknown): unknown {
-  return reason instanceof Error && reason.name === 'TimeoutError' ? reason : new DOMException('aborted', 'AbortError')
-}
-
-/** @throws BAD_INPUT when `url` is not that of an island */
-export function transport(url: string, token: string | undefined): Transport {
-  const base = URL.canParse(url) ? new URL(url) : undefined
-  if (
-    base === undefined ||
-    !/^https?:$/.test(base.protocol) ||
-    base.username !== '' ||
-    base.search !== '' ||
-    base.hash !== ''
-  ) {
-    throw new ArchipelError('BAD_INPUT', `not the URL of an island: ${JSON.stringify(url.slice(0, 200))}`, {
-      hint: 'Give the web address of an island, e.g. http://127.0.0.1:9411.',
-    })
-  }
-  const prefix = base.pathname.replace(/\/+$/, '')
-  const pool = new Pool(base.origin, {
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    bodyTimeout: BODY_TIMEOUT_MS,
-    connections: 16,
-  })
-
-  async function open(route: Route, input: CallInput): Promise<Dispatcher.ResponseData> {
-    const { signal } = input
-    if (signal?.aborted) throw fromTransport(undefined, signal)
-    const path = prefix + checkedPath(route, input) + queryText(route, input)
-    let response: Dispatcher.ResponseData
-    try {
-      response = await pool.request({
-        path,
-        method: route.method,
-        headers: {
-          accept: '*/*',
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...input.headers,
-        },
-        body: input.body === undefined ? null : JSON.stringify(input.body),
-        headersTimeout: route.timeoutMs ?? HEADERS_TIMEOUT_MS,
-        signal,
-      })
-    } catch (cause) {
-      throw fromTransport(cause, signal)
+  /** Ends with the caller's signal, with the client, and by itself. */
+  function begin(callers: AbortSignal | undefined): Call {
+    const own = new AbortController()
+    const follow = () => own.abort(callers?.reason)
+    const close = () => own.abort(new ArchipelError('CANCELLED', 'the client was closed'))
+    const unfollow = () => {
+      callers?.removeEventListener('abort', follow)
+      closing.signal.removeEventListener('abort', close)
     }
-    if (response.statusCode === 200 || response.statusCode === 206) return response
-    throw await failure(response)
+    callers?.addEventListener('abort', follow, { once: true })
+    closing.signal.addEventListener('abort', close, { once: true })
+    if (callers?.aborted) follow()
+    else if (closing.signal.aborted) close()
+    return {
+      signal: own.signal,
+      callers,
+      abort: (reason) => own.abort(reason),
+      end() {
+        unfollow()
+        own.abort(new ArchipelError('CANCELLED', 'the call has ended'))
+      },
+    }
   }
 
-  return {
-    open,
-    async json(route, input) {
-      const response = await open(route, input)
-      let text: string
+  async function send(route: ClientRoute, input: CallInput): Promise<[Response, Call]> {
+    const { signal, body, idempotencyKey: key } = input
+    if (signal?.aborted) throw fromTransport(undefined, signal)
+    const address = base + pathOf(route, input.params) + queryOf(input.query)
+    const guarded = guard !== undefined && route.method !== 'GET' && route.isPublic !== true
+    const headers = {
+      accept: '*/*',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(guarded ? await guard.headers(signal) : {}),
+      ...input.headers,
+    }
+    const call = begin(signal)
+    const late = () => call.abort(new ArchipelError('DEADLINE', 'the island did not answer in time'))
+    const head = setTimeout(late, Math.min(route.timeoutMs ?? HEAD_MS, 2 ** 31 - 1))
+    try {
+      const response = await fetch(address, {
+        method: route.method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: call.signal,
+        credentials: token === undefined ? 'same-origin' : 'omit',
+        redirect: 'manual',
+      })
+      return [response, call]
+    } catch (cause) {
+      const error = fromTransport(cause, signal, call.signal)
+      call.end()
+      throw error
+    } finally {
+      clearTimeout(head)
+    }
+  }
+
+  /** Tries until there is an answer that `read` takes, or one that no other try would better. */
+  async function tries<T>(route: ClientRoute, input: CallInput, read: (answer: Answer) => Promise<T>): Promise<T> {
+    const harmless = route.method === 'GET' || input.idempotencyKey !== undefined
+    let renewed = false
+    for (let tried = 1; ; tried++) {
+      let askedMs: number | undefined
       try {
-        text = await response.body.text()
+        const [response, call] = await send(route, input)
+        const answer = answerOf(response, call)
+        if (response.ok) return await read(answer)
+        askedMs = retryAfterMs(response.headers.get('retry-after'))
+        throw await failureOf(answer)
       } catch (cause) {
-        throw fromTransport(cause, input.signal)
+        const error = fromTransport(cause, input.signal)
+        if (!renewed && guard?.renew(error)) {
+          renewed = true
+          continue
+        }
+        const delay = harmless && tried <= retries ? delayOf(error, { tried, askedMs }) : undefined
+        if (delay === undefined) throw tried === 1 ? error : afterBreak(error)
+        await pause(delay, input.signal)
       }
-      return parse(text)
-    },
-    close: () => pool.destroy(),
+    }
   }
-}
 
-/** @throws PROTOCOL */
-export function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw notAnIsland(cause)
+  const open = (route: ClientRoute, input: CallInput) => tries(route, input, async (answer) => answer)
+  async function json(route: ClientRoute, input: CallInput): Promise<unknown> {
+    return tries(route, input, async (answer) => parse(await answer.text()))
   }
-}
-
-function notAnIsland(cause?: unknown): ArchipelError {
-  return new ArchipelError('PROTOCOL', 'what answers there is not an island', {
-    hint: 'Check the URL; `archipel up` prints that of the island.',
-    cause,
-  })
-}
-
-async function failure(response: Dispatcher.ResponseData): Promise<ArchipelError> {
-  const isProblem = String(response.headers['content-type'] ?? '').startsWith(PROBLEM_MEDIA_TYPE)
-  if (!isProblem) {
-    await response.body.dump().catch(() => {})
-    return notAnIsland()
-  }
-  try {
-    return fromProblem(parse(await response.body.text())) ?? notAnIsland()
-  } catch (cause) {
-    return fromTransport(cause)
-  }
-}
-
-/** A URL resolves `.` and `..` even when they are percent-encoded, so these would name another route. */
-function checkedPath(route: Route, { params = {} }: CallInput): string {
-  for (const [name, value] of Object.entries(params)) {
-    if (/^\.{0,2}$/.test(value)) throw new ArchipelError('BAD_ID', `${name}: ${JSON.stringify(value)} names nothing`)
-  }
-  return fillPath(route.path, params)
-}
-
-function queryText(route: Route, { query }: CallInput): string {
-  if (route.query === undefined || query === undefined) return ''
-  const given = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined))
-  const encoded = z.safeEncode(route.query, given)
-  if (!encoded.success) {
-    throw new ArchipelError('BAD_INPUT', issueText(encoded.error.issues[0]!, given, 'the query'))
-  }
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(encoded.data)) {
-    for (const item of Array.isArray(value) ? value : [value]) search.append(name, String(item))
-  }
-  return search.size === 0 ? '' : `?${search}`
+  return { open, json, closed: closing.signal, close: () => closing.abort() }
 }

@@ -1,20 +1,19 @@
 /** Errors as RFC 9457 problem details, with archipel's code, hint and retryable beside the standard members. */
-import { z } from 'zod'
 import { type ArchipelError, type ErrorCode, errorFromInfo } from '../../protocols/model/errors.ts'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
-export const problem = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string(),
-  code: z.string(),
-  hint: z.string(),
-  retryable: z.boolean(),
-  details: z.record(z.string(), z.unknown()).optional(),
-})
-export type Problem = z.infer<typeof problem>
+/** The document; its schema is in `problem-schema.ts`, which clients do without. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  hint: string
+  retryable: boolean
+  details?: Record<string, unknown> | undefined
+}
 
 /** `DATASET_NOT_FOUND` -> `Dataset not found`. */
 export function errorTitle(code: ErrorCode): string {

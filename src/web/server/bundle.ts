@@ -95,7 +95,6 @@ async function bundle(name: BundleName): Promise<{ name: string; bytes: Uint8Arr
       minify: true,
       format: 'esm',
       platform: 'browser',
-      external: ['undici'],
       target: 'es2023',
       charset: 'utf8',
       legalComments: 'none',
