@@ -290,6 +290,7 @@ export async function retire(dataDir: string): Promise<string> {
     FILES.publish,
     FILES.results,
     FILES.joining,
+    FILES.tokens,
   ]) {
     const path = join(dataDir, name)
     if (await exists(path)) await rename(path, join(target, name))

@@ -377,6 +377,7 @@ export const ROUTES = {
     summary: 'Sign a browser in with a code; the answer sets a cookie',
     scope: 'public',
     body: input.signInBody,
+    maxBodyBytes: 1024,
     response: view.browserSession,
     errors: ['UNAUTHENTICATED', 'TOKEN_REVOKED', 'CSRF_FAILED', 'TOO_LARGE', 'TOO_MANY', 'DISK_FULL', 'INTERNAL'],
   },
