@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Raised with every change of tables or of what is put into them; an index of another version is dropped. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 const SCHEMA = `
   CREATE TABLE dataset (
@@ -21,7 +21,7 @@ const SCHEMA = `
   CREATE INDEX holder_row ON holder (row);
   CREATE VIRTUAL TABLE box USING rtree (part, ra0, ra1, dec0, dec1);
   CREATE VIRTUAL TABLE words USING fts5 (name, title, keywords, id, creators, columns, description,
-    content = '', contentless_delete = 1, prefix = '1 2', tokenize = "unicode61 remove_diacritics 2");
+    content = '', contentless_delete = 1, prefix = '1', tokenize = "unicode61 remove_diacritics 2");
   CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `
 

@@ -1,12 +1,23 @@
 /** The thread of `writer.ts`: writes changes into the index in the order they come. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { IndexChange, WriterReply } from './port.ts'
 import { searchIndex } from './search-index.ts'
 
-const { path } = workerData as { path: string }
-const index = searchIndex({ path })()
+/** Entries of one transaction, and most that are taken from the queue for one: some 20 MB. */
+const BATCH = 5000
 
-parentPort?.on('message', (changes: IndexChange[]) => {
+const { path } = workerData as { path: string }
+const index = searchIndex({ path, batch: BATCH })()
+
+parentPort?.on('message', (first: IndexChange[]) => {
+  const changes = [...first]
+  let entries = size(first)
+  while (entries < BATCH) {
+    const next = receiveMessageOnPort(parentPort!) as { message: IndexChange[] } | undefined
+    if (next === undefined) break
+    changes.push(...next.message)
+    entries += size(next.message)
+  }
   const reply: WriterReply = { written: changes.length }
   try {
     index.follow(changes)
@@ -15,3 +26,7 @@ parentPort?.on('message', (changes: IndexChange[]) => {
   }
   parentPort?.postMessage(reply)
 })
+
+function size(changes: IndexChange[]): number {
+  return changes.reduce((sum, c) => sum + (c.type === 'put' ? c.entries.length : 1), 0)
+}
