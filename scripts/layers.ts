@@ -13,8 +13,13 @@ const RANK: Record<string, number> = { protocols: 0, web: 1, node: 2 }
 const LIBP2P = /^(libp2p|@libp2p\/.+|@chainsafe\/libp2p-.+)$/
 const LIBP2P_FOLDERS = ['src/protocols/wire/', 'src/node/network/']
 
+/** The one file of the client library that may import what browsers do not have. */
+const CLIENT_OF_NODE = 'src/web/client/node.ts'
+/** Modules of Node that open connections. */
+const HTTP = /^(node:)?(https?|http2|net|tls)$/
+
 export interface Finding {
-  rule: 'layer' | 'composition' | 'capability' | 'libp2p' | 'outside' | 'cycle' | 'size'
+  rule: 'browser' | 'client' | 'layer' | 'composition' | 'capability' | 'libp2p' | 'outside' | 'cycle' | 'size'
   file: string
   line: number
   message: string
@@ -70,6 +75,24 @@ const RULES: Rule[] = [
       rule: 'libp2p',
       message: `only ${LIBP2P_FOLDERS.join(' and ')} may import values of ${pkg}; use "import type" or their ports`,
     }
+  },
+  function browser({ file, target, pkg, specifier, typeOnly }) {
+    if (typeOnly || !inBrowserClient(file)) return
+    const foreign = specifier.startsWith('node:')
+      ? specifier
+      : (pkg ?? (target === CLIENT_OF_NODE ? target : undefined))
+    if (foreign === undefined) return
+    return {
+      rule: 'browser',
+      message: `the client library runs in browsers, without ${foreign}: put it into ${CLIENT_OF_NODE}`,
+    }
+  },
+  function oneClient({ file, pkg, specifier, target, typeOnly }) {
+    if (typeOnly || !file.startsWith('src/node/cli/')) return
+    const web = target?.startsWith('src/web/') && !/^src\/web\/(client|contract)\//.test(target) ? target : undefined
+    const http = HTTP.test(specifier) || pkg === 'undici' ? specifier : web
+    if (http === undefined) return
+    return { rule: 'client', message: `the command line talks to islands by src/web/client/ alone, not by ${http}` }
   },
   function outside({ file, target }) {
     if (target === undefined || !file.startsWith('src/') || target.startsWith('src/') || target === 'package.json')
@@ -148,6 +171,10 @@ function layerOf(file: string): string | undefined {
 function capabilityOf(file: string): string | undefined {
   const parts = file.split('/')
   return parts.length > 3 ? parts[2] : undefined
+}
+
+function inBrowserClient(file: string): boolean {
+  return file.startsWith('src/web/client/') && file !== CLIENT_OF_NODE
 }
 
 function isComposer(file: string): boolean {

@@ -19,7 +19,8 @@ const SOUND: Tree = {
   'src/node/catalog/catalog.ts':
     "import type { Store } from '../store/port.ts'\nimport type { PeerId } from '@libp2p/interface'\nimport '../../protocols/model/a.ts'\n",
   'src/node/island.ts': "import { app } from '../web/server/app.ts'\nimport { host } from './network/host.ts'\n",
-  'src/node/cli/main.ts': "import '../island.ts'\nawait import('../../web/server/app.ts')\n",
+  'src/node/cli/main.ts': "import '../island.ts'\nawait import('../../web/client/node.ts')\n",
+  'src/web/client/node.ts': "export { fetch } from 'undici'\n",
   'src/node/settings.ts': "import { host } from './network/host.ts'\n",
   'test/kit/index.ts': "import { a } from '../../src/protocols/model/a.ts'\n",
 }
@@ -45,6 +46,31 @@ test('a sound tree passes, with types between capabilities and values in the com
 })
 
 const broken: [string, Tree, string][] = [
+  [
+    'the command line speaks HTTP by itself',
+    { 'src/node/cli/x.ts': "import { get } from 'node:http'\n" },
+    'client src/node/cli/x.ts:1',
+  ],
+  [
+    'the command line has a second client',
+    { 'src/node/cli/x.ts': "const { Pool } = await import('undici')\n" },
+    'client src/node/cli/x.ts:1',
+  ],
+  [
+    'the client library imports Node',
+    { 'src/web/client/x.ts': "import { join } from 'node:path'\n" },
+    'browser src/web/client/x.ts:1',
+  ],
+  [
+    'the client library imports a package',
+    { 'src/web/client/x.ts': "import { z } from 'zod'\n" },
+    'browser src/web/client/x.ts:1',
+  ],
+  [
+    'the client library imports its side of Node',
+    { 'src/web/client/node.ts': "import 'undici'\n", 'src/web/client/x.ts': "export * from './node.ts'\n" },
+    'browser src/web/client/x.ts:1',
+  ],
   [
     'protocols/ imports web/',
     { 'src/protocols/x.ts': "import '../web/server/app.ts'\n" },

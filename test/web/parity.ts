@@ -1,0 +1,45 @@
+/**
+ * Where the functions of the web service, the client library and the command line differ by name, with the reason. A
+ * function is named by its route; `taskShow` is `tasks.show` of the library and `task show` at the command line.
+ */
+
+/** Functions of the service that no command has by its name, and what does the same. */
+export const OTHER_COMMAND: Record<string, { command: string | undefined; reason: string }> = {
+  health: { command: 'status', reason: 'for orchestrators; a person asks how the island is' },
+  dataset: { command: 'show', reason: 'a verb, beside `datasets`' },
+  metadata: { command: 'show', reason: 'a format of what is shown: show --format' },
+  taskList: { command: 'tasks', reason: 'as islands, datasets: what is listed is in the plural' },
+  taskSubmit: { command: 'run', reason: 'a person runs and waits; run --detach leaves the task to itself' },
+  taskPlace: { command: 'run', reason: 'run --dry-run: the placement of what would be run' },
+  taskWatch: { command: 'task result', reason: 'run, and task result --wait, follow the task to its end' },
+  taskRows: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
+  taskRead: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
+  taskTable: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
+  events: { command: 'datasets', reason: 'datasets --follow: changes of what a filter finds' },
+  openapi: { command: undefined, reason: 'for programs; the document is in config/openapi.json, too' },
+  signInCode: { command: 'open', reason: 'the code is part of the link that open prints' },
+  browserSignIn: { command: undefined, reason: 'for the page of the island: a command has a token, not a cookie' },
+  browserSession: { command: undefined, reason: 'for the page of the island: a command has a token, not a cookie' },
+  browserSignOut: { command: undefined, reason: 'for the page of the island: a command has a token, not a cookie' },
+}
+
+/** Commands that no function of the service has by its name. */
+export const OTHER_FUNCTION: Record<string, { functions: string[]; reason: string }> = {
+  create: { functions: [], reason: 'makes what the service belongs to: no island runs yet' },
+  join: { functions: [], reason: 'makes what the service belongs to: no island runs yet' },
+  up: { functions: [], reason: 'starts the service' },
+  dev: { functions: [], reason: 'starts the services of a temporary archipelago' },
+  completion: { functions: [], reason: 'of the shell' },
+  config: { functions: [], reason: 'reads the files of this machine, whether an island runs or not' },
+  show: { functions: ['dataset', 'metadata'], reason: 'a verb, beside `datasets`' },
+  run: { functions: ['taskSubmit', 'taskWatch', 'taskRows'], reason: 'from the submission to the rows' },
+  tasks: { functions: ['taskList'], reason: 'as islands, datasets: what is listed is in the plural' },
+  'task result': { functions: ['taskRows', 'taskRead', 'taskTable'], reason: 'prints or saves, whatever the form' },
+  open: { functions: ['signInCode'], reason: 'opens the page with the code' },
+}
+
+/** What the library has beside the functions of the service. */
+export const LIBRARY_ONLY: Record<string, string> = {
+  close: 'ends the calls and connections of this program',
+  'tasks.run': 'taskSubmit, taskWatch and taskRows in one',
+}
