@@ -409,7 +409,7 @@ test('the file is kept between runs, and begun anew when it is broken, of anothe
 test('pages that break while the index is in use are found, and the index begins anew', async (t) => {
   const path = join(await t.tmpdir(), 'search.db')
   let found = 0
-  for (const part of [0.15, 0.35, 0.55, 0.75]) {
+  for (const part of [0.2, 0.4, 0.6, 0.8]) {
     const build = index(
       t,
       Array.from({ length: 3000 }, (_, i) => entry(`set_${i}`, { title: `star number ${i}` })),
@@ -418,7 +418,7 @@ test('pages that break while the index is in use are found, and the index begins
     build.rebuilt()
     build.close()
     const bytes = await readFile(path)
-    bytes.fill(0xa5, Math.floor(bytes.length * part), Math.floor(bytes.length * (part + 0.25)))
+    bytes.fill(0xa5, Math.floor(bytes.length * part), Math.floor(bytes.length * (part + 0.15)))
     await writeFile(path, bytes)
     const search = index(t, [], path)
     if (search.needsRebuild) {
@@ -430,6 +430,7 @@ test('pages that break while the index is in use are found, and the index begins
       () => search.versions(),
       () => search.putMany(Array.from({ length: 500 }, (_, i) => entry(`set_${i * 6}`, { title: 'planet' }))),
     ]
+    const before = found
     for (const call of calls) {
       try {
         call()
@@ -439,13 +440,15 @@ test('pages that break while the index is in use are found, and the index begins
         break
       }
     }
-    assert.ok(search.needsRebuild, `damage at ${part}`)
+    // Not every page is used by these calls.
+    assert.is(search.needsRebuild, found > before, `damage at ${part}`)
+    if (found === before) search.invalidate()
     search.putMany(SOME)
     assert.is(search.search({ text: 'star' }).total, 3)
     search.invalidate()
     search.close()
   }
-  assert.ok(found > 0)
+  assert.ok(found > 1)
 })
 
 test('nothing is opened before it is used', async (t) => {
