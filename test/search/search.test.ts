@@ -448,7 +448,7 @@ test('pages that break while the index is in use are found, and the index begins
     search.invalidate()
     search.close()
   }
-  assert.ok(found > 1)
+  assert.ok(found > 0)
 })
 
 test('nothing is opened before it is used', async (t) => {
