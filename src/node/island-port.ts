@@ -29,6 +29,7 @@ import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
 import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
+import type { Sessions } from './sessions/sessions.ts'
 import { findings } from './status/findings.ts'
 import { tokenPort } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
@@ -51,6 +52,7 @@ export interface IslandParts {
   resolver: ResolverPort
   work: Work
   contents: Contents
+  sessions: Sessions
   datasets: DatasetsPort
   engine: EnginePort
   policy: PolicyPort
@@ -287,6 +289,8 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
+    sessions: parts.sessions.sessions,
+    statements: parts.sessions.statements,
     ...tokenPort(parts.tokens, journal, self),
 
     async invite(request, options = {}) {

@@ -29,6 +29,7 @@ import { readMembership } from './identity/membership-file.ts'
 import { ownerToken } from './identity/owner-token.ts'
 import { ticketBook } from './identity/tickets.ts'
 import { openTokenBook } from './identity/token-book.ts'
+import { interactiveSessions } from './interactive.ts'
 import { islandPort, viewOfIsland } from './island-port.ts'
 import { journal } from './journal/journal.ts'
 import { levelJournal } from './journal/level-journal.ts'
@@ -325,6 +326,19 @@ async function compose(
     sql: work.sql,
   })
 
+  const interactive = interactiveSessions({
+    config,
+    self,
+    store,
+    engine,
+    datasets: held,
+    resolver: resolving,
+    policy,
+    journal: diary,
+    logger: log,
+  })
+  undo.push(() => interactive.stop())
+
   // Joining.
   const tickets = ticketBook({ store: levelTickets(store) })
   const desk = joinDesk(
@@ -427,6 +441,7 @@ async function compose(
     resolver: resolving,
     work,
     contents: inside,
+    sessions: interactive,
     datasets: held,
     engine,
     policy,

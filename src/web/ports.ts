@@ -22,8 +22,14 @@ import type {
   Resolution,
   ResolveRequest,
   RowsPage,
+  SessionPage,
+  SessionRequest,
+  SessionView,
   SignInCode,
   SqlRequest,
+  StatementPage,
+  StatementRequest,
+  StatementView,
   SubmitRequest,
   TableExport,
   TaskPage,
@@ -107,6 +113,36 @@ export interface IslandTasks {
   retry(id: string, options?: CallOptions & { idempotencyKey?: string }): Promise<TaskView>
 }
 
+interface OwnOptions extends CallOptions {
+  /** Refuse sessions of other users. */
+  onlyOwn?: boolean
+}
+
+/** Interactive sessions of the engine of this island, with the fields and states of Livy. They end with the island. */
+export interface IslandSessions {
+  /** Answers while it starts. @throws DATASET_NOT_FOUND (not held here), STALE, TOO_MANY, ENGINE_DOWN, LANGUAGE_MISSING */
+  create(request: SessionRequest, options?: CallOptions): Promise<SessionView>
+  /** Newest first. */
+  list(page?: PageRequest, options?: CallOptions): Promise<SessionPage>
+  /** @throws SESSION_NOT_FOUND */
+  show(session: number, options?: CallOptions): Promise<SessionView>
+  /** Ends it, and forgets it. @throws SESSION_NOT_FOUND, FORBIDDEN */
+  delete(session: number, options?: OwnOptions): Promise<{ id: number }>
+  log(session: number, range: { offset: number; limit: number }, options?: CallOptions): Promise<LogPage>
+}
+
+/** One after the other, in the order in which they come. */
+export interface IslandStatements {
+  /** Does not wait for its end. @throws SESSION_NOT_FOUND, SESSION_STATE, TOO_MANY, FORBIDDEN, and why the session did not start */
+  create(session: number, request: StatementRequest, options?: OwnOptions): Promise<StatementView>
+  /** Newest first, the last hundred, without their outputs. */
+  list(session: number, page?: PageRequest, options?: CallOptions): Promise<StatementPage>
+  /** @throws SESSION_NOT_FOUND, STATEMENT_NOT_FOUND */
+  show(session: number, statement: number, options?: CallOptions): Promise<StatementView>
+  /** Answers when it is over. One that is over stays as it is. */
+  cancel(session: number, statement: number, options?: OwnOptions): Promise<StatementView>
+}
+
 export interface IslandPort {
   status(options?: CallOptions): Promise<IslandStatus>
   islands(page?: PageRequest, options?: CallOptions): Promise<IslandPage>
@@ -128,6 +164,8 @@ export interface IslandPort {
   resolve(request: ResolveRequest, options?: CallOptions): Promise<Resolution>
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
+  sessions: IslandSessions
+  statements: IslandStatements
   tokens: IslandTokens
   /** A code with which a browser signs in, good for five minutes. @throws TOO_MANY */
   signInCode(request: { scopes?: TokenView['scopes'] }, options?: CallOptions): Promise<SignInCode>

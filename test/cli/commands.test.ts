@@ -136,6 +136,37 @@ test('files are listed to the limit, page by page, and a preview is a table with
   assert.is((await run(['preview', 'stars', '--rows', '101'])).code, 2)
 })
 
+test('a session is opened, used and ended', async (t) => {
+  const { run } = await daemonDir(t)
+  const made = await run(['session', 'create', 'python', '--data', 'stars', '--name', 'mine'])
+  assert.is(made.code, 0, made.stderr)
+  assert.is(made.stdout, '1\n')
+  const ran = await run(['session', 'run', '1', '1 + 1', '--max-rows', '7'])
+  assert.is(ran.code, 0, ran.stderr)
+  assert.equal(
+    ran.stdout.split('\n').map((line) => line.trim().split(/ +/).join(' ')),
+    ['code rows', '1 + 1 7', 'hello', ''],
+  )
+  assert.match(ran.stderr, 'image/png: --json prints it')
+  const failed = await run(['session', 'run', '1', 'fail'])
+  assert.is(failed.code, exitCode('CODE_FAILED'))
+  assert.match(failed.stderr, 'NameError: x')
+  assert.is(JSON.parse((await run(['session', 'run', '1', '-', '--json'], { stdin: '2' })).stdout).output.status, 'ok')
+  assert.match((await run(['session', 'list'])).stdout, /^ +1 +python +idle +owner .* stars +mine$/m)
+  const shown = await run(['session', 'show', '1'])
+  assert.match(shown.stdout, /^state +idle$/m)
+  assert.match(shown.stdout, /^ +1 +available +fail$/m)
+  assert.is((await run(['session', 'log', '1'])).code, 0)
+  assert.is((await run(['session', 'delete', '1'])).stdout, 'session 1 has ended\n')
+  assert.is((await run(['session', 'show', '1'])).code, 4)
+  for (const wrong of [
+    ['session', 'create', 'scala'],
+    ['session', 'show', 'one'],
+    ['session', 'run', '1', 'x', '--max-rows', '0'],
+  ])
+    assert.is((await run(wrong)).code, 2, wrong.join(' '))
+})
+
 test('show prints a description, JSON, or a metadata format', async (t) => {
   const { run } = await daemonDir(t)
   const { stdout } = await run(['show', 'stars'])

@@ -2,7 +2,8 @@
 import type { DatasetBody } from '../../src/protocols/model/dataset.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type * as V from '../../src/protocols/model/views.ts'
-import type { IslandPort, IslandTasks, IslandTokens } from '../../src/web/ports.ts'
+import type { IslandPort, IslandSessions, IslandStatements, IslandTasks, IslandTokens } from '../../src/web/ports.ts'
+import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 
 export const SELF = { id: `isl${'a'.repeat(32)}`, name: 'garching' }
@@ -137,9 +138,14 @@ export function taskResult(
   }
 }
 
-type Functions = Partial<Omit<IslandPort, 'tasks' | 'tokens'>> & {
+const GROUPS = ['tasks', 'tokens', 'sessions', 'statements'] as const
+type Group = (typeof GROUPS)[number]
+
+type Functions = Partial<Omit<IslandPort, Group>> & {
   tasks?: Partial<IslandTasks>
   tokens?: Partial<IslandTokens>
+  sessions?: Partial<IslandSessions>
+  statements?: Partial<IslandStatements>
 }
 
 export interface FakeIsland extends IslandPort {
@@ -166,6 +172,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
   }
 
   const fake = fakeTasks(SELF, OTHER)
+  const interactive = fakeSessions(fakeEngine())
   const base: IslandPort = {
     status: async () => STATUS,
     islands: async () => ({ items: ISLANDS, total: ISLANDS.length }),
@@ -211,6 +218,8 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
     ...tokens,
+    sessions: interactive.sessions,
+    statements: interactive.statements,
     invite: async (request) => ({
       ticket: 'archipel1ticket',
       id: 'tkt1',
@@ -274,22 +283,20 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
       })
       return (find() as Any)(...args)
     }
+  const helpers = ['onSubmit', 'ids', 'move', 'print', 'succeed']
   for (const name of Object.keys(base) as (keyof IslandPort)[]) {
-    if (name !== 'tasks' && name !== 'tokens') island[name] = noted(name, () => scripted[name] ?? base[name])
+    const group = GROUPS.find((known) => known === name)
+    if (group === undefined) island[name] = noted(name, () => scripted[name] ?? base[name])
+    else {
+      const functions: Record<string, unknown> = { ...base[group] }
+      const replaced = () => (scripted[group] ?? {}) as Record<string, unknown>
+      island[group] = Object.fromEntries(
+        Object.keys(functions)
+          .filter((each) => !helpers.includes(each))
+          .map((each) => [each, noted(`${group}.${each}`, () => replaced()[each] ?? functions[each])]),
+      )
+    }
   }
-  const functions = Object.keys(fake).filter((name) => !['onSubmit', 'ids', 'move', 'print', 'succeed'].includes(name))
-  island.tasks = Object.fromEntries(
-    (functions as (keyof IslandTasks)[]).map((name) => [
-      name,
-      noted(`tasks.${name}`, () => scripted.tasks?.[name] ?? fake[name]),
-    ]),
-  )
-  island.tokens = Object.fromEntries(
-    (Object.keys(tokens.tokens) as (keyof IslandTokens)[]).map((name) => [
-      name,
-      noted(`tokens.${name}`, () => scripted.tokens?.[name] ?? tokens.tokens[name]),
-    ]),
-  )
   return island as unknown as FakeIsland
 }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import * as assert from 'uvu/assert'
 import { type Dev, startDev } from '../../src/node/dev.ts'
-import type { FilePage, FileView, IslandEvent, TaskSummary } from '../../src/protocols/model/views.ts'
+import type { FilePage, FileView, IslandEvent, StatementView, TaskSummary } from '../../src/protocols/model/views.ts'
 import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
 
@@ -168,6 +168,37 @@ test('long cells of a preview are cut, and it ends where its rows are many bytes
   const wide = await holder.preview('long', { rows: 20 })
   assert.ok(wide.rows.length > 0 && wide.rows.length < 20, `${wide.rows.length} rows`)
   assert.is(wide.truncated, true)
+})
+
+test('a session of the engine keeps what was defined, and reads datasets that are held here', async (t) => {
+  const [asker, holder] = clients as [IslandClient, IslandClient]
+  await rejects(asker.sessions.create({ kind: 'sql', datasets: ['bright_stars'] }), 'DATASET_NOT_FOUND')
+  const run = async (session: number, code: string) => {
+    const { id } = await holder.statements.create(session, { code })
+    const done = async () => {
+      const view = await holder.statements.show(session, id)
+      return view.state === 'available' && view
+    }
+    return (await eventually(done, { timeoutMs: 30_000, signal: t.signal })) as StatementView
+  }
+  const sql = await holder.sessions.create({ kind: 'sql', datasets: ['bright_stars'] })
+  const { output } = await run(sql.id, 'SELECT count(*) AS n FROM bright_stars')
+  assert.ok(output?.status === 'ok', JSON.stringify(output))
+  const table = output.data['application/json'] as { data: unknown[][] }
+  assert.is(Number(table.data[0]![0]), 9096)
+  const refused = await run(sql.id, "SELECT * FROM read_csv('/etc/passwd')")
+  assert.ok(refused.output?.status === 'error')
+  assert.is(refused.output.ename, 'SQL_REFUSED')
+  const python = await holder.sessions.create({ kind: 'python', params: { n: 20 } })
+  await run(python.id, 'import archipel\nx = archipel.params["n"] + 1')
+  const answer = await run(python.id, 'print("hello")\n2 * x')
+  assert.ok(answer.output?.status === 'ok', JSON.stringify(answer.output))
+  assert.match(JSON.stringify(answer.output.data), '42')
+  assert.match((await holder.sessions.log(python.id, { offset: 0, limit: 1000 })).text, 'hello')
+  await rejects(holder.sessions.create({ kind: 'sql' }), 'TOO_MANY')
+  for (const { id } of [sql, python]) await holder.sessions.delete(id)
+  assert.equal((await holder.sessions.list()).items, [])
+  for (const view of [sql, output, refused]) assert.not.ok(texts(view).some((text) => text.includes(dirname(STARS))))
 })
 
 test('the list of files of a dataset whose island is away says where it is', async (t) => {

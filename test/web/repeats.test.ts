@@ -16,7 +16,7 @@ test('each answer to GET that is no stream has a tag, and is not sent again to w
   const { port, island } = await serve(t)
   const { id } = await island.tasks.submit({ kind: 'sql', code: 'SELECT 1' })
   island.fake.succeed(id, { rows: [['Vega', 0.03]] })
-  const path = (p: string) => fillPath(p, { ref: 'stars', id, name: 'table.ndjson' })
+  const path = (p: string) => fillPath(p, { ref: 'stars', id, name: 'table.ndjson', session: '1', statement: '0' })
   // What a browser asks of its own session carries its CSRF token: it is never an older answer.
   const routes = routeList.filter((r) => r.method === 'GET' && r.stream === undefined && r.name !== 'browserSession')
   assert.ok(routes.length > 10)

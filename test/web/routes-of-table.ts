@@ -16,7 +16,13 @@ export const guarded = routeList.filter((route): route is Named & { scope: Scope
 
 /** With parameters that are well formed. */
 export function pathOf({ path }: Pick<Route, 'path'>): string {
-  return fillPath(path, { ref: 'stars', id: fakeTaskId(SELF.id, 1), name: 'table.ndjson' })
+  return fillPath(path, {
+    ref: 'stars',
+    id: fakeTaskId(SELF.id, 1),
+    name: 'table.ndjson',
+    session: '1',
+    statement: '0',
+  })
 }
 
 /** The route with headers beside those that it needs. */

@@ -59,6 +59,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/open.ts'),
   },
   {
+    name: 'session',
+    summary: 'work step by step in the engine of this island',
+    load: () => import('./commands/session.ts'),
+  },
+  {
     name: 'journal',
     summary: 'show who did what, when, with what result',
     load: () => import('./commands/journal.ts'),

@@ -293,6 +293,21 @@ const tasks = z.strictObject({
     .register(about, { unit: 'bytes' }),
 })
 
+const sessions = z.strictObject({
+  max: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(2)
+    .describe(
+      'Interactive sessions at a time; at least one session of the engine is left to tasks where it has more than one.',
+    ),
+  idleMs: ms(1000, 7 * DAY_MS)
+    .default(1_800_000)
+    .describe('Milliseconds after which an interactive session that nobody uses ends.')
+    .register(about, { unit: 'ms' }),
+})
+
 const log = z.strictObject({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -329,6 +344,7 @@ export const configSchema = z.strictObject({
   engine: engine.prefault({}),
   policy: policy.prefault({ forwarded: {} }),
   tasks: tasks.prefault({}),
+  sessions: sessions.prefault({}),
   log: log.prefault({}),
 })
 

@@ -1,29 +1,11 @@
 import type { Column, DatasetFormat, Dialect } from '../../protocols/model/dataset.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type { EngineInfo } from '../../protocols/model/island.ts'
-import type { ParamValue, TableResult, TaskKind } from '../../protocols/model/task.ts'
+import type { ParamValue, SessionState, StatementState, TableResult, TaskKind } from '../../protocols/model/task.ts'
+
+export type { SessionState, StatementState } from '../../protocols/model/task.ts'
+
 import type { ResultSink } from '../results/port.ts'
-
-/**
- * Livy's words for sessions and batches (REST API, Session State). A session goes `starting`, `idle` and `busy` in turn,
- * `shutting_down`, and ends `dead` (closed or crashed) or `killed`; a batch goes `starting`, `running`, and ends `success`,
- * `dead` (its code failed) or `killed` (cancelled). An engine may show the other words, too.
- */
-export type SessionState =
-  | 'not_started'
-  | 'starting'
-  | 'recovering'
-  | 'idle'
-  | 'running'
-  | 'busy'
-  | 'shutting_down'
-  | 'error'
-  | 'dead'
-  | 'killed'
-  | 'success'
-
-/** Livy's words. Code that fails is `available`, with its error. */
-export type StatementState = 'waiting' | 'running' | 'available' | 'error' | 'cancelling' | 'cancelled'
 
 /** A dataset as a session sees it: names on one side, this site's files on the other. Paths never leave the engine. */
 export interface BoundDataset {
@@ -117,6 +99,8 @@ export interface EngineStatement {
   readonly outcome: Promise<StatementOutcome>
   /** Resolves when it is over; one that is over stays as it is. Never throws. */
   cancel(): Promise<void>
+  /** The view shows no outcome from now on: who asked has it. */
+  forget(): void
 }
 
 /** Bytes of a log. Old ones may be gone: `offset` tells where `bytes` really begin. */

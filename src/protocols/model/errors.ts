@@ -224,6 +224,17 @@ export const ERRORS = {
     retryable: false,
     hint: 'The task is not in a state that allows this; `archipel task show <id>` tells where it is.',
   },
+  SESSION_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    hint: 'Check the number; `archipel session list` shows the sessions. A restart of the island ends all.',
+  },
+  STATEMENT_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    hint: 'Check the number; a session remembers its last 100 statements.',
+  },
+  SESSION_STATE: { status: 409, retryable: false, hint: 'The session has ended; open a new one.' },
   LEASE_EXPIRED: {
     status: 503,
     retryable: true,

@@ -127,3 +127,27 @@ export type ResultMeta = z.infer<typeof resultMeta>
 /** `offered` (perhaps there), `accepted` (durable at the provider), `running`, the ends, and `lost` (its lease ran out; it may have run). */
 export const attemptState = z.enum(['offered', 'accepted', 'running', 'succeeded', 'failed', 'cancelled', 'lost'])
 export type AttemptState = z.infer<typeof attemptState>
+
+/**
+ * Livy's words for sessions and batches (REST API, Session State). A session goes `starting`, `idle` and `busy` in turn,
+ * `shutting_down`, and ends `dead` (closed or crashed) or `killed`; a batch goes `starting`, `running`, and ends `success`,
+ * `dead` (its code failed) or `killed` (cancelled). An engine may show the other words, too.
+ */
+export const sessionState = z.enum([
+  'not_started',
+  'starting',
+  'recovering',
+  'idle',
+  'running',
+  'busy',
+  'shutting_down',
+  'error',
+  'dead',
+  'killed',
+  'success',
+])
+export type SessionState = z.infer<typeof sessionState>
+
+/** Livy's words. Code that fails is `available`, with its error. */
+export const statementState = z.enum(['waiting', 'running', 'available', 'error', 'cancelling', 'cancelled'])
+export type StatementState = z.infer<typeof statementState>

@@ -14,6 +14,8 @@ import type {
   TaskState,
 } from './task.ts'
 
+export type * from './session-views.ts'
+
 export interface Finding {
   /** Stable word, e.g. `NO_PEERS`, `NOT_REACHABLE`, `CLOCK_SKEW`, `ENGINE_DOWN`, `NO_SANDBOX`, `DISK_NEARLY_FULL`, `FORKED`, `RECOVERING`. */
   code: string

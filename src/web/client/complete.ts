@@ -6,6 +6,7 @@ interface Groups {
   task: 'tasks'
   token: 'tokens'
   session: 'sessions'
+  statement: 'statements'
 }
 
 type GroupOf<Name extends string> = {

@@ -1,10 +1,16 @@
 /** The client of an island's web service, for browsers and Node; `node.ts` is the same with Node's own limits lifted. */
 import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { DatasetView, IslandEvent, PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
+import type {
+  DatasetView,
+  IslandEvent,
+  PublishProgress,
+  PublishRequest,
+  StatementRequest,
+} from '../../protocols/model/views.ts'
 import type { MetadataFormat } from '../contract/inputs.ts'
 import type { Routes } from '../contract/routes.ts'
-import type { IslandPort, IslandTokens } from '../ports.ts'
+import type { IslandPort, IslandSessions, IslandStatements, IslandTokens } from '../ports.ts'
 import type { CompleteClient } from './complete.ts'
 import { type EventOptions, islandEvents } from './events.ts'
 import type { ClientOptions } from './options.ts'
@@ -47,6 +53,10 @@ export type BrowserSession = z.output<Routes['browserSession']['response']>
 export interface IslandClient extends IslandPort {
   tasks: ClientTasks
   tokens: IslandTokens & { create: Keyed<IslandTokens['create']> }
+  sessions: IslandSessions & { create: Keyed<IslandSessions['create']> }
+  statements: IslandStatements & {
+    create(session: number, request: StatementRequest, options?: ClientOptions): ReturnType<IslandStatements['create']>
+  }
   publish(
     request: PublishRequest,
     options?: ClientOptions & { onProgress?: (progress: PublishProgress) => void },
@@ -108,6 +118,23 @@ export function createClient(init: ClientInit = {}): IslandClient {
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, idempotencyKey }, options),
     tasks: taskClient(http, ask),
+    sessions: {
+      create: (body, options) => ask('sessionCreate', { body }, options),
+      list: (query, options) => ask('sessionList', { query: { ...query } }, options),
+      show: (session, options) => ask('sessionShow', { params: { session: String(session) } }, options),
+      delete: (session, options) => ask('sessionDelete', { params: { session: String(session) } }, options),
+      log: (session, query, options) => ask('sessionLog', { params: { session: String(session) }, query }, options),
+    },
+    statements: {
+      create: (session, body, options) =>
+        ask('statementCreate', { params: { session: String(session) }, body }, options),
+      list: (session, query, options) =>
+        ask('statementList', { params: { session: String(session) }, query: { ...query } }, options),
+      show: (session, statement, options) =>
+        ask('statementShow', { params: { session: String(session), statement: String(statement) } }, options),
+      cancel: (session, statement, options) =>
+        ask('statementCancel', { params: { session: String(session), statement: String(statement) } }, options),
+    },
     tokens: {
       create: (body, options) => ask('tokenCreate', { body }, options),
       list: (query, options) => ask('tokenList', { query }, options),

@@ -299,3 +299,27 @@ export const rowsQuery = z.strictObject({
 })
 
 export const tableQuery = z.strictObject({ format: tableFormat.default('csv') })
+
+const number = queryNumber(z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER))
+export const sessionParams = z.strictObject({ session: number.describe('Number of a session.') })
+export const statementParams = z.strictObject({
+  session: sessionParams.shape.session,
+  statement: number.describe('Number of a statement, from 0.'),
+})
+
+export const sessionBody = z.strictObject({
+  kind: taskKind,
+  name: z.string().min(1).max(200).optional().describe('A word for people.'),
+  datasets: z
+    .array(z.string().min(1).max(MAX_ID_LENGTH))
+    .max(MAX_TASK_DATASETS)
+    .optional()
+    .describe('Ids or short names of datasets that this island holds.'),
+  params: submitBody.shape.params,
+})
+
+export const statementBody = z.strictObject({
+  code: submitBody.shape.code,
+  maxRows: z.number().int().min(1).max(10_000).optional().describe('1,000 by default.'),
+  timeoutMs: z.number().int().min(1).max(DAY_MS).optional().describe('The limit of the island when absent.'),
+})

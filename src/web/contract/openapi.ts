@@ -52,6 +52,13 @@ const NAMED: Record<string, z.ZodType> = {
   JournalPage: view.journalPage,
   IslandEvent: view.islandEvent,
   LostEvents: view.lostEvents,
+  SessionRequest: input.sessionBody,
+  SessionView: view.sessionView,
+  SessionPage: view.sessionPage,
+  StatementRequest: input.statementBody,
+  StatementOutput: view.statementOutput,
+  StatementView: view.statementView,
+  StatementPage: view.statementPage,
 }
 
 const uri = (id: string) => `#/components/schemas/${id}`

@@ -55,6 +55,13 @@ export const COMMON_ERRORS = [
   'INTERNAL',
 ] as const satisfies ErrorCode[]
 
+export const DATASET_ERRORS = ['DATASET_NOT_FOUND', 'AMBIGUOUS', 'BAD_ID'] as const satisfies ErrorCode[]
+
+/** The header of routes with `idempotency`. */
+export const KEYED = {
+  'idempotency-key': 'The same key with the same input gives the answer of the first call, for a day.',
+} as const
+
 /** Bytes of a request body. */
 export const MAX_BODY_BYTES = 1024 * 1024
 

@@ -1,12 +1,12 @@
 /** The route table: server, client, OpenAPI and the tests of all three are derived from it. */
 import { z } from 'zod'
 import { TABLE_ITEM } from '../../protocols/model/task.ts'
-import type { IslandPort, IslandTasks, IslandTokens } from '../ports.ts'
+import type { IslandPort, IslandSessions, IslandStatements, IslandTasks, IslandTokens } from '../ports.ts'
 import * as input from './inputs.ts'
-import { API_PREFIX, type Route } from './route.ts'
+import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
+import { SESSION_ROUTES } from './session-routes.ts'
 import * as view from './views.ts'
 
-const DATASET_ERRORS = ['DATASET_NOT_FOUND', 'AMBIGUOUS', 'BAD_ID'] as const
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
 const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
@@ -25,7 +25,6 @@ const RUN_ERRORS = [
   'UNREACHABLE',
   'DEADLINE',
 ] as const
-const KEYED = { 'idempotency-key': 'The same key with the same input gives the answer of the first call, for a day.' }
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -33,6 +32,10 @@ const MINUTE_MS = 60_000
 type TaskRoute = `task${Capitalize<keyof IslandTasks>}`
 /** That of one of `IslandTokens`. */
 type TokenRoute = `token${Capitalize<keyof IslandTokens>}`
+type SessionRoute = `session${Capitalize<keyof IslandSessions>}`
+type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
+/** Groups of functions, whose routes have the name of the group before theirs. */
+type Group = 'tasks' | 'tokens' | 'sessions' | 'statements'
 
 export const ROUTES = {
   health: {
@@ -283,6 +286,7 @@ export const ROUTES = {
     response: view.taskView,
     errors: [...TASK_ERRORS, 'TASK_STATE', 'IDEMPOTENCY_CONFLICT', 'DISK_FULL'],
   },
+  ...SESSION_ROUTES,
   invite: {
     method: 'POST',
     path: `${API_PREFIX}/invites`,
@@ -415,7 +419,7 @@ export const ROUTES = {
     errors: [],
   },
 } as const satisfies Record<string, Route> &
-  Record<Exclude<keyof IslandPort, 'tasks' | 'tokens'> | TaskRoute | TokenRoute, Route>
+  Record<Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute, Route>
 
 export type Routes = typeof ROUTES
 export type RouteName = keyof Routes

@@ -13,6 +13,8 @@ import {
   paramValue,
   placementEntry,
   resultMeta,
+  sessionState,
+  statementState,
   type TableResult,
   taskKind,
   taskState,
@@ -341,3 +343,49 @@ export const islandEvent = z.discriminatedUnion('type', [
 
 /** At least `lost` events were dropped here: the reader was too slow, or was away for longer than the island remembers. */
 export const lostEvents = z.object({ lost: z.number().int().positive() })
+
+export const sessionView = wire<V.SessionView>()(
+  z.object({
+    id: count,
+    name: z.string().optional(),
+    owner: z.string(),
+    kind: taskKind,
+    state: sessionState,
+    datasets: z.array(z.object({ table: z.string(), id: z.string(), version: z.string() })),
+    log: z.array(z.string()),
+    idleMs: count,
+    created: instant,
+    active: instant,
+    ended: instant.optional(),
+    error: errorInfo.optional(),
+  }),
+)
+export const sessionPage = wire<V.SessionPage>()(
+  z.object({ items: z.array(sessionView), total: count, next: z.string().optional() }),
+)
+
+const statementShape = {
+  id: count,
+  code: z.string(),
+  state: statementState,
+  progress: z.number(),
+  started: count,
+  completed: count,
+}
+export const statementOutput = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('ok'), execution_count: count, data: z.record(z.string(), cell) }),
+  z.object({
+    status: z.literal('error'),
+    execution_count: count,
+    ename: z.string(),
+    evalue: z.string(),
+    traceback: z.array(z.string()),
+    error: errorInfo,
+  }),
+]) satisfies z.ZodType<Wire<V.StatementOutput>>
+export const statementView = wire<V.StatementView>()(
+  z.object({ ...statementShape, output: z.union([statementOutput, z.null()]) }),
+)
+export const statementPage = wire<V.StatementPage>()(
+  z.object({ items: z.array(z.object(statementShape)), total: count, next: z.string().optional() }),
+)

@@ -37,6 +37,11 @@ function as({ caller, signal }: Pick<HandlerContext, 'caller' | 'signal'>): { si
   return { signal, user: caller.name }
 }
 
+/** The same, where only an administrator may do it to what others made. */
+function asOwner(who: Pick<HandlerContext, 'caller' | 'signal'>): ReturnType<typeof as> & { onlyOwn: boolean } {
+  return { ...as(who), onlyOwn: !allows(who.caller.scopes, 'admin') }
+}
+
 /** @throws SCOPE_MISSING */
 export function requireScope({ scopes }: Pick<Caller, 'scopes'>, needed: Scope): void {
   if (allows(scopes, needed)) return
@@ -123,6 +128,18 @@ export const HANDLERS: Handlers = {
       requireScope(who.caller, 'publish')
     return island.tasks.retry(params.id, { ...as(who), ...keyOf(headers['idempotency-key'], undefined) })
   },
+  sessionCreate: ({ body }, { island, ...who }) => island.sessions.create(body, as(who)),
+  sessionList: ({ query }, { island, signal }) => island.sessions.list(query, { signal }),
+  sessionShow: ({ params }, { island, signal }) => island.sessions.show(params.session, { signal }),
+  sessionDelete: ({ params }, { island, ...who }) => island.sessions.delete(params.session, asOwner(who)),
+  sessionLog: ({ params, query }, { island, signal }) => island.sessions.log(params.session, query, { signal }),
+  statementCreate: ({ params, body }, { island, ...who }) =>
+    island.statements.create(params.session, body, asOwner(who)),
+  statementList: ({ params, query }, { island, signal }) => island.statements.list(params.session, query, { signal }),
+  statementShow: ({ params }, { island, signal }) =>
+    island.statements.show(params.session, params.statement, { signal }),
+  statementCancel: ({ params }, { island, ...who }) =>
+    island.statements.cancel(params.session, params.statement, asOwner(who)),
   invite: ({ body }, { island, ...who }) => island.invite(body, as(who)),
   pardon: ({ body }, { island, ...who }) => island.pardon(body, as(who)),
   revoke: ({ body }, { island, ...who }) => island.revoke(body, as(who)),

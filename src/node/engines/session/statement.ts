@@ -17,8 +17,6 @@ export interface OwnStatement extends EngineStatement {
   begin(execute: (running: Running) => Promise<StatementOutcome>): Promise<void>
   /** Ends it with this error, whether it has begun or not. */
   fail(error: ArchipelError): void
-  /** The view shows no outcome from now on: who asked has it. */
-  forget(): void
 }
 
 const cancelled = () => new ArchipelError('CANCELLED', 'the statement was cancelled')

@@ -1,0 +1,220 @@
+import type { Logger } from 'pino'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import type { BoundRef } from '../../protocols/model/task.ts'
+import type { LogPage, SessionRequest, StatementSummary } from '../../protocols/model/views.ts'
+import type { EnginePort } from '../engines/port.ts'
+import type { JournalPort } from '../journal/journal.ts'
+import type { PolicyPort } from '../policy/policy.ts'
+import type { DataBinder } from '../tasks/port.ts'
+import { type Held, held } from './held.ts'
+import type { PageRequest, SessionFunctions, StatementFunctions, Who } from './port.ts'
+
+export interface SessionsInit {
+  self: string
+  /** Sessions at a time. */
+  max: number
+  /** Milliseconds after which a session that nobody uses ends. */
+  idleMs: number
+}
+
+export interface SessionsComponents {
+  engine: Pick<EnginePort, 'createSession'>
+  data: DataBinder
+  /** The one dataset that a ref means, pinned. @throws DATASET_NOT_FOUND, AMBIGUOUS, BAD_ID */
+  pin(ref: string): Promise<BoundRef>
+  /** The last id given, durable: an id of before a restart never means another session. */
+  lastId: { get(): Promise<number>; put(id: number): Promise<void> }
+  policy: PolicyPort
+  journal: JournalPort
+  logger: Pick<Logger, 'warn'>
+  now?(): number
+}
+
+export interface Sessions {
+  sessions: SessionFunctions
+  statements: StatementFunctions
+  /** By state. */
+  status(): Record<string, number>
+  stop(): Promise<void>
+}
+
+/** Milliseconds that a session is shown after its end, and how many of those. */
+const KEPT_MS = 600_000
+const KEPT = 100
+const DEFAULT_LIMIT = 20
+const MAX_ROWS = 1000
+
+/** Sessions of this island's own engine, as Livy has them: one statement after the other, with what was defined before. */
+export function sessions(init: SessionsInit, components: SessionsComponents): Sessions {
+  const { data, journal, policy } = components
+  const now = components.now ?? Date.now
+  const all = new Map<number, Held>()
+  const timers = new Map<number, NodeJS.Timeout>()
+  let creating: Promise<unknown> = Promise.resolve()
+
+  function find(id: number): Held {
+    const found = all.get(id)
+    if (found === undefined) throw new ArchipelError('SESSION_NOT_FOUND', `there is no session ${id}`)
+    return found
+  }
+
+  /** The session, for somebody who wants to change something. */
+  function own(id: number, { user = 'owner', onlyOwn = false }: Who): Held {
+    const found = find(id)
+    if (onlyOwn && found.owner !== user)
+      throw new ArchipelError('FORBIDDEN', `session ${id} is of ${found.owner}`, {
+        hint: 'Open a session of your own, or use a token with the scope admin.',
+      })
+    found.active = now()
+    return found
+  }
+
+  function write(user: string, action: string, subject: string, code?: string): void {
+    const outcome = code === undefined ? 'ok' : code === 'FORBIDDEN' ? 'refused' : 'failed'
+    journal.write({ actor: `${user}@${init.self}`, action, subject, outcome, ...(code === undefined ? {} : { code }) })
+  }
+
+  function sweep(): void {
+    const over = [...all.values()].filter((s) => s.ended !== undefined)
+    for (const [i, session] of over.entries()) {
+      if (i < over.length - KEPT || session.ended! + KEPT_MS <= now()) all.delete(session.id)
+    }
+  }
+
+  /** Looks again when it could be idle for long enough. */
+  function watch(session: Held): void {
+    const wait = session.active + init.idleMs - now()
+    const look = () => {
+      if (session.ended !== undefined) return void timers.delete(session.id)
+      if (session.busy) session.active = now()
+      if (session.active + init.idleMs > now()) return watch(session)
+      timers.delete(session.id)
+      write(session.owner, 'session:idle', String(session.id))
+      void session.close()
+    }
+    timers.set(session.id, setTimeout(look, Math.max(10, wait)).unref())
+  }
+
+  async function create(request: SessionRequest, user: string): Promise<Held> {
+    policy.check({ island: init.self, user, action: 'task:run', kind: request.kind })
+    const pinned = await Promise.all((request.datasets ?? []).map((ref) => components.pin(ref)))
+    // Now, so that what is not here is told to who asks, and not to who looks at the session later.
+    const bound = await data.bind(pinned, { kind: request.kind })
+    sweep()
+    const open = [...all.values()].filter((s) => s.ended === undefined).length
+    if (open >= init.max)
+      throw new ArchipelError('TOO_MANY', `${open} sessions are open already`, {
+        hint: 'Delete one with `archipel session delete`, or wait until an idle one has ended.',
+      })
+    const id = (await components.lastId.get()) + 1
+    await components.lastId.put(id)
+    const { kind, params } = request
+    const session = held({
+      id,
+      owner: user,
+      request,
+      datasets: pinned,
+      idleMs: init.idleMs,
+      begin: (signal) =>
+        components.engine.createSession(
+          { kind, datasets: bound, ...(params === undefined ? {} : { params }) },
+          { signal },
+        ),
+      recheck: () => data.recheck(pinned),
+      now,
+    })
+    all.set(id, session)
+    watch(session)
+    return session
+  }
+
+  /** One after the other: so many and no more, each with an id of its own. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = creating.then(work, work)
+    creating = next.catch(() => {})
+    return next
+  }
+
+  /** Newest first, from the one after the cursor. @throws BAD_INPUT */
+  function page<T extends { id: number }>(entries: T[], { limit = DEFAULT_LIMIT, cursor }: PageRequest) {
+    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor))
+      throw new ArchipelError('BAD_INPUT', 'this cursor is not from a list of sessions or statements')
+    const sorted = entries.sort((a, b) => b.id - a.id)
+    const rest = cursor === undefined ? sorted : sorted.filter((entry) => entry.id < Number(cursor))
+    const items = rest.slice(0, limit)
+    return { items, total: entries.length, ...(rest.length > limit ? { next: String(items.at(-1)!.id) } : {}) }
+  }
+
+  return {
+    sessions: {
+      async create(request, { user = 'owner' } = {}) {
+        try {
+          const session = await inTurn(() => create(request, user))
+          write(user, 'session:create', String(session.id))
+          return await session.view()
+        } catch (cause) {
+          write(user, 'session:create', request.kind, toArchipelError(cause).code)
+          throw cause
+        }
+      },
+      async list(query = {}) {
+        sweep()
+        const { items, ...more } = page([...all.values()], query)
+        return { items: await Promise.all(items.map((session) => session.view())), ...more }
+      },
+      show: async (id) => find(id).view(),
+      async delete(id, who = {}) {
+        const session = own(id, who)
+        await session.close()
+        clearTimeout(timers.get(id))
+        timers.delete(id)
+        all.delete(id)
+        write(who.user ?? 'owner', 'session:delete', String(id))
+        return { id }
+      },
+      async log(id, range): Promise<LogPage> {
+        const session = find(id)
+        const { bytes, offset, total } = await session.log(range)
+        const ended = session.ended !== undefined && offset + bytes.length >= total
+        return { text: Buffer.from(bytes).toString(), offset, next: offset + bytes.length, total, ended }
+      },
+    },
+    statements: {
+      async create(id, { code, maxRows = MAX_ROWS, timeoutMs }, who = {}) {
+        const limits = { maxRows, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+        return await own(id, who).submit(code, limits, who.signal ?? new AbortController().signal)
+      },
+      async list(id, query = {}) {
+        const { items, ...more } = page(find(id).statements(), query)
+        const views = items.map((statement): StatementSummary => {
+          const { id: number, code, state, progress, started, completed } = statement.view()
+          return { id: number, code, state, progress, started, completed }
+        })
+        return { items: views, ...more }
+      },
+      async show(id, statement) {
+        const session = find(id)
+        session.active = now()
+        return await session.show(session.statement(statement))
+      },
+      async cancel(id, statement, who = {}) {
+        const session = own(id, who)
+        const found = session.statement(statement)
+        await found.cancel()
+        return await session.show(found)
+      },
+    },
+    status() {
+      const states: Record<string, number> = {}
+      for (const session of all.values()) {
+        const state = session.ended !== undefined ? 'dead' : session.busy ? 'busy' : 'idle'
+        states[state] = (states[state] ?? 0) + 1
+      }
+      return states
+    },
+    async stop() {
+      for (const timer of timers.values()) clearTimeout(timer)
+      await Promise.all([...all.values()].map((session) => session.close()))
+    },
+  }
+}
