@@ -24,6 +24,9 @@ export const NOT_RUN: Record<string, string> = {
   'archipel up --listen /ip4/0.0.0.0/tcp/9410 --announce /dns4/island.example.org/tcp/9410': OTHERS,
   'ssh -N -L 9411:127.0.0.1:9411 island.example.org': OTHERS,
   'archipel --island http://127.0.0.1:9411 --token @owner.token status': OTHERS,
+  'archipel open': 'opens a browser; run by a test of its own: test/cli',
+  'archipel --island https://island.example.org --token @notebook.token datasets': OTHERS,
+  'archipel --island https://island.example.org --token @admin.token open --print': OTHERS,
   'archipel revoke --ticket 1h4bIbrK9m3B': 'the id of a ticket is another one each time',
   'archipel status --quiet > /dev/null || mail -s "island needs attention" operator@example.org': 'sends mail',
 }

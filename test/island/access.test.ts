@@ -49,6 +49,7 @@ test(
     await rejects(ada.invite({ local: true }), 'SCOPE_MISSING')
     await rejects(ada.journal({ limit: 1 }), 'SCOPE_MISSING')
 
+    const by = `ada@${here.id}`
     const entries = async (client: typeof owner) =>
       (await client.journal({ limit: 200 })).items.map((e) => `${e.actor} ${e.action} ${e.subject}`)
     await eventually(async () => (await entries(owner)).includes(`${by} dataset:unpublish ${dataset}`), {
