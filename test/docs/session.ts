@@ -37,7 +37,7 @@ export async function openSession(t: TestContext): Promise<Session> {
   async function onFreePorts(text: string): Promise<string> {
     for (const [port] of text.matchAll(/\b94[1-9]\d\b/g)) if (!ports.has(port)) ports.set(port, await freePort())
     const mapped = text.replace(/\b94[1-9]\d\b/g, (port) => String(ports.get(port)))
-    if (!/^archipel .*\bcreate\b/.test(mapped) || mapped.includes('--listen')) return mapped
+    if (!/^archipel (?!token ).*\bcreate\b/.test(mapped) || mapped.includes('--listen')) return mapped
     return `${mapped} --listen /ip4/127.0.0.1/tcp/${await freePort()} --web-port ${await freePort()}`
   }
 
