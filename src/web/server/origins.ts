@@ -79,7 +79,8 @@ export function originGuard(init: OriginsInit): MiddlewareHandler<{ Variables: {
       })
     }
     await next()
-    for (const [name, value] of Object.entries(cors)) c.res.headers.set(name, value)
+    c.res.headers.set('access-control-allow-origin', cors['access-control-allow-origin'])
+    c.res.headers.append('vary', cors.vary)
     c.res.headers.set('access-control-expose-headers', ANSWER_HEADERS)
   }
 }
