@@ -178,7 +178,25 @@ test('show says all of a task in words, and who tells it', async (t) => {
   island.fake.move(id, { attempts: attempts.slice(1) })
   assert.match((await run(['task', 'show', id])).stdout, /^ATTEMPT +ISLAND +STATE +STARTED\n +2 +grenoble +succeeded/m)
   island.fake.move(id, { from: { island: OTHER.id, name: OTHER.name, role: 'provider' } })
-  assert.match((await run(['task', 'show', id])).stdout, /told by +grenoble, which runs it; garching is away/)
+  assert.match((await run(['task', 'show', id])).stdout, /told by +grenoble, which ran it; garching is away/)
+})
+
+test('what has ended while its owner is away has no result here, and says whom it waits for', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const { id } = await island.fake.submit({ kind: 'sql', code: 'SELECT 1 FROM stars' })
+  const from = { island: OTHER.id, name: OTHER.name, role: 'provider' as const }
+  island.fake.move(id, { state: 'running', from, waitsFor: { island: SELF.id, name: 'cadiz' } })
+  const waits = await run(['task', 'result', id])
+  assert.equal([waits.code, waits.stdout], [2, ''])
+  assert.match(waits.stderr, 'it has finished at grenoble and waits for cadiz')
+  assert.match((await run(['task', 'show', id])).stdout, /^state +finished.*, waits for cadiz$/m)
+  assert.match((await run(['tasks'])).stdout, 'finished, waits for cadiz')
+  island.fake.move(id, { state: 'succeeded', waitsFor: undefined as never })
+  for (const more of [[], ['--json'], ['--output', 'all/']]) {
+    const away = await run(['task', 'result', id, ...more])
+    assert.equal([away.code, away.stdout], [5, ''], more.join())
+    assert.match(away.stderr, 'the result is at garching, which does not answer', more.join())
+  }
 })
 
 test('tasks lists what there is, newest first', async (t) => {

@@ -129,9 +129,47 @@ test('while the requester is away, who ran it answers for its attempt, and never
   await sim.run(10_000)
   assert.is(sim.world.ledger.ended.length, 1)
   assert.is((await sim.act(far.tasks!.show(id))).state, 'running', 'it has ended, but its owner has not said so')
-  await rejects(sim.act(far.tasks!.rows(id, { from: 0, limit: 1 })), 'TASK_STATE')
+  const owner = { island: asker.id, name: asker.id.slice(0, 6) }
+  for (const island of [near, far]) {
+    const view = await sim.act(island.tasks!.show(id))
+    assert.equal([view.waitsFor, view.attempts[0]?.state], [owner, 'succeeded'], island.id)
+    const told = await rejects(sim.act(island.tasks!.rows(id, { from: 0, limit: 1 })), 'TASK_STATE')
+    assert.match(told.message, `waits for ${owner.name}`, island.id)
+  }
+  assert.equal((await sim.act(near.tasks!.list({ provided: true }))).items[0]?.waitsFor, owner)
   near.crash()
   await rejects(sim.act(far.tasks!.show(id)), 'UNREACHABLE')
+})
+
+test('while the requester is away, the log is told by who has it, and the result by nobody', async () => {
+  const world = await three()
+  const { sim, asker, near, far } = world
+  const all = { offset: 0, limit: 1000 }
+  const { id } = await submit(world, 'from=stars ms=3000 log=2')
+  await runs(world, id)
+  asker.crash()
+  await sim.run(10_000)
+  const text = 'line 0 of run 1\nline 1 of run 1\n'
+  for (const island of [near, far])
+    assert.equal(
+      await sim.act(island.tasks!.log(id, all)),
+      { text, offset: 0, next: text.length, total: text.length, ended: true },
+      island.id,
+    )
+  const page = await sim.act(far.tasks!.log(id, { offset: 7, limit: 10 }))
+  assert.is(page.text, text.slice(7, 17))
+  await sim.act(asker.start())
+  await agreed(world, id)
+  await sim.until('acknowledged', () => asker.tasks!.status().errands === 0)
+  asker.crash()
+  for (const island of [near, far]) {
+    const view = await sim.act(island.tasks!.show(id))
+    assert.equal([view.state, view.waitsFor, view.result], ['succeeded', undefined, undefined], island.id)
+    const row = await rejects(sim.act(island.tasks!.rows(id, { from: 0, limit: 1 })), 'UNREACHABLE')
+    assert.match(row.message, `the result is at ${asker.id.slice(0, 6)}`, island.id)
+    const line = await rejects(sim.act(island.tasks!.log(id, all)), 'UNREACHABLE')
+    assert.match(line.message, `the log is at ${asker.id.slice(0, 6)}`, island.id)
+  }
 })
 
 test('both down at once: the work runs again once, and there is one outcome', async () => {

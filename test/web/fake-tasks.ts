@@ -194,6 +194,7 @@ export function fakeTasks(self: Place, other: Place): FakeTasks {
           askedAt: v.askedAt,
           ...(v.ranAt === undefined ? {} : { ranAt: v.ranAt }),
           elapsedMs: v.elapsedMs,
+          ...(v.waitsFor === undefined ? {} : { waitsFor: v.waitsFor }),
           datasets: v.datasets.map((d) => d.table),
           ...(v.error === undefined ? {} : { error: { code: v.error.code, message: v.error.message } }),
           ...(v.result?.table === undefined ? {} : { rowCount: v.result.table.rowCount }),

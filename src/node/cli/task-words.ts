@@ -42,8 +42,10 @@ export async function taskIdOf(client: IslandClient, text: string, signal: Abort
 }
 
 /** `running at grenoble` */
-export function stateWords(view: Pick<TaskView, 'state' | 'ranAt' | 'attempts'>): string {
+export function stateWords(view: Pick<TaskView, 'state' | 'ranAt' | 'attempts' | 'waitsFor'>): string {
   const at = view.ranAt?.name ?? view.attempts.at(-1)?.name
+  if (view.waitsFor !== undefined)
+    return `finished${at === undefined ? '' : ` at ${clean(at)}`}, waits for ${clean(view.waitsFor.name)}`
   const again = view.attempts.length > 1 ? `, attempt ${view.attempts.length}` : ''
   switch (view.state) {
     case 'queued':

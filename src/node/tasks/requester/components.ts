@@ -64,5 +64,10 @@ export interface RequesterComponents {
 /** What the requester has to know of the own provider. */
 export interface OwnProvider {
   describe(task: string): Promise<TaskView | undefined>
+  /** @throws TASK_NOT_FOUND when it is not, or no longer, kept here */
+  log(
+    task: string,
+    range: { offset: number; limit: number },
+  ): Promise<{ bytes: Uint8Array; total: number; ended: boolean }>
   current(task: string, attempt: number): ProvidedAttempt | undefined
 }

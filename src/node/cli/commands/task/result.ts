@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { ArchipelError } from '../../../../protocols/model/errors.ts'
+import { noResult } from '../../../../protocols/model/no-result.ts'
 import type { Cli } from '../../context.ts'
 import { printResult } from '../../print-result.ts'
 import { waitForEnd } from '../../run-task.ts'
@@ -19,11 +20,13 @@ export function define(command: Command, cli: Cli): void {
       const client = await cli.client()
       const id = await taskIdOf(client, text, signal)
       const view = wait ? await waitForEnd(cli, client, id, { follow: false }) : await client.tasks.show(id, { signal })
+      if (view.waitsFor !== undefined) throw noResult(view)
       if (!isEnded(view))
         throw new ArchipelError('TASK_STATE', `the task has no result yet: ${stateWords(view)}`, {
           hint: `\`archipel task result ${shortTask(id)} --wait\` waits for it.`,
         })
       if (view.state !== 'succeeded') throw failureOf(view)
+      if (view.result === undefined) throw noResult(view)
       await printResult(io, { client, view, signal }, { csv, target })
     })
 }
