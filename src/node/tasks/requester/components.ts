@@ -25,6 +25,8 @@ export interface RequesterInit {
   placeForMs?: number
   /** Milliseconds after a start during which those that may run a task are waited for. Default 30,000. */
   settleMs?: number
+  /** Milliseconds that a result waits to be published, while what is in the way passes. Default ten minutes. */
+  publishForMs?: number
   /** Days that a result is kept, and a task without it. Default 7 and 90. */
   resultDays?: number
   taskDays?: number
