@@ -41,7 +41,7 @@ test('each kind of result is printed in its way, and what is not printed is name
   }
   const json = { 'value.json': ['application/json', '{"a":[1,2]}'] } as const
   assert.is((await of({ items: json as never })).stdout, '{\n  "a": [\n    1,\n    2\n  ]\n}\n')
-  assert.equal(JSON.parse((await of({ items: json as never }, '--json')).stdout).value, { a: [1, 2] })
+  assert.equal(JSON.parse((await of({ items: json as never }, '--json')).stdout).result.value, { a: [1, 2] })
   const image = await of({ items: { 'figure-1.png': ['image/png', 'PNG'], 'figure-2.png': ['image/png', 'P'] } })
   assert.is(image.stdout, 'figure-1.png (image/png, 3 B)\nfigure-2.png (image/png, 1 B)\n')
   assert.match(image.stderr, '--output')
@@ -51,9 +51,13 @@ test('each kind of result is printed in its way, and what is not printed is name
   const none = await of({})
   assert.equal([none.code, none.stdout], [0, ''])
   assert.is((await of({ items: json as never }, '--csv')).code, 2)
+  assert.match((await of({ rows: ROWS }, '--csv', '--json')).stderr, 'give --csv or --json, not both')
   const text = await of({ items: { 'text.txt': ['text/plain', 'no newline'] } })
   assert.is(text.stdout, 'no newline\n')
-  assert.is(JSON.parse((await of({ items: { 'text.txt': ['text/plain', 'a\nb'] } }, '--json')).stdout).text, 'a\nb')
+  assert.is(
+    JSON.parse((await of({ items: { 'text.txt': ['text/plain', 'a\nb'] } }, '--json')).stdout).result.text,
+    'a\nb',
+  )
 })
 
 test('a long table comes in pages, all of it', async (t) => {
@@ -66,11 +70,11 @@ test('a long table comes in pages, all of it', async (t) => {
   assert.is(lines.length, 3501)
   assert.match(lines.at(-1)!, /^row 3499 +3499$/)
   assert.is((await run(['task', 'result', id, '--csv'])).stdout.trimEnd().split('\n').length, 3501)
-  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).table.rows, rows)
+  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).result.rows, rows)
   assert.is(island.calls.filter((c) => c.name === 'tasks.rows').length, 6)
   island.fake.succeed(id, { rows: [] })
   assert.is((await run(['task', 'result', id])).stdout, 'name  vmag\n')
-  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).table.rows, [])
+  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).result.rows, [])
 })
 
 test('--output saves a table in the format of its ending, one item, or all of it, and leaves nothing half written', async (t) => {

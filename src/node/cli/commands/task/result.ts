@@ -5,6 +5,7 @@ import type { Cli } from '../../context.ts'
 import { printResult } from '../../print-result.ts'
 import { waitForEnd } from '../../run-task.ts'
 import { targetOf } from '../../save-result.ts'
+import { notBoth } from '../../task-options.ts'
 import { failureOf, isEnded, shortTask, stateWords, taskIdOf } from '../../task-words.ts'
 
 export function define(command: Command, cli: Cli): void {
@@ -15,6 +16,7 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel task result mb3k2x9f --output stars.parquet')
     .action(async (text: string, { wait, csv, output }: { wait?: boolean; csv?: boolean; output?: string }) => {
       const { io, signal } = cli
+      notBoth(csv, io.json)
       if (output !== undefined && csv) throw new ArchipelError('BAD_INPUT', 'give --output or --csv, not both')
       const target = output === undefined ? undefined : await targetOf(output, { tableOnly: false })
       const client = await cli.client()
