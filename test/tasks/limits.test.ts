@@ -19,6 +19,7 @@ const logger = pino({ level: 'silent' })
 /** About 600 kB as it is kept. */
 const LARGE = "SELECT i, repeat('x', 50) AS text FROM range(10000) t(i)"
 const MiB = 1024 * 1024
+const statementOf = (table: string) => `SELECT count(*) AS n FROM ${table}`
 
 async function start(t: TestContext, config: ReturnType<typeof devConfig>) {
   const island = await startIsland({ config, signal: t.signal, logger })
@@ -89,7 +90,7 @@ test(
     await eventually(async () => (await client.datasets({})).total === 1, { timeoutMs: 20_000, signal: t.signal })
 
     const program = { kind: 'python' as const, code: '1 + 1', datasets: ['bright_stars'] }
-    const statement = await client.sql({ sql: 'SELECT count(*) AS n FROM bright_stars' })
+    const statement = await client.sql({ sql: statementOf('bright_stars') })
     assert.is(statement.ranAt?.name, 'delos')
     await rejects(client.tasks.place(program), 'NO_SANDBOX')
     const refused = await ended(t, client, (await client.tasks.submit({ ...program, on: 'delos' })).id)
@@ -103,6 +104,12 @@ test(
     assert.is(findings.find((f) => f.code === 'NO_SANDBOX')?.severity, 'error')
     const own = await ended(t, holder.client, (await holder.client.tasks.submit(program)).id)
     assert.ok(own.state === 'succeeded' || own.error?.code === 'LANGUAGE_MISSING', own.error?.message)
+
+    const { peerId } = holder.island
+    await holder.stop()
+    const away = await rejects(client.tasks.place({ kind: 'sql', code: statementOf('bright_stars') }), 'NO_HOLDER')
+    assert.match(away.message, /delos: .*(delos|no sign of life)/)
+    assert.not.match(away.message, peerId.slice(-8))
   },
   { timeoutMs: 120_000 },
 )

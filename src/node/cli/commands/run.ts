@@ -42,7 +42,7 @@ export function define(command: Command, cli: Cli): void {
   taskOptions(command)
     .addHelpText(
       'after',
-      `\nCtrl-C cancels the task; --detach leaves it to itself.\n${PROGRAM_HELP}${SQL_HELP}\nExamples:\n  $ archipel run colours.py --data bright_stars --param limit=5 --output colours/\n  $ archipel run - --kind python --data bright_stars < colours.py`,
+      `\nCtrl-C cancels the task; --detach leaves it to itself.\n${PROGRAM_HELP}${SQL_HELP}\nExample:\n  $ archipel run colours.py --data bright_stars --param limit=5 --output colours/\n  $ archipel run - --kind python --data bright_stars < colours.py`,
     )
     .action(async (path: string, options: Options) => {
       const { io, signal } = cli
