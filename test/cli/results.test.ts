@@ -41,7 +41,7 @@ test('each kind of result is printed in its way, and what is not printed is name
   }
   const json = { 'value.json': ['application/json', '{"a":[1,2]}'] } as const
   assert.is((await of({ items: json as never })).stdout, '{\n  "a": [\n    1,\n    2\n  ]\n}\n')
-  assert.equal(JSON.parse((await of({ items: json as never }, '--json')).stdout).value, { a: [1, 2] })
+  assert.equal(JSON.parse((await of({ items: json as never }, '--json')).stdout).result.value, { a: [1, 2] })
   const image = await of({ items: { 'figure-1.png': ['image/png', 'PNG'], 'figure-2.png': ['image/png', 'P'] } })
   assert.is(image.stdout, 'figure-1.png (image/png, 3 B)\nfigure-2.png (image/png, 1 B)\n')
   assert.match(image.stderr, '--output')
@@ -51,9 +51,13 @@ test('each kind of result is printed in its way, and what is not printed is name
   const none = await of({})
   assert.equal([none.code, none.stdout], [0, ''])
   assert.is((await of({ items: json as never }, '--csv')).code, 2)
+  assert.match((await of({ rows: ROWS }, '--csv', '--json')).stderr, 'give --csv or --json, not both')
   const text = await of({ items: { 'text.txt': ['text/plain', 'no newline'] } })
   assert.is(text.stdout, 'no newline\n')
-  assert.is(JSON.parse((await of({ items: { 'text.txt': ['text/plain', 'a\nb'] } }, '--json')).stdout).text, 'a\nb')
+  assert.is(
+    JSON.parse((await of({ items: { 'text.txt': ['text/plain', 'a\nb'] } }, '--json')).stdout).result.text,
+    'a\nb',
+  )
 })
 
 test('a long table comes in pages, all of it', async (t) => {
@@ -66,11 +70,11 @@ test('a long table comes in pages, all of it', async (t) => {
   assert.is(lines.length, 3501)
   assert.match(lines.at(-1)!, /^row 3499 +3499$/)
   assert.is((await run(['task', 'result', id, '--csv'])).stdout.trimEnd().split('\n').length, 3501)
-  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).table.rows, rows)
+  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).result.rows, rows)
   assert.is(island.calls.filter((c) => c.name === 'tasks.rows').length, 6)
   island.fake.succeed(id, { rows: [] })
   assert.is((await run(['task', 'result', id])).stdout, 'name  vmag\n')
-  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).table.rows, [])
+  assert.equal(JSON.parse((await run(['task', 'result', id, '--json'])).stdout).result.rows, [])
 })
 
 test('--output saves a table in the format of its ending, one item, or all of it, and leaves nothing half written', async (t) => {
@@ -178,7 +182,25 @@ test('show says all of a task in words, and who tells it', async (t) => {
   island.fake.move(id, { attempts: attempts.slice(1) })
   assert.match((await run(['task', 'show', id])).stdout, /^ATTEMPT +ISLAND +STATE +STARTED\n +2 +grenoble +succeeded/m)
   island.fake.move(id, { from: { island: OTHER.id, name: OTHER.name, role: 'provider' } })
-  assert.match((await run(['task', 'show', id])).stdout, /told by +grenoble, which runs it; garching is away/)
+  assert.match((await run(['task', 'show', id])).stdout, /told by +grenoble, which ran it; garching is away/)
+})
+
+test('what has ended while its owner is away has no result here, and says whom it waits for', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const { id } = await island.fake.submit({ kind: 'sql', code: 'SELECT 1 FROM stars' })
+  const from = { island: OTHER.id, name: OTHER.name, role: 'provider' as const }
+  island.fake.move(id, { state: 'running', from, waitsFor: { island: SELF.id, name: 'cadiz' } })
+  const waits = await run(['task', 'result', id])
+  assert.equal([waits.code, waits.stdout], [2, ''])
+  assert.match(waits.stderr, 'it has finished at grenoble and waits for cadiz')
+  assert.match((await run(['task', 'show', id])).stdout, /^state +finished.*, waits for cadiz$/m)
+  assert.match((await run(['tasks'])).stdout, 'finished, waits for cadiz')
+  island.fake.move(id, { state: 'succeeded', waitsFor: undefined as never })
+  for (const more of [[], ['--json'], ['--output', 'all/']]) {
+    const away = await run(['task', 'result', id, ...more])
+    assert.equal([away.code, away.stdout], [5, ''], more.join())
+    assert.match(away.stderr, 'the result is at garching, which does not answer', more.join())
+  }
 })
 
 test('tasks lists what there is, newest first', async (t) => {

@@ -91,6 +91,7 @@ test('the language comes from the ending of the file, or from --kind', async (t)
     ['run', '-', '--kind', 'sql', '--timeout', 'soon'],
     ['run', '-', '--kind', 'sql', '--dry-run', '--detach'],
     ['run', '-', '--kind', 'sql', '--csv', '--output', 'x.csv'],
+    ['sql', 'SELECT 1', '--csv', '--output', 'x.csv'],
     ['run', '-', '--kind', 'sql', '--output', join(dir, 'x.png')],
     ['run', '-', '--kind', 'sql', '--output', join(dir, 'x')],
     ['run', '-', '--kind', 'sql', '--output', join(dir, 'no', 'x.csv')],
@@ -145,8 +146,8 @@ test('--detach prints the id and leaves; the result is there later, by a part of
   assert.equal([done.code, done.stdout], [0, 'name     vmag\nVega     0.03\nSirius  -1.46\n'], done.stderr)
   assert.is((await run(['task', 'result', FIRST, '--csv'])).stdout, 'name,vmag\nVega,0.03\nSirius,-1.46\n')
   const asJson = JSON.parse((await run(['task', 'result', SHORT.slice(-4), '--json'])).stdout)
-  assert.is(asJson.task.id, FIRST)
-  assert.equal(asJson.table.rows, ROWS)
+  assert.is(asJson.id, FIRST)
+  assert.equal(asJson.result.rows, ROWS)
   await island.fake.submit({ kind: 'sql', code: 'SELECT 2' })
   const both = await run(['task', 'show', SHORT.slice(0, 6)])
   assert.is(both.code, 2)
@@ -209,6 +210,66 @@ test('Ctrl-C while a task is being submitted cancels what came of it, and a canc
   const { code, stderr } = await running.ended
   assert.is(code, 130)
   assert.match(stderr, /could not be cancelled\. It may go on: `archipel task show/)
+})
+
+test('--csv and --json are two things, and --json has one shape for all that runs', async (t) => {
+  const { run, island } = await daemonDir(t)
+  for (const args of [
+    ['sql', 'SELECT 1', '--csv', '--json'],
+    ['run', '-', '--kind', 'sql', '--csv', '--json'],
+  ]) {
+    const refused = await run(args, { stdin: 'SELECT 1' })
+    assert.equal([refused.code, refused.stdout, JSON.parse(refused.stderr).error.code], [2, '', 'BAD_INPUT'])
+  }
+  assert.equal(island.fake.ids, [])
+  island.fake.onSubmit = ({ id }) => island.fake.succeed(id, { rows: ROWS })
+  const shapes = [
+    await run(['sql', 'SELECT 1', '--json']),
+    await run(['run', '-', '--kind', 'sql', '--json'], { stdin: 'SELECT 1' }),
+    await run(['task', 'result', FIRST, '--json']),
+  ].map(({ stdout }) => JSON.parse(stdout))
+  for (const { id, ...shape } of shapes) {
+    assert.type(id, 'string')
+    assert.equal(shape, (({ id: _, ...rest }) => rest)(shapes[0]))
+    assert.equal([shape.result.columns.length, shape.result.rows, shape.result.rowCount], [2, ROWS, 2])
+  }
+})
+
+test('a result that cannot be saved as asked is kept, and its task named', async (t) => {
+  const { run, island, dir } = await daemonDir(t)
+  island.fake.onSubmit = ({ id }) => island.fake.succeed(id, { items: { 'text.txt': ['text/plain', 'done\n'] } })
+  for (const [n, more] of [['--output', join(dir, 'x.csv')], ['--csv']].entries()) {
+    const done = await run(['run', '-', '--kind', 'python', ...more], { stdin: 'x' })
+    const short = fakeTaskId(SELF.id, n + 1)
+      .split('-')
+      .at(-1)!
+    assert.equal([done.code, done.stdout], [2, ''])
+    assert.match(done.stderr, /error: .*the result is no table, but text/)
+    for (const words of [`archipel task result ${short}`, `archipel task log ${short}`])
+      assert.match(done.stderr, words, more[0])
+    assert.is((await run(['task', 'result', short])).stdout, 'done\n')
+  }
+})
+
+test('a table that was cut says whose limit it was', async (t) => {
+  const { run, island } = await daemonDir(t)
+  island.fake.onSubmit = ({ id }) => {
+    island.fake.succeed(id, { rows: ROWS })
+    const { result } = island.fake.view(id)
+    const maxRows = island.calls.findLast((c) => c.name === 'tasks.submit')?.argument as SubmitRequest
+    island.fake.move(id, {
+      result: { ...result!, table: { ...result!.table!, truncated: true } },
+      ...(maxRows.maxRows === undefined ? {} : { maxRows: maxRows.maxRows }),
+    })
+  }
+  const own = await run(['sql', 'SELECT 1', '--max-rows', '2'])
+  assert.match(own.stderr, 'there are more: raise --max-rows, or select less')
+  for (const more of [[], ['--max-rows', '1000000']]) {
+    const islands = await run(['sql', 'SELECT 1', ...more])
+    assert.is(islands.code, 0)
+    assert.match(islands.stderr, 'there are more, but grenoble gives no larger result')
+    assert.not.match(islands.stderr, '--max-rows')
+  }
 })
 
 test('a failure has its code, its exit code, its hint and the end of the log', async (t) => {

@@ -87,6 +87,12 @@ export const PYTHON: Attack[] = [
     sandboxed: true,
   },
   {
+    what: 'asks the kernel about the network',
+    code: attempt('return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)'),
+    gives: /^refused/,
+    sandboxed: true,
+  },
+  {
     what: 'makes a namespace of its own',
     code: attempt(
       'import ctypes\nif ctypes.CDLL(None, use_errno=True).unshare(0x10000000) != 0: raise OSError(ctypes.get_errno())',

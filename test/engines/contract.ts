@@ -278,11 +278,15 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
 
     needs([kind, 'limits'], `${kind}: a statement ends at its deadline, the caller’s or the engine’s`, async (t) => {
       const { engine, init, session } = await sessionOf(t, kind, { statementMs: 1_500 })
-      await rejects(session.run(code.endless, { timeoutMs: 200 }), 'TIME_LIMIT')
+      const own = await rejects(session.run(code.endless, { timeoutMs: 200 }), 'TIME_LIMIT')
+      assert.match(own.message, '200 ms that were asked for')
+      assert.match(own.hint, '--timeout')
       await session.close()
       const second = await engine.createSession(init)
       const began = performance.now()
-      await rejects(second.run(code.endless, { timeoutMs: 60_000 }), 'TIME_LIMIT')
+      const islands = await rejects(second.run(code.endless, { timeoutMs: 60_000 }), 'TIME_LIMIT')
+      assert.match(islands.message, 'that the island allows')
+      assert.not.match(islands.hint, '--timeout')
       assert.ok(performance.now() - began < 10_000)
     })
 

@@ -109,6 +109,26 @@ test('a cone has its border, goes over RA 0 and round a pole, and finds the Plei
   assert.equal(result.rows[0], ['Alcyone'])
 })
 
+test('a declination beyond a pole has no distance, and a cone that cannot be is told', async () => {
+  for (const expression of [
+    'separation(0, 91, 0, 0)',
+    'separation(0, 0, 0, -90.1)',
+    'in_cone(0, 91, 0, 90, 5)',
+    'in_cone(0, 1, 0, NULL, 5)',
+  ])
+    assert.is(await value(expression), null, expression)
+  close(await value('separation(0, 90.0000000001, 0, 89)'), 1, 1e-6, 'a pole that was calculated')
+  for (const [cone, words] of [
+    ['in_cone(ra, dec, 10, 95, 1)', 'the centre has a declination of 95'],
+    ['in_cone(ra, dec, 10, -90.5, 1)', 'declination of -90.5'],
+    ['in_cone(ra, dec, 10, 20, -1)', 'a radius of -1 cannot be'],
+  ] as const)
+    assert.match(
+      (await rejects(session.run(`SELECT * FROM bright_stars WHERE ${cone}`), 'ENGINE_FAILED')).message,
+      words,
+    )
+})
+
 const HMS: [string, number | null][] = [
   ['12:34:56.7', 188.73625],
   ['12 34 56.7', 188.73625],
@@ -121,6 +141,11 @@ const HMS: [string, number | null][] = [
   ['+01:00:00', 15],
   ['12:60:00', null],
   ['12:34:60', null],
+  ['24:00:00', 360],
+  ['24:00:00.001', null],
+  ['25:00:00', null],
+  ['-25:00', null],
+  ['99h', null],
   ['12', null],
   ['', null],
   ['twelve', null],
@@ -140,6 +165,11 @@ const DMS: [string, number | null][] = [
   ['-05 23.5', -5.391666666666667],
   ['359:59:59.999', 359.9999997222222],
   ['91:00', 91],
+  ['360:00:00', 360],
+  ['360:00:01', null],
+  ['-361:00', null],
+  ['41:60:00', null],
+  ['41:00:60', null],
   ['1:2:3:4', null],
   ['--1:00', null],
 ]
@@ -192,7 +222,13 @@ test('degrees come back from their text', async () => {
 })
 
 test('what the helpers are made of is not to be called', async () => {
-  for (const sql of ['SELECT __ten(3)', 'SELECT __clock(1, 2)', 'SELECT __sexagesimal(NULL)'])
+  for (const sql of [
+    'SELECT __ten(3)',
+    'SELECT __clock(1, 2)',
+    'SELECT __sexagesimal(NULL, 1)',
+    'SELECT __is_dec(1)',
+    'SELECT __centre(1, 2)',
+  ])
     await rejects(session.run(sql), 'SQL_REFUSED')
 })
 

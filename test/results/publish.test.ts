@@ -288,7 +288,9 @@ test('what cannot be published says why, and leaves no file', async (t) => {
   const file = join(await t.tmpdir(), 'bright.csv')
   await writeFile(file, 'a\n1\n')
   await port.publish({ path: file }, {})
-  await rejects(results.check('bright'), 'DATASET_EXISTS')
+  const { hint } = await rejects(results.check('bright'), 'DATASET_EXISTS')
+  assert.match(hint, /another id.*archipel unpublish archipel:/)
+  assert.not.match(hint, '--id')
   await rejects(publish({}), 'DATASET_EXISTS')
 
   const cut = await spool.write(KEY)

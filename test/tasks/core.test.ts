@@ -113,6 +113,8 @@ test('what cannot be a task is refused before anything is kept', async () => {
     [sql('invalid'), 'SQL_INVALID'],
     [sql('from=nowhere'), 'DATASET_NOT_FOUND'],
     [sql('from=stars where=$limit', { params: { other: 1 } }), 'SQL_INVALID'],
+    [sql('from=stars where=$limit', { params: { limit: 1, other: 1 } }), 'BAD_INPUT'],
+    [sql('from=stars', { params: { limit: 1 } }), 'BAD_INPUT'],
     [sql(' \n'), 'BAD_INPUT'],
     [sql('x'.repeat(1024 * 1024 + 1)), 'TOO_LARGE'],
     [sql('from=stars', { leaseMs: 10 }), 'BAD_INPUT'],
@@ -134,6 +136,8 @@ test('what cannot be a task is refused before anything is kept', async () => {
   ]
   for (const [request, code] of refused) await rejects(sim.act(asker.tasks!.submit(request)), code)
   await rejects(sim.act(asker.tasks!.submit(sql('ms=1'), { user: '' })), 'BAD_INPUT')
+  const words = await rejects(sim.act(asker.tasks!.place(sql('ms=1', { timeoutMs: -1 }))), 'BAD_INPUT')
+  assert.match(words.message, 'timeoutMs has to be more than 0')
   assert.equal(asker.store.keys(''), [])
   assert.is(asker.tasks!.status().unfinished, 0)
   const journalled = asker.journal.filter((e) => e.action === 'task:submit')

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert'
+import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type { TaskView } from '../../src/protocols/model/views.ts'
 import { rejects, suite } from '../kit/index.ts'
 import type { SimIsland } from '../sim/tasks/island.ts'
@@ -57,6 +58,10 @@ test('a lease that runs out leads to one new attempt elsewhere', async () => {
     ],
   )
   assert.is(view.attempts[0]?.error?.code, 'LEASE_EXPIRED')
+  assert.match(view.attempts[0]?.error?.hint ?? '', 'Another island that holds the data takes over')
+  const lost = view.explain.find((e) => e.island === world.near.id)
+  assert.match(lost?.reason ?? '', 'was tried, and does not answer any more: its lease ran out')
+  assert.equal([lost?.excluded, lost?.confirmed, lost?.seconds], [true, false, undefined])
   assert.is(view.explain.find((e) => e.chosen)?.island, world.far.id)
 })
 
@@ -68,6 +73,8 @@ test('where nobody else has the data, the task ends and says what happened', asy
   const view = await agreed(world, id)
   assert.is(view.state, 'failed')
   assert.is(view.error?.code, 'LEASE_EXPIRED')
+  assert.match(view.error?.hint ?? '', 'archipel task retry')
+  assert.not.ok(view.explain.some((e) => e.chosen || e.confirmed))
 })
 
 test('an island that returns with an attempt that was given up drops it', async () => {
@@ -129,9 +136,47 @@ test('while the requester is away, who ran it answers for its attempt, and never
   await sim.run(10_000)
   assert.is(sim.world.ledger.ended.length, 1)
   assert.is((await sim.act(far.tasks!.show(id))).state, 'running', 'it has ended, but its owner has not said so')
-  await rejects(sim.act(far.tasks!.rows(id, { from: 0, limit: 1 })), 'TASK_STATE')
+  const owner = { island: asker.id, name: asker.id.slice(0, 6) }
+  for (const island of [near, far]) {
+    const view = await sim.act(island.tasks!.show(id))
+    assert.equal([view.waitsFor, view.attempts[0]?.state], [owner, 'succeeded'], island.id)
+    const told = await rejects(sim.act(island.tasks!.rows(id, { from: 0, limit: 1 })), 'TASK_STATE')
+    assert.match(told.message, `waits for ${owner.name}`, island.id)
+  }
+  assert.equal((await sim.act(near.tasks!.list({ provided: true }))).items[0]?.waitsFor, owner)
   near.crash()
   await rejects(sim.act(far.tasks!.show(id)), 'UNREACHABLE')
+})
+
+test('while the requester is away, the log is told by who has it, and the result by nobody', async () => {
+  const world = await three()
+  const { sim, asker, near, far } = world
+  const all = { offset: 0, limit: 1000 }
+  const { id } = await submit(world, 'from=stars ms=3000 log=2')
+  await runs(world, id)
+  asker.crash()
+  await sim.run(10_000)
+  const text = 'line 0 of run 1\nline 1 of run 1\n'
+  for (const island of [near, far])
+    assert.equal(
+      await sim.act(island.tasks!.log(id, all)),
+      { text, offset: 0, next: text.length, total: text.length, ended: true },
+      island.id,
+    )
+  const page = await sim.act(far.tasks!.log(id, { offset: 7, limit: 10 }))
+  assert.is(page.text, text.slice(7, 17))
+  await sim.act(asker.start())
+  await agreed(world, id)
+  await sim.until('acknowledged', () => asker.tasks!.status().errands === 0)
+  asker.crash()
+  for (const island of [near, far]) {
+    const view = await sim.act(island.tasks!.show(id))
+    assert.equal([view.state, view.waitsFor, view.result], ['succeeded', undefined, undefined], island.id)
+    const row = await rejects(sim.act(island.tasks!.rows(id, { from: 0, limit: 1 })), 'UNREACHABLE')
+    assert.match(row.message, `the result is at ${asker.id.slice(0, 6)}`, island.id)
+    const line = await rejects(sim.act(island.tasks!.log(id, all)), 'UNREACHABLE')
+    assert.match(line.message, `the log is at ${asker.id.slice(0, 6)}`, island.id)
+  }
 })
 
 test('both down at once: the work runs again once, and there is one outcome', async () => {
@@ -381,6 +426,35 @@ test('what is published is published once, of the attempt that counts', async ()
   assert.is(again.state, 'succeeded')
   assert.is(again.published?.id, 'answers')
   assert.is(again.attempts.length, 1)
+})
+
+test('what is in the way of publishing and passes is waited for, and no longer than a while', async () => {
+  const world = await three({ requester: { publishForMs: 60_000 } })
+  const { sim, asker } = world
+  const publish = { id: 'answers' }
+  const recovering = new ArchipelError('RECOVERING', 'the index is built again')
+  asker.unpublishable = recovering
+  const { id } = await submit(world, 'from=stars ms=100', { publish })
+  await sim.run(20_000)
+  assert.is(await stateOf(world, id), 'running')
+  asker.unpublishable = undefined
+  const view = await agreed(world, id)
+  assert.equal([view.state, view.published?.id], ['succeeded', 'answers'])
+
+  asker.unpublishable = recovering
+  const late = await agreed(world, (await submit(world, 'from=stars ms=100', { publish })).id)
+  assert.equal([late.state, late.error?.code, late.published], ['failed', 'RECOVERING', undefined])
+  assert.ok(late.elapsedMs > 60_000 && late.elapsedMs < 120_000, `${late.elapsedMs} ms`)
+
+  const left = (await submit(world, 'from=stars ms=100', { publish })).id
+  await sim.run(5_000)
+  await sim.act(asker.tasks!.cancel(left))
+  assert.is((await agreed(world, left)).state, 'cancelled')
+
+  asker.unpublishable = new ArchipelError('DATASET_EXISTS', 'taken')
+  const taken = await agreed(world, (await submit(world, 'from=stars ms=100', { publish })).id)
+  assert.is(taken.error?.code, 'DATASET_EXISTS')
+  assert.ok(taken.elapsedMs < 5_000, `${taken.elapsedMs} ms`)
 })
 
 test.run()

@@ -21,6 +21,7 @@ export interface FakeTasks extends IslandTasks {
   /** Ends a task with a table and other items. */
   succeed(id: string, result: { rows?: Cell[][]; items?: Record<string, [mediaType: string, content: string]> }): void
   print(id: string, text: string): void
+  view(id: string): V.TaskView
   /** What a new task does at once; nothing unless set. */
   onSubmit: (view: V.TaskView) => void
   readonly ids: string[]
@@ -93,6 +94,7 @@ export function fakeTasks(self: Place, other: Place): FakeTasks {
       return [...views.keys()]
     },
     move: put,
+    view: find,
     print(id, text) {
       const log = (logs.get(id) ?? '') + text
       logs.set(id, log)
@@ -194,6 +196,7 @@ export function fakeTasks(self: Place, other: Place): FakeTasks {
           askedAt: v.askedAt,
           ...(v.ranAt === undefined ? {} : { ranAt: v.ranAt }),
           elapsedMs: v.elapsedMs,
+          ...(v.waitsFor === undefined ? {} : { waitsFor: v.waitsFor }),
           datasets: v.datasets.map((d) => d.table),
           ...(v.error === undefined ? {} : { error: { code: v.error.code, message: v.error.message } }),
           ...(v.result?.table === undefined ? {} : { rowCount: v.result.table.rowCount }),

@@ -1,6 +1,6 @@
 /** A result on the terminal, or where its output goes: tables in pages, so that memory does not grow with them. */
 import { randomUUID } from 'node:crypto'
-import { ArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { type Cell, type ResultMeta, TABLE_ITEM } from '../../protocols/model/task.ts'
 import type { TaskView } from '../../protocols/model/views.ts'
 import type { IslandClient } from '../../web/client/index.ts'
@@ -10,6 +10,7 @@ import { bytes, cellText, csvLine } from './format.ts'
 import type { Io } from './io.ts'
 import { type Saved, saveResult, type targetOf } from './save-result.ts'
 import { tableInParts } from './table.ts'
+import { shortTask } from './task-words.ts'
 
 /** Rows asked for at first, which come soon and decide the widths of columns, and then. */
 const FIRST_ROWS = 1000
@@ -127,37 +128,33 @@ async function printRows(io: Io, document: (rows: string) => object, source: Sou
   io.print(`]${tail}`)
 }
 
-/** `{task, table}`, `{task, text}`, `{task, value}` or `{task}`, as JSON; what was saved is named in `saved`. */
+/**
+ * The task as JSON, with what came out of it in `result`: `columns` and `rows` of a table, `text` or `value`; what was saved is
+ * named in `saved`. With a table it has all that `POST /api/v1/sql` answers.
+ */
 async function printJson(io: Io, source: Source, saved: Saved[] | undefined): Promise<void> {
   const { view } = source
   const { result } = view
-  if (saved !== undefined || result === undefined) return io.printJson({ task: view, saved })
-  if (result.table !== undefined) {
-    const { table } = result
-    return printRows(io, (rows) => ({ task: view, table: { ...table, rows } }), source)
-  }
+  if (saved !== undefined || result === undefined) return io.printJson({ ...view, saved })
+  const { table, ...meta } = result
+  if (table !== undefined) return printRows(io, (rows) => ({ ...view, result: { ...meta, ...table, rows } }), source)
   const name = main(result)
-  if (name === undefined) return io.printJson({ task: view })
+  if (name === undefined) return io.printJson(view)
   const text = await readText(source, name)
-  io.printJson(result.kind === 'json' ? { task: view, value: JSON.parse(text) } : { task: view, text })
+  const content = result.kind === 'json' ? { value: JSON.parse(text) as unknown } : { text }
+  io.printJson({ ...view, result: { ...meta, ...content } })
 }
 
-/** `sql --json`: the answer of `POST /api/v1/sql`, rows written as they come. */
-export async function printSqlJson(io: Io, source: Source): Promise<void> {
-  const { id, state, askedAt, ranAt, datasets, result, explain, elapsedMs } = source.view
-  const { columns = [], rowCount = 0, truncated = false } = result?.table ?? {}
-  const tables = datasets.map(({ table, id, version }) => ({ table, id, version }))
-  const document = (rows: string) => ({
-    id,
-    state,
-    askedAt,
-    ranAt,
-    datasets: tables,
-    result: { columns, rows, rowCount, truncated },
-    explain,
-    elapsedMs,
+/** The work is done, whatever became of its result here: it is not to be run again for that. */
+function kept(view: TaskView, cause: unknown): ArchipelError {
+  const error = toArchipelError(cause)
+  if (error.code === 'CANCELLED') return error
+  const short = shortTask(view.id)
+  return new ArchipelError(error.code, error.message, {
+    cause,
+    details: { ...error.details, task: view.id },
+    hint: `The work is done, as task ${short}: \`archipel task result ${short}\` prints what came out, with --output <folder>/ it saves all of it; \`archipel task log ${short}\` has what it printed.`,
   })
-  await printRows(io, document, source)
 }
 
 /** Prints a result, or saves it where a target is given and says what was saved. */
@@ -167,7 +164,12 @@ export async function printResult(
   { csv = false, target }: { csv?: boolean | undefined; target?: Awaited<ReturnType<typeof targetOf>> | undefined },
 ): Promise<void> {
   const { client, view, signal } = source
-  const saved = target && (await saveResult(client, view, target, signal))
+  if (csv && view.result !== undefined && view.result.table === undefined)
+    throw kept(view, new ArchipelError('BAD_INPUT', `--csv: the result is no table, but ${view.result.kind}`))
+  const saving = target && saveResult(client, view, target, signal)
+  const saved = await saving?.catch((cause: unknown) => {
+    throw kept(view, cause)
+  })
   if (io.json) return printJson(io, source, saved)
   if (saved !== undefined) {
     if (saved.length === 0) io.note('The result is empty: nothing was saved.')
@@ -176,8 +178,6 @@ export async function printResult(
   }
   const { result } = view
   if (result === undefined) return
-  if (csv && result.table === undefined)
-    throw new ArchipelError('BAD_INPUT', `--csv: the result is no table, but ${result.kind}`)
   let printed: string | undefined
   if (result.table !== undefined) {
     printed = TABLE_ITEM

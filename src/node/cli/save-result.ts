@@ -88,7 +88,7 @@ function itemNamed({ items }: ResultMeta, ending: string): string {
   throw new ArchipelError(
     'BAD_INPUT',
     fitting.length === 0
-      ? `the result has no ${ending}, but ${names}`
+      ? `the result ${FORMATS[ending] === undefined ? `has no ${ending}` : 'is no table'}, but ${names}`
       : `the result has ${fitting.length} items with ${ending}`,
     { hint: 'Save all of it: --output <folder>/' },
   )

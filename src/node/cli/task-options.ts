@@ -7,6 +7,22 @@ import { durationOf, LEASE, TIMEOUT } from './duration.ts'
 
 const collect = (value: string, before: string[] = []) => [...before, value]
 
+/** What statements have besides SQL. */
+export const SQL_HELP = `
+SQL is DuckDB's. For positions on the sky it has separation, in_cone, hms_to_deg, dms_to_deg,
+deg_to_hms and deg_to_dms ("Positions on the sky" in README.md). $name is the value of --param name=value.
+`
+/** How programs reach data and parameters. */
+export const PROGRAM_HELP = `
+Python (after \`import archipel\`) and R read data by archipel.table("<id>") or archipel.path("<id>");
+parameters are in archipel.params, in R archipel$params ("Data in programs" in README.md).
+`
+
+/** @throws BAD_INPUT */
+export function notBoth(csv: boolean | undefined, json: boolean): void {
+  if (csv && json) throw new ArchipelError('BAD_INPUT', 'give --csv or --json, not both')
+}
+
 export interface TaskOptions {
   param?: string[]
   on?: string
@@ -93,7 +109,9 @@ function publishOf(options: TaskOptions): SubmitRequest['publish'] {
 export function requestOf(
   task: Pick<SubmitRequest, 'kind' | 'code' | 'datasets'>,
   options: TaskOptions,
+  { json }: { json: boolean },
 ): SubmitRequest {
+  notBoth(options.csv, json)
   if (options.dryRun && options.detach) throw new ArchipelError('BAD_INPUT', 'give --dry-run or --detach, not both')
   if (options.output !== undefined && (options.detach || options.dryRun || options.csv))
     throw new ArchipelError('BAD_INPUT', '--output does not go with --detach, --dry-run or --csv')

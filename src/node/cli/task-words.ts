@@ -42,8 +42,10 @@ export async function taskIdOf(client: IslandClient, text: string, signal: Abort
 }
 
 /** `running at grenoble` */
-export function stateWords(view: Pick<TaskView, 'state' | 'ranAt' | 'attempts'>): string {
+export function stateWords(view: Pick<TaskView, 'state' | 'ranAt' | 'attempts' | 'waitsFor'>): string {
   const at = view.ranAt?.name ?? view.attempts.at(-1)?.name
+  if (view.waitsFor !== undefined)
+    return `finished${at === undefined ? '' : ` at ${clean(at)}`}, waits for ${clean(view.waitsFor.name)}`
   const again = view.attempts.length > 1 ? `, attempt ${view.attempts.length}` : ''
   switch (view.state) {
     case 'queued':
@@ -79,6 +81,13 @@ function amount(result: ResultMeta): string {
   return `${result.items.map((item) => item.name).join(', ')} (${bytes(result.bytes)})`
 }
 
+/** Why there are more rows than came. */
+function cutWords({ maxRows, result, ranAt }: TaskView): string {
+  if (maxRows !== undefined && (result?.table?.rowCount ?? 0) >= maxRows)
+    return 'there are more: raise --max-rows, or select less'
+  return `there are more, but ${ranAt?.name ?? 'the island'} gives no larger result: select less, or aggregate`
+}
+
 /** What came out, where it ran and why. */
 export function summary(view: TaskView): string {
   const { ranAt, askedAt, result, elapsedMs, explain } = view
@@ -86,7 +95,7 @@ export function summary(view: TaskView): string {
     ranAt === undefined ? 'nowhere' : ranAt.island === askedAt.island ? `${ranAt.name} (this island)` : ranAt.name
   const chosen = explain.find((entry) => entry.island === ranAt?.island) ?? explain.find((entry) => entry.chosen)
   const what = result === undefined ? view.state : amount(result)
-  const more = result?.table?.truncated ? '; there are more, raise --max-rows or select less' : ''
+  const more = result?.table?.truncated ? `; ${cutWords(view)}` : ''
   const published = view.published === undefined ? '' : `; published as ${view.published.id}`
   const why = chosen === undefined ? '' : `: ${chosen.reason}`
   return clean(`${what} in ${milliseconds(elapsedMs)} at ${where}${why}${more}${published}`)

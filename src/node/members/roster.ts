@@ -68,6 +68,10 @@ export function roster(components: { catalog: CatalogPort; peerIdOf: (key: Uint8
         return found?.state === 'member' ? found.id : undefined
       },
       isRevoked: (peerId) => byPeer.get(peerId)?.state === 'revoked',
+      nameOf: (peerId) => {
+        const found = byPeer.get(peerId)
+        return found === undefined ? undefined : (cards.get(found.id)?.name ?? found.name ?? found.id.slice(0, 12))
+      },
     },
     isMember: (island) => member(island)?.state === 'member',
     member,

@@ -104,13 +104,17 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     return outside.length > 0 ? outside : own
   }
 
+  /** For messages: the island's name, else the end of the peer's id. */
+  const nameOf = (peerId: string) => admission.nameOf?.(peerId) ?? peerId.slice(-8)
+  const called = ({ peerId, addresses }: DialTarget) => (peerId === undefined ? addresses[0] : nameOf(peerId))
+
   async function dialTarget(target: DialTarget, signal: AbortSignal): Promise<Connection> {
     const addresses = target.addresses.flatMap((text) => dialable(text, target.peerId))
     if (addresses.length === 0) throw new ArchipelError('UNREACHABLE', 'no usable address is known')
     try {
       return await node.dial(addresses, { signal })
     } catch (error) {
-      throw new ArchipelError('UNREACHABLE', `no connection to ${target.peerId?.slice(-8) ?? target.addresses[0]}`, {
+      throw new ArchipelError('UNREACHABLE', `no connection to ${called(target)}`, {
         cause: error,
       })
     }
@@ -245,17 +249,18 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     async connect(target, options = {}) {
       const signal = options.signal ?? AbortSignal.timeout(10_000)
       if (options.stranger !== true && (target.peerId === undefined || !admission.isMember(target.peerId)))
-        throw new ArchipelError('NOT_A_MEMBER', `${target.peerId?.slice(-8) ?? target.addresses[0]} is no member`)
+        throw new ArchipelError('NOT_A_MEMBER', `${called(target)} is no member`)
       const connection = await dialTarget(target, signal)
       return connection.remotePeer.toString()
     },
+    nameOf,
     async openStream(peerId, protocol, { signal, strangers }): Promise<Stream> {
       if (!strangers && !admission.isMember(peerId))
-        throw new ArchipelError('NOT_A_MEMBER', `${peerId.slice(-8)} is no member`)
+        throw new ArchipelError('NOT_A_MEMBER', `${nameOf(peerId)} is no member`)
       const id = peerIdFromString(peerId)
       const all = node.getConnections(id).filter((c) => c.status === 'open')
       const open = all.find((c) => !isRelayed(c)) ?? all[0]
-      if (open === undefined) throw new ArchipelError('UNREACHABLE', `not connected to ${peerId.slice(-8)}`)
+      if (open === undefined) throw new ArchipelError('UNREACHABLE', `not connected to ${nameOf(peerId)}`)
       return await open.newStream(protocol, { signal, runOnLimitedConnection: true })
     },
     async handleStream(protocol, handler, { strangers: forStrangers, maxInboundStreams }) {

@@ -6,6 +6,8 @@ import type { Admission } from './guard.ts'
 export interface NetworkAdmission extends Admission {
   islandOf(peerId: string): string | undefined
   isRevoked(peerId: string): boolean
+  /** The name of its island, where it is known. */
+  nameOf?(peerId: string): string | undefined
 }
 
 export interface PeerConnection {

@@ -180,5 +180,7 @@ export function resultPublisher(init: ResultPublisherInit, components: ResultPub
 }
 
 function exists(id: string): ArchipelError {
-  return new ArchipelError('DATASET_EXISTS', `${id} is published already`)
+  return new ArchipelError('DATASET_EXISTS', `${id} is published already`, {
+    hint: `Publish the result under another id, or remove the old dataset first: \`archipel unpublish ${id}\`.`,
+  })
 }

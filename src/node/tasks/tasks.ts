@@ -42,6 +42,7 @@ export function tasks(init: TasksInit, components: TasksComponents): Tasks {
     read(request, from, call) {
       if (request.attempt !== undefined) return serving.read(request, from, call)
       if (requesterOf(request.task) === self) return asking.readOwn(request)
+      if (request.item === 'log' && serving.holds(request.task)) return serving.read(request, from, call)
       throw new ArchipelError('TASK_NOT_FOUND', 'the task is not of this island')
     },
     async describe(task) {
@@ -54,7 +55,7 @@ export function tasks(init: TasksInit, components: TasksComponents): Tasks {
   const serving = provider({ self, ...init.provider }, { ...components, remotes })
   const asking = requester(
     { self, ...init.requester },
-    { ...components, remotes, provider: { describe: (id) => serving.describe(id), current: serving.current } },
+    { ...components, remotes, provider: { describe: serving.describe, log: serving.log, current: serving.current } },
   )
 
   const { claim: _, keeps: __, readOwn: ___, describe: ____, ...shown } = asking

@@ -128,6 +128,7 @@ export function providedView(record: ProvidedAttempt, work: Work | undefined, na
     ...opt('started', maybeIso(record.started)),
     ...opt('ended', settled ? maybeIso(record.ended) : undefined),
     elapsedMs: Math.max(0, ((settled ? record.ended : undefined) ?? now) - record.created),
+    ...opt('waitsFor', waitsFor(record, names)),
     from: { island: self, name: nameOf(self), role: 'provider' },
   }
 }
@@ -144,10 +145,16 @@ export function providedSummary(record: ProvidedAttempt, names: Names, now: numb
     ...opt('started', maybeIso(record.started)),
     ...opt('ended', settled ? maybeIso(record.ended) : undefined),
     elapsedMs: Math.max(0, (record.ended ?? now) - record.created),
+    ...opt('waitsFor', waitsFor(record, names)),
     datasets: record.datasets,
     ...opt('error', record.error && { code: record.error.code, message: record.error.message }),
     ...opt('rowCount', record.rowCount),
   }
+}
+
+/** Who has to take the end of an attempt that nobody has taken yet. */
+function waitsFor({ ended, settled, requester }: ProvidedAttempt, { nameOf }: Names) {
+  return ended === undefined || settled !== undefined ? undefined : { island: requester, name: nameOf(requester) }
 }
 
 function opt<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -206,9 +206,13 @@ export const ERRORS = {
   MEMORY_LIMIT: {
     status: 507,
     retryable: false,
-    hint: 'The statement needed more memory than the island allows; select less.',
+    hint: 'It needed more memory than the island allows: select less, or take less at a time.',
   },
-  TIME_LIMIT: { status: 504, retryable: false, hint: 'The statement ran longer than the island allows; select less.' },
+  TIME_LIMIT: {
+    status: 504,
+    retryable: false,
+    hint: 'It ran longer than it was allowed to, by whom the message says: do less at a time, or ask for more time (--timeout).',
+  },
   RESULT_LIMIT: {
     status: 413,
     retryable: false,

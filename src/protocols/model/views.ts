@@ -297,6 +297,8 @@ export interface TaskView {
   ended?: string
   /** Milliseconds from the submission to the end, or to now. */
   elapsedMs: number
+  /** Of a provider: its attempt has ended, and this island, which owns the task, has not taken the end yet. */
+  waitsFor?: { island: string; name: string }
   /** Who answered: `requester` is the truth; a `provider` answers for its attempt while the requester is away. */
   from: { island: string; name: string; role: 'requester' | 'provider' }
 }
@@ -313,7 +315,7 @@ export interface TaskQuery {
 /** A line of a list: a task without its code and explanation. */
 export type TaskSummary = Pick<
   TaskView,
-  'id' | 'kind' | 'user' | 'name' | 'state' | 'askedAt' | 'ranAt' | 'started' | 'ended' | 'elapsedMs'
+  'id' | 'kind' | 'user' | 'name' | 'state' | 'askedAt' | 'ranAt' | 'started' | 'ended' | 'elapsedMs' | 'waitsFor'
 > & { datasets: string[]; error?: { code: string; message: string }; rowCount?: number }
 
 export interface TaskPage {

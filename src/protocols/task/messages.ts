@@ -192,7 +192,7 @@ export const readRequest = z.object({
 })
 export type ReadRequest = z.infer<typeof readRequest>
 
-/** Bytes of a log or of an item, from an offset. Served by the requester to any member, by the provider to the requester. */
+/** Bytes of a log or of an item, from an offset. Served by the requester to any member, by the provider to the requester; its log, until that has it, to any. */
 export const readSpec: ProtocolSpec<ReadRequest, { bytes: Uint8Array }> = {
   name: 'task-read',
   version: 1,

@@ -6,6 +6,8 @@ import { type ProtocolSpec, protocolId } from './spec.ts'
 /** What a client needs of the network: one new stream to a peer. */
 export interface StreamOpener {
   archipelagoId: string
+  /** What people call a peer, for messages; the end of its id where it is not there. */
+  nameOf?(peerId: string): string
   /** To a member; with `strangers` to anybody. @throws UNREACHABLE, NOT_A_MEMBER */
   openStream(peerId: string, protocol: string, options: { signal: AbortSignal; strangers: boolean }): Promise<Stream>
 }
@@ -61,7 +63,7 @@ export async function* callSeries<Request, Item>(
     }
     finished = true
   } catch (error) {
-    throw deadline.translate(error, `${spec.name} at ${peerId.slice(-8)}`)
+    throw deadline.translate(error, `${spec.name} at ${net.nameOf?.(peerId) ?? peerId.slice(-8)}`)
   } finally {
     deadline.clear()
     if (finished && stream !== undefined) linger(stream)

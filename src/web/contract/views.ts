@@ -250,6 +250,7 @@ export const taskView = wire<V.TaskView>()(
     started: instant.optional(),
     ended: instant.optional(),
     elapsedMs: z.number(),
+    waitsFor: somewhere.optional(),
     from: z.object({ island: z.string(), name: z.string(), role: z.enum(['requester', 'provider']) }),
   }),
 )
@@ -266,6 +267,7 @@ export const taskSummary = wire<V.TaskSummary>()(
     started: instant.optional(),
     ended: instant.optional(),
     elapsedMs: z.number(),
+    waitsFor: somewhere.optional(),
     datasets: z.array(z.string()),
     error: z.object({ code: z.string(), message: z.string() }).optional(),
     rowCount: count.optional(),

@@ -1,5 +1,6 @@
 /** One line per route: from checked input to a call of the island. */
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { noResult } from '../../protocols/model/no-result.ts'
 import type { DatasetView, TaskView } from '../../protocols/model/views.ts'
 import { idempotencyKey, type MetadataFormat } from '../contract/inputs.ts'
 import { openApi } from '../contract/openapi.ts'
@@ -65,9 +66,9 @@ async function item(
   { id, name }: { id: string; name: string },
   { island, signal }: Pick<HandlerContext, 'island' | 'signal'>,
 ): Promise<FileAnswer> {
-  const { result, state } = await island.tasks.show(id, { signal })
-  if (result === undefined) throw new ArchipelError('TASK_STATE', `the task is ${state} and has no result`)
-  const found = result.items.find((i) => i.name === name)
+  const view = await island.tasks.show(id, { signal })
+  if (view.result === undefined) throw noResult(view)
+  const found = view.result.items.find((i) => i.name === name)
   if (found === undefined)
     throw new ArchipelError('NOT_FOUND', `the result has no item ${JSON.stringify(name)}`, {
       hint: 'The items are listed in `result.items` of the task.',

@@ -43,6 +43,8 @@ export class SimIsland {
   process: Process | undefined
   /** Refused while set. */
   forbids = false
+  /** What publishing throws while set. */
+  unpublishable: ArchipelError | undefined
   /** Held files changed meanwhile. */
   stale = false
   journal: Omit<JournalEntry, 'time'>[] = []
@@ -133,6 +135,7 @@ export class SimIsland {
         publish: async (view) => {
           await scheduler.delay(20)
           if (!process.alive) await new Promise(() => {})
+          if (this.unpublishable !== undefined) throw this.unpublishable
           return { id: view.publish?.id ?? '', version: `of ${view.result?.items.map((i) => i.sha256).join()}` }
         },
         newId: () => `${Math.floor(scheduler.now).toString(36)}${String(this.#lastId++).padStart(6, '0')}`,

@@ -7,7 +7,7 @@ import { printResult } from '../print-result.ts'
 import { readFileText, readStdin } from '../read-input.ts'
 import { detach, dryRun, runToEnd } from '../run-task.ts'
 import { targetOf } from '../save-result.ts'
-import { requestOf, type TaskOptions, taskOptions } from '../task-options.ts'
+import { PROGRAM_HELP, requestOf, SQL_HELP, type TaskOptions, taskOptions } from '../task-options.ts'
 import { summary } from '../task-words.ts'
 
 const KINDS: Record<string, TaskKind> = { '.sql': 'sql', '.py': 'python', '.r': 'r' }
@@ -42,12 +42,12 @@ export function define(command: Command, cli: Cli): void {
   taskOptions(command)
     .addHelpText(
       'after',
-      '\nCtrl-C cancels the task; --detach leaves it to itself.\n\nExample:\n  $ archipel run colours.py --data bright_stars --param limit=5 --output colours/',
+      `\nCtrl-C cancels the task; --detach leaves it to itself.\n${PROGRAM_HELP}${SQL_HELP}\nExample:\n  $ archipel run colours.py --data bright_stars --param limit=5 --output colours/\n  $ archipel run - --kind python --data bright_stars < colours.py`,
     )
     .action(async (path: string, options: Options) => {
       const { io, signal } = cli
       const kind = kindOf(path, options.kind)
-      const request = requestOf({ kind, code: '', ...(options.data ? { datasets: options.data } : {}) }, options)
+      const request = requestOf({ kind, code: '', ...(options.data ? { datasets: options.data } : {}) }, options, io)
       const target =
         options.output === undefined ? undefined : await targetOf(options.output, { tableOnly: kind === 'sql' })
       request.code = path === '-' ? await readStdin(signal) : await readFileText(path)

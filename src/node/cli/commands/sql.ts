@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cli } from '../context.ts'
-import { printResult, printSqlJson } from '../print-result.ts'
+import { printResult } from '../print-result.ts'
 import { readFileText, readStdin } from '../read-input.ts'
 import { detach, dryRun, runToEnd } from '../run-task.ts'
 import { targetOf } from '../save-result.ts'
-import { requestOf, type TaskOptions, taskOptions } from '../task-options.ts'
+import { requestOf, SQL_HELP, type TaskOptions, taskOptions } from '../task-options.ts'
 import { summary } from '../task-words.ts'
 
 interface Options extends TaskOptions {
@@ -30,20 +30,18 @@ export function define(command: Command, cli: Cli): void {
   taskOptions(command)
     .addHelpText(
       'after',
-      '\nCtrl-C cancels the statement.\n\nExample:\n  $ archipel sql "SELECT name, vmag FROM bright_stars ORDER BY vmag LIMIT 5"',
+      `\nCtrl-C cancels the statement.\n${SQL_HELP}\nExample:\n  $ archipel sql "SELECT name, vmag FROM bright_stars ORDER BY vmag LIMIT 5"`,
     )
     .action(async (argument: string | undefined, options: Options) => {
       const { io, signal } = cli
-      const request = requestOf({ kind: 'sql', code: '' }, options)
+      const request = requestOf({ kind: 'sql', code: '' }, options, io)
       const target = options.output === undefined ? undefined : await targetOf(options.output, { tableOnly: true })
       request.code = await statement(argument, options.file, signal)
       if (request.code.trim() === '') throw new ArchipelError('BAD_INPUT', 'the statement is empty')
       if (options.dryRun) return dryRun(cli, request)
       if (options.detach) return detach(cli, request)
       const view = await runToEnd(cli, request, options)
-      const source = { client: await cli.client(), view, signal }
-      if (io.json && target === undefined) return printSqlJson(io, source)
-      await printResult(io, source, { csv: options.csv, target })
+      await printResult(io, { client: await cli.client(), view, signal }, { csv: options.csv, target })
       io.note(summary(view))
     })
 }

@@ -31,12 +31,17 @@ function what({ name, datasets, error }: TaskSummary): string {
   return error === undefined ? text : `${text}${text === '' ? '' : ': '}${error.code}`
 }
 
+/** What runs for others has finished here before it has for its owner. */
+function stateOf({ state, waitsFor }: TaskSummary): string {
+  return waitsFor === undefined ? state : `finished, waits for ${waitsFor.name}`
+}
+
 function row(task: TaskSummary): string[] {
   const rows = task.rowCount === undefined ? '-' : count(task.rowCount)
   const asked = `${age(task.askedAt.time)} ago`
   return [
     shortTask(task.id),
-    task.state,
+    stateOf(task),
     task.kind,
     task.ranAt?.name ?? '-',
     asked,
@@ -61,18 +66,18 @@ async function list(client: IslandClient, query: TaskQuery, limit: number, signa
 /** Prints each task whose state changed since the last look, oldest first. */
 async function follow({ io, signal }: Cli, client: IslandClient, query: TaskQuery, limit: number): Promise<void> {
   const { state: wanted, ...rest } = query
-  const states = new Map<string, TaskState>()
+  const states = new Map<string, string>()
   for (let first = true; ; first = false) {
     const { items } = await list(client, rest, limit, signal)
     for (const task of items.reverse()) {
-      if (states.get(task.id) === task.state) continue
-      states.set(task.id, task.state)
+      if (states.get(task.id) === stateOf(task)) continue
+      states.set(task.id, stateOf(task))
       if (first || (wanted !== undefined && task.state !== wanted)) continue
       if (io.json) {
         io.printJson(task)
         continue
       }
-      const words = [new Date().toISOString(), shortTask(task.id), task.state, task.ranAt?.name ?? '-', what(task)]
+      const words = [new Date().toISOString(), shortTask(task.id), stateOf(task), task.ranAt?.name ?? '-', what(task)]
       io.print(words.map(clean).join('  ').trimEnd())
     }
     await sleep(EVERY_MS, undefined, { signal })

@@ -32,10 +32,10 @@ export function toFailure(error: unknown): Failure {
   if (/^(FATAL|INTERNAL) Error|database has been invalidated/.test(message))
     return new Failure('ENGINE_FAILED', 'the SQL engine met an internal fault', true)
   if (/std::bad_alloc|failed to allocate|could not allocate|Cannot allocate memory/i.test(message))
-    return new Failure('MEMORY_LIMIT', 'the statement needed more memory than the engine may use')
+    return new Failure('MEMORY_LIMIT', 'the statement needed more memory than the island allows')
   for (const [kind, code] of KINDS) {
     if (!kind.test(message)) continue
-    if (code === 'MEMORY_LIMIT') return new Failure(code, 'the statement needed more memory than the engine may use')
+    if (code === 'MEMORY_LIMIT') return new Failure(code, 'the statement needed more memory than the island allows')
     return new Failure(code, message)
   }
   if (FILES_GONE.test(message))

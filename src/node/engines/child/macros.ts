@@ -10,7 +10,7 @@
  * `sin(d2 - d1) + 2 sin d1 cos d2 sin^2(a/2)`, which does not cancel.)
  */
 const SEPARATION = `
-CREATE MACRO separation(ra1, dec1, ra2, dec2) AS degrees(atan2(
+CREATE MACRO __separation(ra1, dec1, ra2, dec2) AS degrees(atan2(
   sqrt(
     pow(cos(radians(dec2)) * sin(radians(ra2 - ra1)), 2) +
     pow(sin(radians(dec2 - dec1)) + 2 * sin(radians(dec1)) * cos(radians(dec2)) * pow(sin(radians(ra2 - ra1) / 2), 2), 2)
@@ -18,10 +18,27 @@ CREATE MACRO separation(ra1, dec1, ra2, dec2) AS degrees(atan2(
   sin(radians(dec1)) * sin(radians(dec2)) + cos(radians(dec1)) * cos(radians(dec2)) * cos(radians(ra2 - ra1))
 ))`
 
+const CHECKED_SEPARATION = `
+CREATE MACRO separation(ra1, dec1, ra2, dec2) AS
+  CASE WHEN __is_dec(dec1) AND __is_dec(dec2) THEN __separation(ra1, dec1, ra2, dec2) END`
+
+/** A declination, but for what calculating adds beyond the poles. */
+const IS_DEC = 'CREATE MACRO __is_dec(deg) AS abs(deg) <= 90 + 1e-9'
+
+/** A cone that cannot be is a mistake in the statement: with NULL it would find nothing, and nobody would know why. */
+const CENTRE = `
+CREATE MACRO __centre(dec0, radius) AS CASE
+  WHEN abs(dec0) > 90 + 1e-9 AND isfinite(dec0::DOUBLE)
+    THEN error('in_cone: the centre has a declination of ' || dec0 || ', which is beyond a pole')::DOUBLE
+  WHEN radius < 0 THEN error('in_cone: a radius of ' || radius || ' cannot be')::DOUBLE
+  ELSE dec0
+END`
+
 /** The band in declination lets a reader skip parts of a file by their minima and maxima. */
 const IN_CONE = `
 CREATE MACRO in_cone(ra1, dec1, ra0, dec0, radius) AS
-  (dec1 BETWEEN dec0 - radius - 1e-9 AND dec0 + radius + 1e-9) AND separation(ra1, dec1, ra0, dec0) <= radius`
+  (dec1 BETWEEN __centre(dec0, radius) - radius - 1e-9 AND __centre(dec0, radius) + radius + 1e-9)
+  AND CASE WHEN __is_dec(dec1) THEN __separation(ra1, dec1, ra0, dec0) <= radius END`
 
 /** Sign, whole part, minutes, seconds. Minutes may have decimals where there are no seconds. */
 const HMS = String.raw`^\s*([-+\x{2212}]?)\s*(\d{1,2})\s*(?:[:hH]|\s)\s*(\d{1,2}(?:\.\d*)?)\s*(?:[:mM'\x{2032}]|\s|$)\s*(\d{1,2}(?:\.\d*)?)?\s*[sS"\x{2033}]?\s*$`
@@ -29,10 +46,14 @@ const DMS = String.raw`^\s*([-+\x{2212}]?)\s*(\d{1,3})\s*(?:[:dD\x{b0}]|\s)\s*(\
 
 const quoted = (pattern: string) => `'${pattern.replaceAll("'", "''")}'`
 
-/** Seconds of `text`, or NULL where it is not of this form: a column of a catalogue has its gaps. The sign counts for `-00:30`, too. */
+/**
+ * Seconds of a text, or NULL where it is not of this form or beyond a full turn: a column of a catalogue has its gaps, and
+ * TOPCAT leaves them blank, too. The sign counts for `-00:30`.
+ */
 const SECONDS = `
-CREATE MACRO __sexagesimal(parts) AS CASE
+CREATE MACRO __sexagesimal(parts, turn) AS CASE
   WHEN parts.whole = '' OR try_cast(parts.minutes AS DOUBLE) >= 60 OR coalesce(try_cast(parts.seconds AS DOUBLE), 0) >= 60 THEN NULL
+  WHEN parts.whole::DOUBLE * 3600 + parts.minutes::DOUBLE * 60 + coalesce(try_cast(parts.seconds AS DOUBLE), 0) > turn * 3600 THEN NULL
   ELSE (CASE WHEN parts.sign IN ('', '+') THEN 1 ELSE -1 END) * (
     parts.whole::DOUBLE * 3600 + parts.minutes::DOUBLE * 60 + coalesce(try_cast(parts.seconds AS DOUBLE), 0)
   )
@@ -40,7 +61,7 @@ END`
 
 const toDegrees = (name: string, pattern: string, perDegree: number) => `
 CREATE MACRO ${name}(t) AS
-  __sexagesimal(regexp_extract(t::VARCHAR, ${quoted(pattern)}, ['sign', 'whole', 'minutes', 'seconds'])) / ${perDegree}`
+  __sexagesimal(regexp_extract(t::VARCHAR, ${quoted(pattern)}, ['sign', 'whole', 'minutes', 'seconds']), ${(perDegree * 360) / 3600}) / ${perDegree}`
 
 /** A count of units of the last digit as `hh:mm:ss.sss`. */
 const CLOCK = `
@@ -63,7 +84,10 @@ CREATE MACRO deg_to_dms(deg, digits := 1) AS CASE WHEN isfinite(deg::DOUBLE) AND
 END`
 
 export const MACROS: string[] = [
+  IS_DEC,
   SEPARATION,
+  CHECKED_SEPARATION,
+  CENTRE,
   IN_CONE,
   SECONDS,
   toDegrees('hms_to_deg', HMS, 240),

@@ -2,6 +2,7 @@ import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.
 import type { ParamValue } from '../../../protocols/model/task.ts'
 import type { BoundDataset, EngineLimits } from '../port.ts'
 import { scrubber } from '../process/scrub.ts'
+import { timeLimit } from '../process/time-limit.ts'
 import type { Worker } from '../process/worker.ts'
 import { COLLECT_BYTES, COLLECT_ROWS } from '../session/collect.ts'
 import type { Backend } from '../session/session.ts'
@@ -47,7 +48,8 @@ export function sqlBackend(parts: SqlParts): Backend {
       return worker.dead
     },
     async execute(code, options) {
-      const { signal, sink, maxRows = limits.resultRows, timeoutMs = limits.statementMs } = options
+      const { signal, sink, maxRows = limits.resultRows } = options
+      const { ms, late } = timeLimit('statement', options.timeoutMs, limits.statementMs)
       const started = performance.now()
       try {
         const { tables, origins } = await analyser.analyse(code, { signal })
@@ -59,7 +61,8 @@ export function sqlBackend(parts: SqlParts): Backend {
           mode: 'select',
           maxRows: Math.max(0, Math.min(maxRows, limits.resultRows, most)),
           maxBytes: sink === undefined ? Math.min(COLLECT_BYTES, limits.resultBytes) : limits.resultBytes,
-          timeoutMs: Math.max(1, Math.min(timeoutMs, limits.statementMs)),
+          timeoutMs: ms,
+          late,
           signal,
           params,
           ...(origins && { describe: describer(origins, datasets) }),

@@ -10,7 +10,7 @@ const EPERM = 1
 const ENOSYS = 38
 const EAFNOSUPPORT = 97
 const CLONE_NEWUSER = 0x10000000
-const SOCKET_FAMILIES = [1, 2, 10, 16]
+const SOCKET_FAMILIES = [1, 2, 10]
 
 interface Numbers {
   /** AUDIT_ARCH_*, linux/audit.h. */

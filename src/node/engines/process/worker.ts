@@ -27,6 +27,8 @@ export interface WorkerInit {
 
 export interface CallOptions {
   timeoutMs: number
+  /** What is said when it is over. */
+  late?: ArchipelError
   signal?: AbortSignal
 }
 
@@ -160,6 +162,7 @@ export function startWorker(init: WorkerInit): Worker {
     last: (reply: ChildReply) => { value: T } | Promise<void> | undefined,
   ): Promise<T> {
     const { signal, timeoutMs } = options
+    const late = options.late ?? new ArchipelError('TIME_LIMIT', `it took longer than ${timeoutMs} ms`)
     if (dead) throw verdict ?? new ArchipelError('ENGINE_FAILED', 'the SQL process has ended')
     if (signal?.aborted) throw new ArchipelError('CANCELLED', 'the statement was cancelled')
     let stopping: ArchipelError | undefined
@@ -173,13 +176,10 @@ export function startWorker(init: WorkerInit): Worker {
       grace = setTimeout(() => kill(error), INTERRUPT_GRACE_MS)
     }
     const onAbort = () => stop(new ArchipelError('CANCELLED', 'the statement was cancelled'))
-    const deadline = setTimeout(
-      () => stop(new ArchipelError('TIME_LIMIT', `the statement ran longer than ${timeoutMs} ms`)),
-      timeoutMs,
-    )
+    const deadline = setTimeout(() => stop(late), timeoutMs)
     const watch = setInterval(() => {
       if (child.pid !== undefined && processTree(child.pid).residentBytes > init.memoryBytes)
-        kill(new ArchipelError('MEMORY_LIMIT', 'the statement needed more memory than the engine may use'))
+        kill(new ArchipelError('MEMORY_LIMIT', 'the statement needed more memory than the island allows'))
     }, WATCH_MS)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {

@@ -1,6 +1,7 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { ParamValue } from '../../../protocols/model/task.ts'
 import { scrubber } from '../process/scrub.ts'
+import { timeLimit } from '../process/time-limit.ts'
 import { COLLECT_BYTES, COLLECT_ROWS } from '../session/collect.ts'
 import type { SessionLog } from '../session/log.ts'
 import type { Backend } from '../session/session.ts'
@@ -149,11 +150,11 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
       return program.dead
     },
     async execute(code, options) {
-      const { sink, maxRows = limits.resultRows, timeoutMs = limits.statementMs } = options
+      const { sink, maxRows = limits.resultRows } = options
+      const { ms, late } = timeLimit('program', options.timeoutMs, limits.statementMs)
       const started = performance.now()
       const rows = Math.max(0, Math.min(maxRows, limits.resultRows, sink === undefined ? COLLECT_ROWS : Infinity))
       const bytes = Math.min(limits.resultBytes, sink === undefined ? COLLECT_BYTES : Infinity)
-      const time = Math.max(1, Math.min(timeoutMs, limits.statementMs))
       const into = receiver({
         ...(sink && { sink }),
         maxRows: rows,
@@ -174,9 +175,9 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
             return last && { value: undefined }
           },
           {
-            timeoutMs: time,
+            timeoutMs: ms,
             signal: options.signal,
-            late: new ArchipelError('TIME_LIMIT', `the program ran longer than ${time} ms`),
+            late,
           },
         )
         return into.outcome(performance.now() - started)

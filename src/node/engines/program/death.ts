@@ -19,7 +19,8 @@ const SIGNALS: Record<number, NodeJS.Signals> = {
 /** Why a program ended that nobody here killed. `large`: it held much memory when it was last looked at. */
 export function causeOfEnd(code: number | null, signal: NodeJS.Signals | null, large: boolean): ArchipelError {
   const by = signal ?? SIGNALS[(code ?? 0) - 128]
-  if (by === 'SIGXCPU') return new ArchipelError('TIME_LIMIT', 'the program used up its processor time')
+  if (by === 'SIGXCPU')
+    return new ArchipelError('TIME_LIMIT', 'the program used up the processor time that the island allows')
   if (by === 'SIGXFSZ') return new ArchipelError('DISK_LIMIT', 'the program wrote a larger file than the island allows')
   if (large && (by === 'SIGKILL' || by === 'SIGABRT' || by === 'SIGSEGV' || by === 'SIGBUS'))
     return new ArchipelError('MEMORY_LIMIT', 'the program needed more memory than the island allows')

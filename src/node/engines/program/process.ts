@@ -173,7 +173,8 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
     // Two of them are bubblewrap's.
     if (pids.length > limits.processes + (boxed ? 2 : 0))
       return new ArchipelError('CODE_FAILED', `the program started more than ${limits.processes} processes`)
-    if (cpuMs > limits.cpuMs) return new ArchipelError('TIME_LIMIT', 'the program used up its processor time')
+    if (cpuMs > limits.cpuMs)
+      return new ArchipelError('TIME_LIMIT', 'the program used up the processor time that the island allows')
     return undefined
   }
 

@@ -28,6 +28,13 @@ export interface Provider extends Pick<TaskHandlers, 'attempt' | 'control' | 're
   readonly queue: FairQueue
   /** What it knows of a task that runs or ran here; undefined when it is to say nothing. */
   describe(task: string): Promise<TaskView | undefined>
+  /** The log of its newest attempt, until the owner has taken it. @throws TASK_NOT_FOUND */
+  log(
+    task: string,
+    range: { offset: number; limit: number },
+  ): Promise<{ bytes: Uint8Array; total: number; ended: boolean }>
+  /** Whether it has an attempt of it that is not settled. */
+  holds(task: string): boolean
   current(task: string, attempt: number): ProvidedAttempt | undefined
   sweep(): Promise<{ expired: number; forgotten: number }>
 }
@@ -180,7 +187,9 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       return { state: op === 'cancel' ? await cancel(task, attempt) : await settle(task, attempt, op) }
     },
     async *read({ task, attempt, item, offset, limit }, from) {
-      const { record } = await owned(task, attempt ?? 0, from)
+      // What it prints is shown to every member, as its code is; the result only to who decides whether it counts.
+      const shown = attempt === undefined && item === 'log' ? held.newest(task) : undefined
+      const { record } = shown ?? (await owned(task, attempt ?? 0, from))
       const key = { task: record.task, attempt: record.attempt }
       if (item !== 'log') {
         if (record.state !== 'succeeded') throw new ArchipelError('TASK_STATE', 'the attempt has no result')
@@ -210,6 +219,13 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       if (record === undefined || record.settled === 'dropped') return undefined
       return providedView(record, await store.attemptWork(task, record.attempt), names, clock.now())
     },
+    async log(task, range) {
+      const record = held.newest(task)?.record
+      if (record === undefined) throw new ArchipelError('TASK_NOT_FOUND', 'the log is not kept here')
+      const key = { task, attempt: record.attempt }
+      return { ...(await spool.log(key, range)), ended: hasEnded(record) }
+    },
+    holds: (task) => held.newest(task) !== undefined,
     current: (task, attempt) => held.get(task, attempt)?.record,
     sweep: old.sweep,
   }

@@ -5,6 +5,8 @@ import type { ProviderComponents } from './components.ts'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 3_600_000
+/** Many an island is never up for an hour. */
+const FIRST_MS = 10_000
 const SOON_MS = 1_000
 const BATCH = 200
 
@@ -53,7 +55,7 @@ export function retention(
 
   return {
     sweep,
-    start: () => again(),
+    start: () => again(FIRST_MS),
     /** Now rather than at its hour. */
     soon() {
       cancel()

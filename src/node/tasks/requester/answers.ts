@@ -1,4 +1,5 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { noResult } from '../../../protocols/model/no-result.ts'
 import { requesterOf, taskId } from '../../../protocols/model/task.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
 import type { ReadRequest } from '../../../protocols/task/messages.ts'
@@ -39,7 +40,10 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
   const { clock, store, spool, remotes, live, nameOf, isMember, provider } = components
   const { self, stopping } = init
   const names: Names = { self, nameOf }
-  const foreign = foreignTasks({ stopping }, { remotes, spool, nameOf, isMember, provided: provider.describe })
+  const foreign = foreignTasks(
+    { stopping },
+    { self, remotes, spool, nameOf, isMember, provided: provider.describe, providedLog: provider.log },
+  )
   const viewOf = (task: LiveTask) => taskView(task.record, task.work, task.details, names, clock.now())
 
   async function describe(id: string): Promise<TaskView | undefined> {
@@ -84,14 +88,6 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
     return { ...(await spool.log({ task: id, attempt }, range)), ended }
   }
 
-  async function foreignLog(id: string, range: { offset: number; limit: number }, signal: AbortSignal) {
-    const view = await foreign.show(id, signal)
-    const parts: Uint8Array[] = []
-    if (range.offset < view.logBytes)
-      for await (const bytes of foreign.bytes(id, 'log', range, signal)) parts.push(bytes)
-    return { bytes: Buffer.concat(parts), total: view.logBytes, ended: hasEnded(view.state) }
-  }
-
   return {
     viewOf,
     describe,
@@ -125,7 +121,7 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
       const asked = { offset: range.offset, limit }
       if (!taskId.safeParse(id).success) throw notFound(id)
       const own = requesterOf(id) === self
-      const { bytes, total, ended } = own ? await ownLog(id, asked) : await foreignLog(id, asked, signalOf(options))
+      const { bytes, total, ended } = own ? await ownLog(id, asked) : await foreign.log(id, asked, signalOf(options))
       return logPage(bytes, { offset: range.offset, total, ended })
     },
     async rows(id, page, options) {
@@ -137,8 +133,7 @@ export function answers(init: { self: string; stopping: AbortSignal }, component
           return { key, total: record.rowCount ?? 0 }
         }
         const view = await show(id, signalOf(options))
-        if (view.result === undefined)
-          throw new ArchipelError('TASK_STATE', `there is no result: the task is ${view.state}`)
+        if (view.result === undefined) throw noResult(view)
         return { key: await foreign.fetch(id, view.result), total: view.result.table?.rowCount ?? 0 }
       })()
       return { ...(await spool.rows(key, { from, limit })), from, total }

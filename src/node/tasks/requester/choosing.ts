@@ -1,10 +1,10 @@
-import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { ArchipelError, type ErrorInfo, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { Work } from '../../../protocols/model/task.ts'
 import type { Placement, PlacementData, PlacementRequest } from '../../placement/port.ts'
 import type { OwnedAttempt, OwnedTask } from '../store/records.ts'
 import type { RequesterComponents } from './components.ts'
 import type { Errands } from './errands.ts'
-import { ASK_AGAIN, mayGoElsewhere } from './failures.ts'
+import { ASK_AGAIN, mayGoElsewhere, wasTried } from './failures.ts'
 import { type LiveTask, type LiveTasks, withLast } from './live.ts'
 import { drop, MAX_FULL_WAIT_MS, type Memory } from './memory.ts'
 import { chosen, type End } from './outcome.ts'
@@ -25,6 +25,8 @@ export interface ChoosingComponents extends Pick<RequesterComponents, 'clock' | 
 }
 
 const MAX_LISTED_ATTEMPTS = 32
+const LOST_HINT =
+  'Another island that holds the data takes over; where there is none, the task fails and says what can be done.'
 /** What may be another answer a while after the start. */
 const NOT_YET = new Set(['NO_HOLDER', 'DATASET_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'RECOVERING'])
 
@@ -70,7 +72,7 @@ export function choosing(init: ChoosingInit, components: ChoosingComponents) {
       const attempts = [...record.attempts, { number, island, state: 'offered' as const, started: now }]
       return {
         record: { ...record, state: 'staging', lastAttempt: number, attempts: attempts.slice(-MAX_LISTED_ATTEMPTS) },
-        details: { ...task.details, explain: chosen(task, island) },
+        details: { ...task.details, explain: chosen(task, island, memory.excluded) },
         more: errands.changes(told),
       }
     })
@@ -116,18 +118,20 @@ export function choosing(init: ChoosingInit, components: ChoosingComponents) {
   ): Promise<void> {
     const { state, error } = how
     memory.last = { error, lost: state === 'lost' }
-    if (!ASK_AGAIN.has(error.code)) memory.excluded.set(open.island, `was tried: ${error.message}`)
+    if (!ASK_AGAIN.has(error.code)) memory.excluded.set(open.island, wasTried(error.message, state === 'lost'))
     if (!mayGoElsewhere(error, state)) return await end(task, memory, { state: 'failed', error })
-    await live.touch(task, (now) => ({
-      ...withLast(now, { state, ended: clock.now(), error: error.toInfo() }),
+    const explain = chosen(task, undefined, memory.excluded)
+    const change = (now: OwnedTask): OwnedTask => ({
+      ...withLast(now, { state, ended: clock.now(), error: attemptError(error, state) }),
       state: 'placing',
-    }))
+    })
+    await live.touch(task, change, { ...task.details, explain })
   }
 
   /** Another island takes over if there is one; if not, this one is waited for. */
   async function goElsewhere(task: LiveTask, memory: Memory, open: OwnedAttempt, error: ArchipelError): Promise<void> {
     if (memory.order.length === 0) {
-      const excluded = new Map([...memory.excluded, [open.island, `was tried: ${error.message}`]])
+      const excluded = new Map([...memory.excluded, [open.island, wasTried(error.message, memory.contact.sent)]])
       try {
         memory.order = (await place(task, memory, excluded)).order.map((o) => o.island)
       } catch {
@@ -156,6 +160,11 @@ export function placementRequest(
     excluded: [...excluded].map(([island, reason]) => ({ island, reason })),
     codeBytes: Buffer.byteLength(work.code) + JSON.stringify(work.params).length,
   }
+}
+
+/** What is said of an attempt that is over while its task is not. */
+function attemptError(error: ArchipelError, state: 'failed' | 'lost'): ErrorInfo {
+  return state === 'lost' ? { ...error.toInfo(), hint: LOST_HINT } : error.toInfo()
 }
 
 /** What is said in the end when nobody else can take the task. */

@@ -25,6 +25,8 @@ export interface RequesterInit {
   placeForMs?: number
   /** Milliseconds after a start during which those that may run a task are waited for. Default 30,000. */
   settleMs?: number
+  /** Milliseconds that a result waits to be published, while what is in the way passes. Default ten minutes. */
+  publishForMs?: number
   /** Days that a result is kept, and a task without it. Default 7 and 90. */
   resultDays?: number
   taskDays?: number
@@ -66,5 +68,10 @@ export interface RequesterComponents {
 /** What the requester has to know of the own provider. */
 export interface OwnProvider {
   describe(task: string): Promise<TaskView | undefined>
+  /** @throws TASK_NOT_FOUND when it is not, or no longer, kept here */
+  log(
+    task: string,
+    range: { offset: number; limit: number },
+  ): Promise<{ bytes: Uint8Array; total: number; ended: boolean }>
   current(task: string, attempt: number): ProvidedAttempt | undefined
 }

@@ -16,6 +16,7 @@ export interface DriverInit {
   self: string
   placeForMs: number
   settleMs: number
+  publishForMs: number
   stopping: AbortSignal
 }
 
@@ -26,8 +27,6 @@ export interface DriverComponents
   errands: Errands
   collect: Collector
   follow: ReturnType<typeof follower>
-  /** Waits with the slot given to others. */
-  idle(task: LiveTask, wait: () => Promise<void>): Promise<void>
 }
 
 /** Milliseconds for an island to say that it has not begun what may begin but once. */

@@ -45,7 +45,12 @@ export function tried(record: OwnedTask): Map<string, string> {
   const found = new Map<string, string>()
   for (const attempt of record.attempts) {
     if (attempt.ended === undefined || ASK_AGAIN.has(attempt.error?.code ?? '')) continue
-    found.set(attempt.island, `was tried: ${attempt.error?.message ?? attempt.state}`)
+    found.set(attempt.island, wasTried(attempt.error?.message ?? attempt.state, attempt.state === 'lost'))
   }
   return found
+}
+
+/** Why an island is not asked again. */
+export function wasTried(what: string, lost: boolean): string {
+  return `was tried${lost ? ', and does not answer any more' : ''}: ${what}`
 }

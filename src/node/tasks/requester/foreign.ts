@@ -1,17 +1,23 @@
 import { z } from 'zod'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
-import { type ResultMeta, requesterOf, taskKind, taskState } from '../../../protocols/model/task.ts'
+import { FINAL_STATES, type ResultMeta, requesterOf, taskKind, taskState } from '../../../protocols/model/task.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
 import type { SpoolKey, SpoolPort } from '../../results/port.ts'
 import type { TaskRemotes } from '../calls.ts'
 
 export interface ForeignComponents {
+  self: string
   remotes: TaskRemotes
   spool: SpoolPort
   nameOf(island: string): string
   isMember(island: string): boolean
   /** What this island knows of it as a provider. */
   provided(task: string): Promise<TaskView | undefined>
+  /** @throws TASK_NOT_FOUND when it is not, or no longer, kept here */
+  providedLog(
+    task: string,
+    range: { offset: number; limit: number },
+  ): Promise<{ bytes: Uint8Array; total: number; ended: boolean }>
 }
 
 /** Islands asked at most when the owner is away. */
@@ -38,6 +44,7 @@ const essential = z.looseObject({
   elapsedMs: z.number(),
   atMostOnce: z.boolean(),
   cancelRequested: z.boolean(),
+  waitsFor: z.looseObject({ island: z.string(), name: z.string() }).optional(),
 })
 
 /** Tasks of other islands, by their ids: their owners are asked, or who ran them. */
@@ -80,10 +87,27 @@ export function foreignTasks(init: { stopping: AbortSignal }, components: Foreig
     item: string,
     range: { offset: number; limit?: number },
     signal: AbortSignal,
+    island = requesterOf(id),
   ): AsyncGenerator<Uint8Array> {
     const limit = range.limit ?? Number.MAX_SAFE_INTEGER
     const request = { task: id, item, offset: range.offset, limit }
-    for await (const answer of remotes.read(requesterOf(id), request, { signal })) yield answer.bytes
+    for await (const answer of remotes.read(island, request, { signal })) yield answer.bytes
+  }
+
+  /** From its owner; while that is away, from who runs it or ran it, until the owner has taken it over. */
+  async function log(id: string, range: { offset: number; limit: number }, signal: AbortSignal) {
+    const view = await show(id, signal)
+    const { from, logBytes: total, askedAt } = view
+    try {
+      if (from.role === 'provider' && from.island === components.self) return await components.providedLog(id, range)
+      const parts: Uint8Array[] = []
+      if (range.offset < total) for await (const part of bytes(id, 'log', range, signal, from.island)) parts.push(part)
+      return { bytes: Buffer.concat(parts), total, ended: FINAL_STATES.has(view.state) || view.waitsFor !== undefined }
+    } catch (cause) {
+      if (from.role === 'requester' || toArchipelError(cause).code !== 'TASK_NOT_FOUND') throw cause
+      if (total === 0) return { bytes: new Uint8Array(), total, ended: FINAL_STATES.has(view.state) }
+      throw new ArchipelError('UNREACHABLE', `the log is at ${askedAt.name}, which does not answer`, { cause })
+    }
   }
 
   /** The whole result in the own spool, for paging. */
@@ -107,7 +131,7 @@ export function foreignTasks(init: { stopping: AbortSignal }, components: Foreig
     return key
   }
 
-  return { show, bytes, fetch }
+  return { show, bytes, log, fetch }
 }
 
 function attemptOf(view: TaskView): number {

@@ -1,5 +1,7 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { PlacementEntry } from '../../../protocols/model/task.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
+import { pause } from '../clock.ts'
 import type { OwnedAttempt, OwnedTask } from '../store/records.ts'
 import type { DoneEvent } from './collect.ts'
 import type { RequesterComponents } from './components.ts'
@@ -12,6 +14,8 @@ export interface OutcomeComponents
   live: LiveTasks
   errands: Errands
   viewOf(task: LiveTask): TaskView
+  /** Waits with the slot given to others. */
+  idle(task: LiveTask, wait: () => Promise<void>): Promise<void>
 }
 
 export interface End {
@@ -22,8 +26,15 @@ export interface End {
   told?: Told[]
 }
 
+/** Milliseconds between two tries to publish. */
+const FIRST_PUBLISH_WAIT_MS = 500
+const MAX_PUBLISH_WAIT_MS = 30_000
+
 /** How tasks end: each once, durable, with what providers have to hear of it. */
-export function outcomes(init: { self: string; stopping: AbortSignal }, components: OutcomeComponents) {
+export function outcomes(
+  init: { self: string; publishForMs: number; stopping: AbortSignal },
+  components: OutcomeComponents,
+) {
   const { clock, live, errands, journal } = components
   const { stopping } = init
 
@@ -55,7 +66,7 @@ export function outcomes(init: { self: string; stopping: AbortSignal }, componen
         if (now.publish === undefined) record.state = 'succeeded'
       }
       if (hasEnded(record.state)) record.ended = ended
-      const details = { ...task.details, explain: chosen(task, open.island) }
+      const details = { ...task.details, explain: chosen(task, open.island, memory.excluded) }
       if (event.result !== undefined && error === undefined) details.result = event.result
       return { record, details, more: errands.changes(told) }
     })
@@ -69,17 +80,29 @@ export function outcomes(init: { self: string; stopping: AbortSignal }, componen
   async function publish(task: LiveTask): Promise<void> {
     const { record } = task
     const attempt = record.accepted!
+    const since = clock.elapsed()
     let published: { id: string; version: string } | undefined
     let error: ArchipelError | undefined
-    try {
-      if (components.publish === undefined) throw new ArchipelError('BAD_INPUT', 'this island does not publish results')
-      const signal = AbortSignal.any([stopping, task.cancel.signal])
-      published = await components.publish(components.viewOf(task), { task: record.id, attempt }, { signal })
-    } catch (cause) {
-      if (stopping.aborted) return
-      error = toArchipelError(cause)
-      if (error.code === 'INTERNAL')
-        components.logger.error({ err: cause, task: record.id }, 'a result was not published')
+    for (let wait = FIRST_PUBLISH_WAIT_MS; ; wait = Math.min(wait * 2, MAX_PUBLISH_WAIT_MS)) {
+      try {
+        if (components.publish === undefined)
+          throw new ArchipelError('BAD_INPUT', 'this island does not publish results')
+        const signal = AbortSignal.any([stopping, task.cancel.signal])
+        published = await components.publish(components.viewOf(task), { task: record.id, attempt }, { signal })
+        break
+      } catch (cause) {
+        if (stopping.aborted) return
+        error = toArchipelError(cause)
+        if (error.code === 'INTERNAL')
+          components.logger.error({ err: cause, task: record.id }, 'a result was not published')
+        // What passes is waited for: the island is catching up, its disk is full, or something is busy.
+        const passes = error.retryable && clock.elapsed() - since < init.publishForMs
+        if (!passes || task.cancel.signal.aborted) break
+        components.logger.info({ task: record.id, code: error.code }, 'a result could not be published yet')
+        await components.idle(task, () => pause(clock, wait, stopping, task.cancel.signal))
+        if (stopping.aborted) return
+        if (task.cancel.signal.aborted) break
+      }
     }
     const ended = clock.now()
     await live.commit(task, 'requester:published', (now) => {
@@ -128,7 +151,13 @@ export function outcomes(init: { self: string; stopping: AbortSignal }, componen
   return { accept, publish, end }
 }
 
-/** The explanation, with the island that has the task. */
-export function chosen(task: LiveTask, island: string) {
-  return task.details.explain.map((entry) => ({ ...entry, chosen: entry.island === island }))
+/** The explanation, with the island that has the task, if one has, and with those that turned out not to do. */
+export function chosen(task: LiveTask, island: string | undefined, excluded: Map<string, string>): PlacementEntry[] {
+  const entries = task.details.explain.map((entry): PlacementEntry => {
+    const why = entry.island === island ? undefined : excluded.get(entry.island)
+    if (why === undefined) return { ...entry, chosen: entry.island === island }
+    const { seconds: _, terms: __, ...rest } = entry
+    return { ...rest, chosen: false, confirmed: false, excluded: true, reason: why }
+  })
+  return [...entries.filter((e) => !e.excluded), ...entries.filter((e) => e.excluded)]
 }

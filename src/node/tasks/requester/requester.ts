@@ -61,7 +61,13 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   /** The slots of the tasks under way. */
   const holding = new Map<string, () => void>()
   const { drive } = driver(
-    { self, placeForMs: init.placeForMs ?? 3_600_000, settleMs: init.settleMs ?? 30_000, stopping: stopping.signal },
+    {
+      self,
+      placeForMs: init.placeForMs ?? 3_600_000,
+      settleMs: init.settleMs ?? 30_000,
+      publishForMs: init.publishForMs ?? 600_000,
+      stopping: stopping.signal,
+    },
     {
       ...components,
       live,

@@ -7,6 +7,8 @@ import type { LiveTasks } from './live.ts'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 3_600_000
+/** Many an island is never up for an hour. */
+const FIRST_MS = 10_000
 const BATCH = 200
 
 /** Removes results and tasks that are too old or too many. Those that have not ended stay. */
@@ -40,8 +42,8 @@ export function retention(
     return { results: stale.length, tasks: old.length }
   }
 
-  function again(): void {
-    cancel = clock.after(EVERY_MS, () => {
+  function again(ms = EVERY_MS): void {
+    cancel = clock.after(ms, () => {
       void sweep()
         .catch((error: unknown) => components.logger.error({ err: error }, 'old tasks could not be removed'))
         .finally(() => !stopped && again())
@@ -50,7 +52,7 @@ export function retention(
 
   return {
     sweep,
-    start: again,
+    start: () => again(FIRST_MS),
     stop() {
       stopped = true
       cancel()

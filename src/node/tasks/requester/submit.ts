@@ -1,5 +1,6 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import { parseRef } from '../../../protocols/model/ids.ts'
+import { issueText } from '../../../protocols/model/issues.ts'
 import {
   type BoundRef,
   MAX_CODE_BYTES,
@@ -72,15 +73,13 @@ export function preparer({
       ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
       ...(request.maxRows === undefined ? {} : { maxRows: request.maxRows }),
     })
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]
-      throw new ArchipelError('BAD_INPUT', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`)
-    }
+    if (!parsed.success) throw new ArchipelError('BAD_INPUT', issueText(parsed.error.issues[0]!, request, 'the task'))
     return { work: parsed.data, data, ...(on === undefined ? {} : { on }) }
   }
 
   async function tablesOf({ code, params = {} }: SubmitRequest, signal: AbortSignal): Promise<string[]> {
-    const { tables, parameters = [] } = await analyser.analyse(code, { signal })
+    const { tables, parameters } = await analyser.analyse(code, { signal })
+    if (parameters === undefined) return tables
     const missing = parameters.filter((name) => !Object.hasOwn(params, name))
     if (missing.length > 0)
       throw new ArchipelError(
@@ -90,6 +89,11 @@ export function preparer({
           hint: 'Give each a value: --param name=value.',
         },
       )
+    const unused = Object.keys(params).filter((name) => !parameters.includes(name))
+    if (unused.length > 0)
+      throw new ArchipelError('BAD_INPUT', `the statement does not use ${unused.map((u) => `$${u}`).join(', ')}`, {
+        hint: 'Write the parameter as $name where its value belongs, or leave it out.',
+      })
     return tables
   }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { FINAL_STATES } from '../../../../protocols/model/task.ts'
 import type { TaskView } from '../../../../protocols/model/views.ts'
 import { clean, cleanLines } from '../../clean.ts'
 import type { Cli } from '../../context.ts'
@@ -18,6 +19,12 @@ function resultWords({ result, published }: TaskView): string {
   return `${result.kind}: ${rows}${items}${published === undefined ? '' : `, published as ${published.id}`}`
 }
 
+function toldBy({ from, askedAt, state, waitsFor }: TaskView): string {
+  if (from.role === 'requester') return ''
+  const ran = waitsFor !== undefined || FINAL_STATES.has(state)
+  return `${from.name}, which ${ran ? 'ran' : 'runs'} it; ${askedAt.name} is away`
+}
+
 function facts(view: TaskView): [string, string][] {
   const params = Object.entries(view.params).map(([name, value]) => `${name}=${cellText(value)}`)
   const rows: [string, string][] = [
@@ -35,7 +42,7 @@ function facts(view: TaskView): [string, string][] {
     ['log', view.logBytes === 0 ? '' : bytes(view.logBytes)],
     ['once', view.atMostOnce ? 'at most' : ''],
     ['retry of', view.retryOf ?? ''],
-    ['told by', view.from.role === 'requester' ? '' : `${view.from.name}, which runs it; ${view.askedAt.name} is away`],
+    ['told by', toldBy(view)],
   ]
   return rows.filter(([, value]) => value !== '')
 }
