@@ -54,7 +54,31 @@ test('the token of the owner counts, is in no list, and is not revoked', async (
   assert.equal(authenticate(OWNER), { id: 'owner', name: 'owner', scopes: ['admin'] })
   assert.is(list({ all: true }).total, 0)
   await rejects(revoke('owner'), 'BAD_INPUT')
-  await rejects(create({ name: 'owner', scopes: ['admin'] }), 'BAD_INPUT')
+  for (const name of ['owner', 'Owner']) await rejects(create({ name, scopes: ['admin'] }), 'BAD_INPUT')
+})
+
+test('with a new token of the owner the sessions of the old one end, and other tokens stay', async (t) => {
+  const first = await book(t)
+  const { token } = await first.create({ name: 'ada', scopes: ['admin'] })
+  const signIn = async (name: string) => (await first.signIn(first.signInCode({ name, scopes: ['admin'] }).code)).token
+  const [owners, adas] = [await signIn('owner'), await signIn('ada')]
+  await first.stop()
+  const again = await book(t, { path: first.path })
+  assert.is(again.authenticate(owners).name, 'owner', 'the same owner')
+  await again.stop()
+  for (let n = 0; n < 2; n++) {
+    const second = await openTokenBook({ path: first.path, owner: 'another-token-of-the-owner' })
+    assert.is(
+      refusedBy(() => second.authenticate(owners)),
+      'TOKEN_REVOKED',
+    )
+    assert.is(
+      refusedBy(() => second.authenticate(OWNER)),
+      'UNAUTHENTICATED',
+    )
+    assert.equal([second.authenticate(adas).name, second.authenticate(token).name], ['ada', 'ada'])
+    await second.stop()
+  }
 })
 
 test('what is no token of this island is refused', async (t) => {

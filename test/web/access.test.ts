@@ -316,34 +316,32 @@ test('what a token has open ends when it expires', async (t) => {
   assert.is(JSON.parse(sql!).code, 'TOKEN_EXPIRED')
 })
 
-test('a file that a revoked token is reading breaks off', async (t) => {
-  const served = await serve(t)
-  const { token } = await served.tokens.book.create({ name: 'reader', scopes: ['read'] })
-  const reading = Promise.withResolvers<void>()
-  served.island.script({
-    tasks: {
-      table: async () => ({
-        mediaType: 'text/csv',
-        fileName: 'x.csv',
-        body: (async function* () {
-          // More than any buffer on the way: the reader sees the head while this goes on.
-          for (;;) {
-            yield new Uint8Array(65_536)
-            reading.resolve()
-            await new Promise((resolve) => setImmediate(resolve))
-          }
-        })(),
-      }),
-    },
-  })
-  const route = guarded.find((r) => r.name === 'taskTable')!
-  const answer = raw(served.port, { path: pathOf(route), headers: authorization(token) }).then(
-    () => 'whole',
-    () => 'broken',
-  )
-  await reading.promise
-  await served.tokens.book.revoke('reader')
-  assert.is(await answer, 'broken')
+test('a file that a revoked token is reading breaks off, whether it still comes or hangs', async (t) => {
+  for (const hangs of [false, true]) {
+    const served = await serve(t)
+    const { token } = await served.tokens.book.create({ name: 'reader', scopes: ['read'] })
+    const reading = Promise.withResolvers<void>()
+    async function* body() {
+      for (let n = 0; ; n++) {
+        yield new Uint8Array(65_536)
+        if (n < 3) continue
+        reading.resolve()
+        // Does not listen to its signal.
+        await (hangs ? new Promise<never>(() => {}) : new Promise((resolve) => setImmediate(resolve)))
+      }
+    }
+    served.island.script({
+      tasks: { table: async () => ({ mediaType: 'text/csv', fileName: 'x.csv', body: body() }) },
+    })
+    const route = guarded.find((r) => r.name === 'taskTable')!
+    const answer = raw(served.port, { path: pathOf(route), headers: authorization(token) }).then(
+      () => 'whole',
+      () => 'broken',
+    )
+    await reading.promise
+    await served.tokens.book.revoke('reader')
+    assert.is(await answer, 'broken', `hangs: ${hangs}`)
+  }
 })
 
 test('no secret is in a log line, a refusal, the journal or a list', async (t) => {

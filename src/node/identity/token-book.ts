@@ -43,10 +43,18 @@ export type TokenBook = Awaited<ReturnType<typeof openTokenBook>>
 
 /** @throws DATA_DIR_BROKEN */
 export async function openTokenBook({ path, owner, now = Date.now, onError }: TokenBookInit) {
-  const tokens = new Map((await readTokens(path)).map((t) => [t.id, t]))
+  const ownerHash = hashOf(owner)
+  const known = await readTokens(path)
+  // A new token of the owner: the old one was lost, perhaps to somebody who signed in with it.
+  const exchanged = known.owner !== undefined && known.owner !== ownerHash
+  const kept = known.tokens.map((t) =>
+    exchanged && t.kind === 'browser' && t.name === OWNER && t.revoked === undefined ? { ...t, revoked: now() } : t,
+  )
+  const tokens = new Map(kept.map((t) => [t.id, t]))
+  const write = (all: StoredToken[]) => writeTokens(path, { owner: ownerHash, tokens: all })
+  if (exchanged) await write(kept)
   const ends = new Map<string, AbortController>()
   const codes = signInCodes(now)
-  const ownerHash = hashOf(owner)
   let timer: NodeJS.Timeout | undefined
   let stopped = false
 
@@ -95,7 +103,7 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
     for (const token of changed) next.set(token.id, token)
     const over = [...next.values()].filter((t) => stateOf(t) !== 'active').sort((a, b) => endOf(b) - endOf(a))
     for (const [i, t] of over.entries()) if (i >= MAX_ENDED || endOf(t) + KEEP_MS < now()) next.delete(t.id)
-    await writeTokens(path, [...next.values()])
+    await write([...next.values()])
     for (const token of changed) tokens.set(token.id, token)
     for (const id of tokens.keys()) if (!next.has(id)) tokens.delete(id)
     watch()
@@ -115,7 +123,7 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
     const hour = now() - (now() % COARSE_MS)
     if (token.lastUsed === hour) return
     token.lastUsed = hour
-    alone(() => writeTokens(path, [...tokens.values()])).catch((error: unknown) => onError?.(error))
+    alone(() => write([...tokens.values()])).catch((error: unknown) => onError?.(error))
   }
 
   async function issue(init: Omit<StoredToken, 'id' | 'hash' | 'created'>): Promise<NewToken> {
@@ -159,7 +167,7 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
 
     /** @throws BAD_INPUT, TOKEN_EXISTS, TOO_MANY */
     async create({ name, scopes, expiresMs }: TokenRequest): Promise<NewToken> {
-      if (!NAME.test(name) || name === OWNER)
+      if (!NAME.test(name) || name.toLowerCase() === OWNER)
         throw new ArchipelError('BAD_INPUT', `a token cannot be named ${JSON.stringify(name.slice(0, 100))}`, {
           hint: 'A name has 1 to 64 letters, digits, ".", "_" and "-"; "owner" is the owner.',
         })

@@ -18,14 +18,20 @@ const stored = z.object({
 })
 export type StoredToken = z.infer<typeof stored>
 
-const file = z.object({ v: z.literal(1), tokens: z.array(stored) })
+const file = z.object({
+  v: z.literal(1),
+  /** SHA-256 of the token of the owner when this was written, hex. */
+  owner: z.string().optional(),
+  tokens: z.array(stored),
+})
+export type TokenFile = Omit<z.infer<typeof file>, 'v'>
 
 /** @returns nothing where there is no file. @throws DATA_DIR_BROKEN, also when others may read it */
-export async function readTokens(path: string): Promise<StoredToken[]> {
+export async function readTokens(path: string): Promise<TokenFile> {
   const text = await readSecret(path)
-  if (text === undefined) return []
+  if (text === undefined) return { tokens: [] }
   try {
-    return file.parse(JSON.parse(text)).tokens
+    return file.parse(JSON.parse(text))
   } catch (cause) {
     throw new ArchipelError('DATA_DIR_BROKEN', 'tokens.json in the data directory cannot be read', {
       hint: 'Restore tokens.json from a backup; or delete it, which ends all tokens but that of the owner, and make new ones.',
@@ -35,6 +41,6 @@ export async function readTokens(path: string): Promise<StoredToken[]> {
 }
 
 /** Whole or not at all, durable when it resolves. @throws DATA_DIR_BROKEN, DISK_FULL */
-export async function writeTokens(path: string, tokens: StoredToken[]): Promise<void> {
-  await writeSecret(path, `${JSON.stringify({ v: 1, tokens })}\n`)
+export async function writeTokens(path: string, { owner, tokens }: TokenFile): Promise<void> {
+  await writeSecret(path, `${JSON.stringify({ v: 1, owner, tokens })}\n`)
 }

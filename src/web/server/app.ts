@@ -20,6 +20,7 @@ import { readInput } from './input.ts'
 import { ndjson } from './ndjson.ts'
 import { type OriginsInit, originGuard } from './origins.ts'
 import { answerStatic } from './static.ts'
+import { untilEnd } from './until-end.ts'
 
 /** Milliseconds without a byte taken by the reader of an answer, after which the connection is cut. */
 const STALL_MS = 60_000
@@ -50,20 +51,6 @@ export function problemResponse(error: ArchipelError): Response {
       ...(typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}),
     },
   })
-}
-
-/** What a call gives, or, when its token ends before, the reason: nobody waits for a call that takes its time to stop. */
-async function untilEnd(end: AbortSignal | undefined, work: unknown): Promise<unknown> {
-  if (end === undefined || !(work instanceof Promise)) return await work
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onEnd = () => reject(end.reason)
-  if (end.aborted) onEnd()
-  end.addEventListener('abort', onEnd, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    end.removeEventListener('abort', onEnd)
-  }
 }
 
 export function app(init: AppInit, components: AppComponents): Hono<Env> {

@@ -1,6 +1,7 @@
 /** Answers that are files: streamed, with a safe name and type, and in parts where their size is known. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { untilEnd } from './until-end.ts'
 
 /** A file to answer with. Nothing is read before `answerFile`. */
 export class FileAnswer {
@@ -95,7 +96,7 @@ export async function answerFile(
     {
       async pull(controller) {
         try {
-          const { done, value } = first ?? (await chunks.next())
+          const { done, value } = first ?? (await untilEnd(end, chunks.next()))
           first = undefined
           end?.throwIfAborted()
           if (done) controller.close()

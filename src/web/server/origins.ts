@@ -41,8 +41,9 @@ export function urlHost(host: string): string {
 export function originGuard(init: OriginsInit): MiddlewareHandler<{ Variables: { origin: OriginKind } }> {
   const more = init.hosts.map((name) => name.toLowerCase())
   const origins = init.origins.map((origin) => origin.toLowerCase())
-  const local = () =>
-    [...new Set([...LOOPBACK_NAMES, urlHost(init.host).toLowerCase()])].map((n) => `${n}:${init.port()}`)
+  const names = [...new Set([...LOOPBACK_NAMES, urlHost(init.host).toLowerCase()])]
+  // The port of the scheme is left out by who calls.
+  const local = () => names.flatMap((n) => [...(init.port() === 80 ? [n] : []), `${n}:${init.port()}`])
 
   return async (c, next) => {
     const near = local()
