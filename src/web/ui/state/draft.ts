@@ -1,0 +1,35 @@
+/** What stands in the editor. It is kept in this browser at every change, so that nothing is lost. */
+import type { TaskKind } from '../../../protocols/model/task.ts'
+import type { DatasetView } from '../../../protocols/model/views.ts'
+import { kept } from './kept.ts'
+import { navigate } from './router.ts'
+
+/** One text per language: changing the language keeps both. */
+export const code = kept<Record<TaskKind, string>>('code', {
+  sql: '',
+  python: 'import archipel\n\n',
+  r: '',
+})
+export const kind = kept<TaskKind>('kind', 'sql')
+/** Names of the datasets of a program, separated by spaces; those of a statement are in the statement. */
+export const programData = kept('data', '')
+/** The task that was started last, to be followed again after a reload. */
+export const lastTask = kept<string | undefined>('task', undefined)
+
+/** The name of a dataset as a statement writes it. */
+export function tableName(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/i.test(name) ? name : `"${name.replaceAll('"', '""')}"`
+}
+
+/** Puts a first question about a dataset into the editor, before what stands there, and goes to it. */
+export function queryDataset({ id, body }: DatasetView, { ambiguous = false } = {}): void {
+  const names = (body.columns ?? []).slice(0, 12).map((column) => tableName(column.name))
+  const list = names.length === 0 || (body.columns?.length ?? 0) > 12 ? '*' : names.join(', ')
+  const statement = `SELECT ${list}\nFROM ${ambiguous ? tableName(id) : tableName(body.name)}\nLIMIT 1000\n`
+  const before = code.peek().sql.trim()
+  // What was there is kept below as a comment: a statement runs alone.
+  const rest = before === '' || before === statement.trim() ? '' : `\n${before.replace(/^(?!--)/gm, '-- ')}\n`
+  code.value = { ...code.peek(), sql: statement + rest }
+  kind.value = 'sql'
+  navigate('/editor')
+}

@@ -1,0 +1,68 @@
+/** The task that the editor shows. It is followed while the page is open, whichever room is shown. */
+import { signal } from '@preact/signals'
+import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { PlacementView, SubmitRequest } from '../../../protocols/model/views.ts'
+import { api } from '../api.ts'
+import { code, kind, lastTask, programData } from './draft.ts'
+import { type Followed, followTask } from './follow.ts'
+
+export const followed = signal<Followed | undefined>()
+export const submitting = signal(false)
+/** Why the last attempt to run or to explain came to nothing. */
+export const refused = signal<ArchipelError | undefined>()
+/** The answer to "where would it run?". */
+export const foreseen = signal<PlacementView | undefined>()
+
+/** A statement as it is sent: comments after it stay where they are, a semicolon at its end goes. */
+function request(): SubmitRequest {
+  const language = kind.peek()
+  const data = programData.peek().split(/[\s,]+/).filter(Boolean)
+  return {
+    kind: language,
+    code: code.peek()[language],
+    ...(language === 'sql' || data.length === 0 ? {} : { datasets: data }),
+  }
+}
+
+async function submit(work: SubmitRequest): Promise<void> {
+  if (submitting.peek()) return
+  submitting.value = true
+  refused.value = undefined
+  foreseen.value = undefined
+  try {
+    // A key of its own: an answer that was lost does not make a second task when the browser tries again.
+    const view = await api.submit({ ...work, idempotencyKey: crypto.randomUUID() })
+    followed.peek()?.stop()
+    followed.value = followTask(view.id, view)
+    lastTask.value = view.id
+  } catch (cause) {
+    refused.value = toArchipelError(cause)
+  } finally {
+    submitting.value = false
+  }
+}
+
+export function run(): Promise<void> {
+  return submit(request())
+}
+
+/** Runs the statement of a task again with its rows in another order, as a new task. */
+export function runSorted(statement: string, column: string, descending: boolean): Promise<void> {
+  const inner = statement.trim().replace(/;\s*$/, '')
+  const order = `"${column.replaceAll('"', '""')}"${descending ? ' DESC' : ''}`
+  return submit({ kind: 'sql', code: `SELECT * FROM (\n${inner}\n) ORDER BY ${order}` })
+}
+
+export async function explain(): Promise<void> {
+  refused.value = undefined
+  try {
+    foreseen.value = await api.place(request())
+  } catch (cause) {
+    refused.value = toArchipelError(cause)
+  }
+}
+
+/** After a reload, the task of before. */
+export function resume(): void {
+  if (followed.peek() === undefined && lastTask.peek() !== undefined) followed.value = followTask(lastTask.peek()!)
+}

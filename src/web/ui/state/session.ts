@@ -1,0 +1,81 @@
+/** Who is signed in. The cookie of the session is out of the page's reach; it knows only whether calls are answered. */
+import { signal } from '@preact/signals'
+import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { api, type BrowserSession, credentials } from '../api.ts'
+
+export type Session =
+  | { state: 'unknown' }
+  | { state: 'out'; error?: ArchipelError }
+  | { state: 'in'; name: string; scopes: string[]; by: 'cookie' | 'token' }
+
+export const session = signal<Session>({ state: 'unknown' })
+
+function enter({ name, scopes, csrf }: BrowserSession): void {
+  credentials.csrf = csrf
+  session.value = { state: 'in', name, scopes, by: 'cookie' }
+}
+
+/** The code of a link that `archipel open` made; the address loses it at once, so that it stays in no history. */
+function takeCode(): string | undefined {
+  const code = /^#sign-in=(.+)$/.exec(location.hash)?.[1]
+  if (code === undefined) return undefined
+  history.replaceState(null, '', location.pathname + location.search)
+  return decodeURIComponent(code)
+}
+
+/** Milliseconds until an island that does not answer is asked again. */
+const AGAIN_MS = 1500
+
+async function enterWith(code: string | undefined): Promise<void> {
+  for (;;) {
+    try {
+      if (code !== undefined) await api.signIn(code)
+      return enter(await api.session())
+    } catch (cause) {
+      const error = toArchipelError(cause)
+      if (error.code !== 'NOT_RUNNING') return refuse(code === undefined ? undefined : error)
+    }
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+  }
+}
+
+/** A link that was used already says nothing where the session that it made is still there. */
+async function refuse(error: ArchipelError | undefined): Promise<void> {
+  const present = error === undefined ? undefined : await api.session().catch(() => undefined)
+  if (present !== undefined) enter(present)
+  else session.value = { state: 'out', error }
+}
+
+export function startSession(): void {
+  addEventListener('hashchange', () => {
+    const code = takeCode()
+    if (code !== undefined) void enterWith(code)
+  })
+  void enterWith(takeCode())
+}
+
+/** Signs in for as long as this page is open. @throws UNAUTHENTICATED and what a call may throw */
+export async function signInByToken(token: string): Promise<void> {
+  credentials.token = token
+  try {
+    await api.status()
+    session.value = { state: 'in', name: 'token', scopes: [], by: 'token' }
+  } catch (cause) {
+    delete credentials.token
+    throw cause
+  }
+}
+
+export async function signOut(): Promise<void> {
+  if (credentials.token === undefined) await api.signOut().catch(() => {})
+  delete credentials.token
+  delete credentials.csrf
+  session.value = { state: 'out' }
+}
+
+/** A call was refused because nobody is signed in (any more). */
+export function signedOut(error: ArchipelError): void {
+  delete credentials.token
+  delete credentials.csrf
+  session.value = { state: 'out', error }
+}
