@@ -19,6 +19,7 @@ import type { Answers } from './idempotency.ts'
 import { readInput } from './input.ts'
 import { ndjson } from './ndjson.ts'
 import { type OriginsInit, originGuard } from './origins.ts'
+import { servePage } from './page.ts'
 import { answerStatic } from './static.ts'
 import { untilEnd } from './until-end.ts'
 
@@ -156,6 +157,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       return refused
     })
   }
+  servePage(hono as never)
   hono.get('/client.js', async (c) => answerStatic(await bundleFile('client', 'client.js'), c.req.raw.headers))
   hono.notFound(() =>
     problemResponse(

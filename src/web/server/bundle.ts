@@ -15,6 +15,7 @@ const WEB = join(import.meta.dirname, '..')
 /** What there is to bundle: entry below `src/web`, without its ending. Its outputs are `<name>.js` and, with styles, `<name>.css`. */
 export const BUNDLES = {
   client: 'client/index',
+  page: 'ui/main',
 } as const satisfies Record<string, string>
 export type BundleName = keyof typeof BUNDLES
 

@@ -1,23 +1,20 @@
 /** The page for people: its HTML at the paths of its rooms, its files below `/assets/`. Neither needs a token. */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Context, Hono } from 'hono'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import { type PageIndex, pageFolder, readPageIndex } from './page-bundle.ts'
+import { type BundleFile, bundleFiles } from './bundle.ts'
+import { answerStatic } from './static.ts'
 
 /** Paths of the rooms; what comes after the first segment is for the page to read. */
 const ROOMS = ['/', '/islands', '/datasets', '/datasets/*', '/editor', '/tasks', '/tasks/:id']
 
-const MEDIA_TYPES: Record<string, string> = {
-  js: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml',
-}
-const ENCODINGS = [
-  ['br', 'br'],
-  ['gzip', 'gz'],
-] as const
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b5563"/>' +
+  '<path d="M9 11 22 8M9 11l6 12M22 8l-7 15" stroke="#9fd8d3" stroke-width="1.8"/><g fill="#fff">' +
+  '<circle cx="9" cy="11" r="4"/><circle cx="22" cy="8" r="3"/></g><circle cx="15" cy="23" r="4.6" fill="#ffc857"/></svg>'
+
+/** A year: the name of a file changes with its content. */
+const FOR_EVER = { 'cache-control': 'public, max-age=31536000, immutable' }
 
 /** Nothing but its own files; the nonce is for the editor, which makes its style sheet while it runs. */
 function policy(nonce: string): string {
@@ -34,7 +31,13 @@ function policy(nonce: string): string {
   ].join('; ')
 }
 
-function html({ script, style, icon }: PageIndex, nonce: string): string {
+/** `page.js` as `page-<hash>.js`. */
+function addressOf({ name, etag }: BundleFile): string {
+  return name.replace(/(\.\w+)$/, `-${etag.slice(0, 12)}$1`)
+}
+
+function html(files: BundleFile[], nonce: string): string {
+  const address = (name: string) => `/assets/${addressOf(files.find((file) => file.name === name)!)}`
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -42,9 +45,9 @@ function html({ script, style, icon }: PageIndex, nonce: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>archipel</title>
-<link rel="icon" type="image/svg+xml" href="/assets/${icon}">
-<link rel="stylesheet" href="/assets/${style}" nonce="${nonce}">
-<script type="module" src="/assets/${script}"></script>
+<link rel="icon" type="image/svg+xml" href="data:image/svg+xml,${encodeURIComponent(ICON)}">
+<link rel="stylesheet" href="${address('page.css')}" nonce="${nonce}">
+<script type="module" src="${address('page.js')}"></script>
 </head>
 <body>
 <div id="page"></div>
@@ -54,75 +57,31 @@ function html({ script, style, icon }: PageIndex, nonce: string): string {
 `
 }
 
-interface Files {
-  folder: string
-  index: PageIndex
-}
-
-async function find(): Promise<Files> {
-  const folder = await pageFolder()
-  return { folder, index: await readPageIndex(folder) }
-}
-
-export interface Page {
-  /** The HTML, with a fresh nonce. @throws INTERNAL when the files can be neither found nor made */
-  html(c: Context): Promise<Response>
-  /** @throws NOT_FOUND */
-  asset(c: Context): Promise<Response>
-}
-
-export function page(): Page {
-  let found: Promise<Files> | undefined
-  const cached = new Map<string, Buffer<ArrayBuffer>>()
-
-  function files(): Promise<Files> {
-    if (found === undefined) {
-      found = find()
-      // What could not be made is tried again at the next request.
-      found.catch(() => {
-        found = undefined
-      })
-    }
-    return found
-  }
-
-  async function bytes(path: string): Promise<Buffer<ArrayBuffer>> {
-    const known = cached.get(path) ?? (await readFile(path))
-    cached.set(path, known)
-    return known
-  }
-
-  return {
-    async html(c) {
-      const { index } = await files()
-      const nonce = randomBytes(16).toString('base64url')
-      return c.body(html(index, nonce), 200, {
-        'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': policy(nonce),
-        vary: 'accept',
-      })
+/** The HTML, with a fresh nonce. @throws INTERNAL when the sources do not bundle */
+export async function pageAnswer(): Promise<Response> {
+  const nonce = randomBytes(16).toString('base64url')
+  return new Response(html(await bundleFiles('page'), nonce), {
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': policy(nonce),
+      vary: 'accept',
     },
-    async asset(c) {
-      const { folder, index } = await files()
-      const name = c.req.param('name') ?? ''
-      if (!Object.values(index).includes(name)) throw new ArchipelError('NOT_FOUND', 'there is no such file of the page')
-      const accepted = (c.req.header('accept-encoding') ?? '').split(',').map((part) => part.trim().split(';')[0])
-      const encoding = ENCODINGS.find(([word]) => accepted.includes(word))
-      const body = await bytes(join(folder, encoding === undefined ? name : `${name}.${encoding[1]}`))
-      return c.body(body, 200, {
-        'content-type': MEDIA_TYPES[name.split('.').at(-1)!] ?? 'application/octet-stream',
-        'content-length': String(body.byteLength),
-        ...(encoding === undefined ? {} : { 'content-encoding': encoding[0] }),
-        // The name changes with the content.
-        'cache-control': 'public, max-age=31536000, immutable',
-        vary: 'accept-encoding',
-      })
-    },
-  }
+  })
+}
+
+/** @throws NOT_FOUND */
+async function asset(c: Context): Promise<Response> {
+  const name = c.req.param('name')
+  const file = (await bundleFiles('page')).find((f) => addressOf(f) === name)
+  if (file === undefined)
+    throw new ArchipelError('NOT_FOUND', 'the page has no such file', {
+      hint: 'Load the page again: a newer version of the island may have other files.',
+    })
+  return answerStatic(file, c.req.raw.headers, FOR_EVER)
 }
 
 /** Gives the page its paths. */
-export function servePage(hono: Pick<Hono, 'get'>, { html, asset }: Page): void {
-  for (const path of ROOMS) hono.get(path, html)
+export function servePage(hono: Pick<Hono, 'get'>): void {
+  for (const path of ROOMS) hono.get(path, () => pageAnswer())
   hono.get('/assets/:name', asset)
 }

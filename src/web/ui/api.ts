@@ -1,6 +1,7 @@
 /** Calls of the island that serves the page. Failures are `ArchipelError`; an island that does not answer is NOT_RUNNING. */
+import type { Column } from '../../protocols/model/dataset.ts'
 import { ArchipelError, errorFromInfo, toArchipelError } from '../../protocols/model/errors.ts'
-import type { TableFormat } from '../../protocols/model/task.ts'
+import type { Cell, TableFormat } from '../../protocols/model/task.ts'
 import type {
   DatasetFilter,
   DatasetPage,
@@ -70,7 +71,8 @@ async function open(path: string, init: Init = {}): Promise<Response> {
 
 function broken(cause: unknown, signal: AbortSignal | undefined): ArchipelError {
   if (cause instanceof ArchipelError) return cause
-  if (signal?.aborted || (cause as Error)?.name === 'AbortError') return toArchipelError(new DOMException('', 'AbortError'))
+  if (signal?.aborted || (cause as Error)?.name === 'AbortError')
+    return toArchipelError(new DOMException('', 'AbortError'))
   return new ArchipelError('NOT_RUNNING', 'the island does not answer', {
     hint: 'It may be restarting; this page tries again by itself.',
     cause,
@@ -110,6 +112,19 @@ export interface BrowserSession {
   expires?: string
 }
 
+export interface Preview {
+  columns: Column[]
+  rows: Cell[][]
+  truncated: boolean
+  ranAt?: { island: string; name: string }
+}
+
+export interface FilePage {
+  items: { path: string; bytes: number; mediaType: string; sha256?: string }[]
+  total: number
+  next?: string
+}
+
 type Signalled = { signal?: AbortSignal }
 
 export const api = {
@@ -126,6 +141,11 @@ export const api = {
       signal,
     }),
   dataset: (ref: string, { signal }: Signalled = {}) => json<DatasetView>(`/datasets/${at(ref)}`, { signal }),
+
+  preview: (ref: string, rows: number, { signal }: Signalled = {}) =>
+    json<Preview>(`/datasets/${at(ref)}/preview`, { query: { rows }, signal }),
+  files: (ref: string, cursor: string | undefined, { signal }: Signalled = {}) =>
+    json<FilePage>(`/datasets/${at(ref)}/files`, { query: { cursor }, signal }),
 
   submit: (body: SubmitRequest) => json<TaskView>('/tasks', { method: 'POST', body }),
   place: (body: SubmitRequest, { signal }: Signalled = {}) =>

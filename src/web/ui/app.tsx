@@ -92,9 +92,9 @@ export function App() {
   })
   return (
     <>
-      <a class="skip" href="#content" onClick={skip}>
+      <button type="button" class="skip" onClick={skip}>
         Skip to the content
-      </a>
+      </button>
       <Header current={found?.room.path} />
       <main id="content" tabIndex={-1} class={`room-${found?.room.path ?? 'none'}`}>
         <Content />
@@ -104,8 +104,7 @@ export function App() {
   )
 }
 
-/** By hand: the part of the address after `#` is for signing in. */
-function skip(event: Event): void {
-  event.preventDefault()
+/** No link: the part of the address after `#` is for signing in. */
+function skip(): void {
   document.getElementById('content')?.focus()
 }

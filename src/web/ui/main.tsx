@@ -1,4 +1,5 @@
 /** The page: an app of the browser over the web service of one island. */
+import './styles/page.css'
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { startCatalog } from './state/catalog.ts'

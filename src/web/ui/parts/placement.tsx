@@ -1,13 +1,20 @@
 import type { PlacementEntry } from '../../../protocols/model/task.ts'
 import { duration } from '../text/words.ts'
+import { Scroll } from './scroll.tsx'
 
 const seconds = (s: number | undefined) => (s === undefined ? '–' : duration(s * 1000))
 
 /** Why an island was chosen: every island with its cost and the terms of it, or with the reason why it is none. */
-export function Placement({ entries, caption = 'Where it could run' }: { entries: PlacementEntry[]; caption?: string }) {
+export function Placement({
+  entries,
+  caption = 'Where it could run',
+}: {
+  entries: PlacementEntry[]
+  caption?: string
+}) {
   const terms = [...new Set(entries.flatMap((entry) => entry.terms?.map((term) => term.name) ?? []))]
   return (
-    <div class="scroll-x" tabIndex={0} role="region" aria-label={caption}>
+    <Scroll label={caption}>
       <table class="grid">
         <caption>{caption}</caption>
         <thead>
@@ -29,7 +36,9 @@ export function Placement({ entries, caption = 'Where it could run' }: { entries
           {entries.map((entry) => (
             <tr key={entry.island} class={entry.chosen ? 'chosen' : undefined}>
               <th scope="row">{entry.name}</th>
-              <td>{entry.chosen ? '✓ chosen' : entry.excluded || entry.seconds === undefined ? 'no' : 'alternative'}</td>
+              <td>
+                {entry.chosen ? '✓ chosen' : entry.excluded || entry.seconds === undefined ? 'no' : 'alternative'}
+              </td>
               <td class="n">{seconds(entry.seconds)}</td>
               {terms.map((name) => {
                 const term = entry.terms?.find((t) => t.name === name)
@@ -44,6 +53,6 @@ export function Placement({ entries, caption = 'Where it could run' }: { entries
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }

@@ -44,7 +44,8 @@ export function startCatalog(): void {
       rest.delete(`${event.publisher.id} ${event.id}`)
       catalog.value = rest
     }
-    timer ??= setTimeout(() => {
+    if (timer !== undefined) return
+    timer = setTimeout(() => {
       timer = undefined
       catalogChanges.value++
     }, COALESCE_MS)

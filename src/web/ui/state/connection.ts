@@ -55,7 +55,10 @@ function follow(signedIn: AbortSignal): void {
       connection.value = { state: 'live' }
     }
     try {
-      for await (const { id, event } of api.events(lastId, { signal: AbortSignal.any([signedIn, silent.signal]), onAlive })) {
+      for await (const { id, event } of api.events(lastId, {
+        signal: AbortSignal.any([signedIn, silent.signal]),
+        onAlive,
+      })) {
         lastId = id ?? lastId
         if ('lost' in event) epoch.value++
         else for (const listener of listeners) listener(event)

@@ -1,5 +1,5 @@
 /** Something asked for: there, being asked for (perhaps again), or failed. */
-import { useSignalEffect, useSignal } from '@preact/signals'
+import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import { connection, epoch } from './connection.ts'
@@ -20,8 +20,13 @@ export function useLoaded<T>(
   load: (signal: AbortSignal) => Promise<T>,
   { stays = false }: { stays?: boolean } = {},
 ): Loaded<T> {
-  const state = useSignal<Omit<Loaded<T>, 'again'> & { key: string }>({ key, value: undefined, error: undefined, busy: true })
-  const running = useRef<AbortController>()
+  const state = useSignal<Omit<Loaded<T>, 'again'> & { key: string }>({
+    key,
+    value: undefined,
+    error: undefined,
+    busy: true,
+  })
+  const running = useRef<AbortController | undefined>(undefined)
   const latest = useRef({ key, load })
   latest.current = { key, load }
 

@@ -16,7 +16,10 @@ export const foreseen = signal<PlacementView | undefined>()
 /** A statement as it is sent: comments after it stay where they are, a semicolon at its end goes. */
 function request(): SubmitRequest {
   const language = kind.peek()
-  const data = programData.peek().split(/[\s,]+/).filter(Boolean)
+  const data = programData
+    .peek()
+    .split(/[\s,]+/)
+    .filter(Boolean)
   return {
     kind: language,
     code: code.peek()[language],

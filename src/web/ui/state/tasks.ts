@@ -11,7 +11,8 @@ export function startTasks(): void {
   let timer: ReturnType<typeof setTimeout> | undefined
   onEvent((event) => {
     if ((event.type as string) !== 'task:changed') return
-    timer ??= setTimeout(() => {
+    if (timer !== undefined) return
+    timer = setTimeout(() => {
       timer = undefined
       taskChanges.value++
     }, COALESCE_MS)

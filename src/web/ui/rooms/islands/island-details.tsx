@@ -33,7 +33,8 @@ export function IslandDetails({ island }: { island: IslandView }) {
               <ul key="engines" class="plain">
                 {card.engines.map(({ kind, languages, versions, memoryBytes }) => (
                   <li key={kind}>
-                    {kind}: {languages.map((l) => (versions?.[l] ? `${l} (${versions[l]})` : l)).join(', ') || 'nothing'}
+                    {kind}:{' '}
+                    {languages.map((l) => (versions?.[l] ? `${l} (${versions[l]})` : l)).join(', ') || 'nothing'}
                     {memoryBytes !== undefined && `; ${size(memoryBytes)} a session`}
                   </li>
                 ))}
@@ -43,7 +44,8 @@ export function IslandDetails({ island }: { island: IslandView }) {
           ['Labels', card?.labels?.join(', ')],
           [
             'Load',
-            load && `${load.running} running, ${load.waiting} waiting; CPU ${percent(load.cpu)}, memory ${percent(load.memory)}`,
+            load &&
+              `${load.running} running, ${load.waiting} waiting; CPU ${percent(load.cpu)}, memory ${percent(load.memory)}`,
           ],
           ['Member since', clock(member.since)],
           ['Invited by', member.invitedBy && (islandById(member.invitedBy)?.name ?? member.invitedBy)],

@@ -31,7 +31,7 @@ export function IslandGraph({
   const box = useRef<HTMLDivElement>(null)
   const size = useSignal({ width: 640, height: 380 })
   const moved = useSignal(0)
-  const forces = useRef<Layout>()
+  const forces = useRef<Layout | undefined>(undefined)
   void moved.value
 
   useLayoutEffect(() => {
@@ -71,8 +71,8 @@ export function IslandGraph({
   }
 
   return (
-    <div class="graph" ref={box}>
-      <svg viewBox={`0 0 ${width} ${height}`} role="radiogroup" aria-label="Islands" onKeyDown={onKeyDown}>
+    <div class="graph" ref={box} role="radiogroup" aria-label="Islands" onKeyDown={onKeyDown}>
+      <svg viewBox={`0 0 ${width} ${height}`} role="presentation">
         {own !== undefined &&
           spots
             .filter((spot) => spot !== own && spot.island.connected !== 'no')
@@ -125,6 +125,7 @@ function Node({
     onChoose()
   }
   return (
+    // biome-ignore lint/a11y/useSemanticElements: inside of a drawing there are no inputs
     <g
       class={`node ${state}${island.self ? ' own' : ''}${chosen ? ' is-chosen' : ''}`}
       transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`}

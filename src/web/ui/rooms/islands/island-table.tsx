@@ -1,4 +1,5 @@
 import type { IslandView } from '../../../../protocols/model/views.ts'
+import { Scroll } from '../../parts/scroll.tsx'
 import { CONNECTED, LIVENESS } from '../../text/lists.ts'
 import { ago, number } from '../../text/words.ts'
 
@@ -28,7 +29,7 @@ export function IslandTable({
   onChoose: (id: string) => void
 }) {
   return (
-    <div class="scroll-x" tabIndex={0} role="region" aria-label="Islands">
+    <Scroll label="Islands">
       <table class="grid">
         <thead>
           <tr>
@@ -75,6 +76,6 @@ export function IslandTable({
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }

@@ -1,0 +1,105 @@
+import { useComputed, useSignal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import type { ResultMeta } from '../../../../protocols/model/task.ts'
+import { useLoaded } from '../../state/loaded.ts'
+import { MAX_LOCAL_ROWS, type RowSource } from '../../state/rows.ts'
+import { theme } from '../../state/theme.ts'
+import { count, number } from '../../text/words.ts'
+import { Problem } from '../problem.tsx'
+import { ChartControls } from './chart-controls.tsx'
+import { draw } from './draw.ts'
+import { type ChartChoice, type Drawn, histogram, isDrawable, points } from './series.ts'
+
+type Columns = NonNullable<ResultMeta['table']>['columns']
+
+const nameOf = ({ name, unit }: Columns[number]) => (unit === undefined ? name : `${name} [${unit}]`)
+
+/** Magnitudes grow downwards, whoever draws them. */
+const isMagnitude = ({ name, unit, ucd }: Columns[number]) =>
+  unit === 'mag' || ucd?.startsWith('phot.mag') === true || /mag$/i.test(name)
+
+/** A first choice: the last two numbers of a row, which is where questions put what they are about. */
+function firstChoice(columns: Columns): ChartChoice {
+  const usable = columns.flatMap((column, i) => (isDrawable(column.type) ? [i] : []))
+  const x = usable[Math.max(0, usable.length - 2)] ?? 0
+  const y = usable.at(-1) ?? 0
+  return {
+    kind: usable.length < 2 ? 'histogram' : 'scatter',
+    x,
+    y,
+    reverseX: false,
+    reverseY: columns[y] !== undefined && isMagnitude(columns[y]),
+    logX: false,
+    logY: false,
+  }
+}
+
+const span = (values: number[]) => {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const value of values) {
+    if (value < low) low = value
+    if (value > high) high = value
+  }
+  return `${Number(low.toPrecision(6))} to ${Number(high.toPrecision(6))}`
+}
+
+export function Chart({ columns, source }: { columns: Columns; source: RowSource }) {
+  const choice = useSignal(firstChoice(columns))
+  const rows = useLoaded(`chart ${source.total}`, (signal) => source.first(signal))
+  const types = columns.map((column) => column.type)
+  const loaded = useSignal(rows.value)
+  loaded.value = rows.value
+  const drawn = useComputed<Drawn | undefined>(() => {
+    if (loaded.value === undefined) return undefined
+    return choice.value.kind === 'histogram'
+      ? histogram(loaded.value, types, choice.value)
+      : points(loaded.value, types, choice.value)
+  })
+  const box = useRef<HTMLDivElement>(null)
+  const { kind, x, y } = choice.value
+  const words = {
+    x: columns[x] === undefined ? '' : nameOf(columns[x]),
+    y: kind === 'histogram' ? 'rows' : columns[y] === undefined ? '' : nameOf(columns[y]),
+  }
+  const colours = theme.value
+  const data = drawn.value
+  useEffect(() => {
+    if (box.current === null || data === undefined || data.xs.length === 0) return
+    return draw(box.current, data, choice.peek(), words, types)
+  }, [data, choice.value, colours])
+
+  if (!types.some(isDrawable)) return <p class="nothing">No column of this table holds numbers.</p>
+  return (
+    <>
+      <ChartControls columns={columns} choice={choice} />
+      {rows.error !== undefined && <Problem error={rows.error} onRetry={rows.again} />}
+      {source.loading.value !== undefined && (
+        <p role="status" class="note">
+          Fetching rows: {Math.round(source.loading.value * 100)} %
+        </p>
+      )}
+      {data !== undefined && (
+        <>
+          <div
+            class="chart"
+            ref={box}
+            role="img"
+            aria-label={
+              data.xs.length === 0
+                ? 'Nothing to draw'
+                : `${kind} of ${words.y} over ${words.x}: ${words.x} ${span(data.xs)}, ${words.y} ${span(data.ys)}`
+            }
+          />
+          <p class="note">
+            {data.xs.length === 0 ? 'Nothing to draw. ' : ''}
+            {kind === 'histogram' ? count(data.xs.length, 'bin') : count(data.xs.length, 'point')}
+            {data.left > 0 && `; ${count(data.left, 'row')} without a value that can be drawn`}
+            {source.total > MAX_LOCAL_ROWS &&
+              `; only the first ${number(MAX_LOCAL_ROWS)} of ${number(source.total)} rows`}
+            . Drag to enlarge, double-click for all.
+          </p>
+        </>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,22 @@
+import type { ComponentChildren } from 'preact'
+
+/** A part of the page that scrolls by itself when it is too wide or too long, by keys, too. */
+export function Scroll({
+  label,
+  more = '',
+  busy,
+  children,
+}: {
+  label: string
+  /** Further classes. */
+  more?: string
+  busy?: boolean
+  children: ComponentChildren
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keys
+    <section class={`scroll ${more}`} tabIndex={0} aria-label={label} aria-busy={busy}>
+      {children}
+    </section>
+  )
+}

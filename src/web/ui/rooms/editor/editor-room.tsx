@@ -1,0 +1,99 @@
+import { useEffect } from 'preact/hooks'
+import type { TaskKind } from '../../../../protocols/model/task.ts'
+import { api } from '../../api.ts'
+import { Heading } from '../../parts/heading.tsx'
+import { Placement } from '../../parts/placement.tsx'
+import { Problem } from '../../parts/problem.tsx'
+import { TaskOutcome } from '../../parts/task-outcome.tsx'
+import { code, kind, programData } from '../../state/draft.ts'
+import { ENDS } from '../../state/follow.ts'
+import { explain, followed, foreseen, refused, resume, run, runSorted, submitting } from '../../state/run.ts'
+import { Code } from './code.tsx'
+
+const LANGUAGES: [TaskKind, string][] = [
+  ['sql', 'SQL'],
+  ['python', 'Python'],
+  ['r', 'R'],
+]
+
+/** Writing a question, seeing where it would run and why, running it, and what comes out. */
+export function EditorRoom() {
+  useEffect(resume, [])
+  const now = followed.value
+  const task = now?.task.value
+  const running = task !== undefined && !ENDS.has(task.state)
+  const empty = code.value[kind.value].trim() === ''
+  const start = () => {
+    if (!submitting.peek() && code.peek()[kind.peek()].trim() !== '') void run()
+  }
+  return (
+    <>
+      <Heading title="Editor" />
+      <section class="panel editor" aria-label="Question">
+        <div class="toolbar">
+          <label for="language">Language</label>
+          <select
+            id="language"
+            value={kind.value}
+            onChange={(event) => {
+              kind.value = event.currentTarget.value as TaskKind
+            }}
+          >
+            {LANGUAGES.map(([value, word]) => (
+              <option key={value} value={value}>
+                {word}
+              </option>
+            ))}
+          </select>
+          {kind.value !== 'sql' && (
+            <>
+              <label for="data">Datasets</label>
+              <input
+                id="data"
+                class="grow"
+                placeholder="bright_stars openngc"
+                value={programData.value}
+                onInput={(event) => {
+                  programData.value = event.currentTarget.value
+                }}
+              />
+            </>
+          )}
+          <span class="grow" />
+          <button type="button" onClick={() => void explain()} disabled={empty}>
+            Where would it run?
+          </button>
+          {running && (
+            <button type="button" onClick={() => void api.cancel(task.id)} disabled={task.cancelRequested}>
+              Cancel
+            </button>
+          )}
+          <button type="button" class="primary" onClick={start} disabled={empty || submitting.value}>
+            Run
+          </button>
+        </div>
+        <Code onRun={start} />
+        <p class="note" id="code-keys">
+          Ctrl-Enter runs, Ctrl-Space completes, Ctrl-] indents. The text is kept in this browser.
+        </p>
+      </section>
+      {refused.value !== undefined && <Problem error={refused.value} />}
+      {foreseen.value !== undefined && (
+        <section class="panel" aria-label="Placement">
+          <Placement entries={foreseen.value.explain} caption="Where it would run, at what cost" />
+        </section>
+      )}
+      {now?.error.value !== undefined && <Problem error={now.error.value} />}
+      {task !== undefined && (
+        <TaskOutcome
+          key={task.id}
+          task={task}
+          log={now!.log.value}
+          onRequery={
+            task.kind === 'sql' ? (column, descending) => void runSorted(task.code, column, descending) : undefined
+          }
+        />
+      )}
+    </>
+  )
+}

@@ -1,0 +1,187 @@
+import { useSignal, useSignalEffect } from '@preact/signals'
+import { useRef } from 'preact/hooks'
+import type { TaskState } from '../../../../protocols/model/task.ts'
+import type { TaskSummary } from '../../../../protocols/model/views.ts'
+import { api } from '../../api.ts'
+import { Heading } from '../../parts/heading.tsx'
+import { Problem } from '../../parts/problem.tsx'
+import { Scroll } from '../../parts/scroll.tsx'
+import { Since } from '../../parts/since.tsx'
+import { StateBadge } from '../../parts/state-badge.tsx'
+import { ENDS } from '../../state/follow.ts'
+import { useLoaded } from '../../state/loaded.ts'
+import { navigate, place, taskPath } from '../../state/router.ts'
+import { taskChanges } from '../../state/tasks.ts'
+import { TASK_STATES } from '../../text/lists.ts'
+import { clock, duration, number, shortTask } from '../../text/words.ts'
+
+const PAGE = 50
+
+function addressOf(state: string, provided: boolean): string {
+  const query = new URLSearchParams()
+  if (state !== '') query.set('state', state)
+  if (provided) query.set('provided', 'true')
+  return query.size === 0 ? '/tasks' : `/tasks?${query}`
+}
+
+/** The tasks of this island, following them as they change. */
+export function TaskList() {
+  const { query } = place.value
+  const state = query.get('state') ?? ''
+  const provided = query.get('provided') === 'true'
+  const pages = useSignal(1)
+  const { value, error, busy, again } = useLoaded(
+    addressOf(state, provided),
+    async (signal) => {
+      const items: TaskSummary[] = []
+      let cursor: string | undefined
+      for (let page = 0; page < pages.peek(); page++) {
+        const part = await api.tasks(
+          {
+            state: (state || undefined) as TaskState | undefined,
+            provided: provided || undefined,
+            limit: PAGE,
+            cursor,
+          },
+          { signal },
+        )
+        items.push(...part.items)
+        cursor = part.next
+        if (cursor === undefined) break
+      }
+      return { items, more: cursor !== undefined }
+    },
+    { stays: true },
+  )
+  const latest = useRef(again)
+  latest.current = again
+  const first = useRef(true)
+  useSignalEffect(() => {
+    void taskChanges.value
+    if (!first.current) latest.current()
+    first.current = false
+  })
+  const items = value?.items ?? []
+  return (
+    <>
+      <Heading title="Tasks" />
+      <search class="filters panel">
+        <div class="field">
+          <label for="task-state">State</label>
+          <select
+            id="task-state"
+            value={state}
+            onChange={(event) => {
+              pages.value = 1
+              navigate(addressOf(event.currentTarget.value, provided), { replace: true })
+            }}
+          >
+            <option value="">any</option>
+            {TASK_STATES.map((word) => (
+              <option key={word}>{word}</option>
+            ))}
+          </select>
+        </div>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={provided}
+            onChange={(event) => navigate(addressOf(state, event.currentTarget.checked), { replace: true })}
+          />{' '}
+          also those that run here for other islands
+        </label>
+      </search>
+      {error !== undefined && <Problem error={error} onRetry={again} />}
+      {value === undefined && busy && <p class="waiting">Asking …</p>}
+      {value !== undefined && items.length === 0 && (
+        <p class="nothing">
+          No tasks{state === '' ? ' yet' : ` are ${state}`}. <a href="/editor">Ask a question</a>
+        </p>
+      )}
+      {items.length > 0 && (
+        <Scroll label="Tasks" more="panel">
+          <table class="grid list">
+            <thead>
+              <tr>
+                <th scope="col">Task</th>
+                <th scope="col">State</th>
+                <th scope="col">Kind</th>
+                <th scope="col">About</th>
+                <th scope="col">Ran at</th>
+                <th scope="col">Asked</th>
+                <th scope="col" class="n">
+                  Took
+                </th>
+                <th scope="col" class="n">
+                  Rows
+                </th>
+                <th scope="col">
+                  <span class="visually-hidden">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((task) => (
+                <TaskLine key={task.id} task={task} onChanged={again} />
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+      {value?.more && (
+        <p>
+          <button
+            type="button"
+            onClick={() => {
+              pages.value++
+              again()
+            }}
+          >
+            Show more
+          </button>
+        </p>
+      )}
+    </>
+  )
+}
+
+function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => void }) {
+  const ended = ENDS.has(task.state)
+  return (
+    <tr>
+      <th scope="row">
+        <a href={taskPath(task.id)}>
+          <code>{shortTask(task.id)}</code>
+        </a>
+      </th>
+      <td>
+        <StateBadge state={task.state} />
+      </td>
+      <td>{task.kind}</td>
+      <td class="wrap">
+        {task.name ?? task.datasets.join(', ')}
+        {task.error !== undefined && (
+          <div class="sub">
+            {task.error.message} <code>{task.error.code}</code>
+          </div>
+        )}
+      </td>
+      <td>{task.ranAt?.name ?? '–'}</td>
+      <td>{clock(task.askedAt.time)}</td>
+      <td class="n">{ended ? duration(task.elapsedMs) : <Since iso={task.askedAt.time} />}</td>
+      <td class="n">{task.rowCount === undefined ? '–' : number(task.rowCount)}</td>
+      <td>
+        {!ended && (
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Cancel task ${shortTask(task.id)}`}
+            onClick={() => void api.cancel(task.id).then(onChanged, onChanged)}
+          >
+            Cancel
+          </button>
+        )}
+      </td>
+    </tr>
+  )
+}

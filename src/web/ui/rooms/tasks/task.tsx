@@ -1,0 +1,117 @@
+import { useSignal } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import { type ArchipelError, toArchipelError } from '../../../../protocols/model/errors.ts'
+import type { TaskView } from '../../../../protocols/model/views.ts'
+import { api } from '../../api.ts'
+import { Facts } from '../../parts/facts.tsx'
+import { Heading } from '../../parts/heading.tsx'
+import { Problem } from '../../parts/problem.tsx'
+import { TaskOutcome } from '../../parts/task-outcome.tsx'
+import { TextBox } from '../../parts/text-box.tsx'
+import { code, kind, programData } from '../../state/draft.ts'
+import { ENDS, followTask } from '../../state/follow.ts'
+import { datasetPath, navigate, taskPath } from '../../state/router.ts'
+import { clock, shortTask } from '../../text/words.ts'
+import { Attempts } from './attempts.tsx'
+
+/** One task, of any island, as it goes on. */
+export function Task({ id }: { id: string }) {
+  const followed = useMemo(() => followTask(id), [id])
+  useEffect(() => () => followed.stop(), [followed])
+  const failed = useSignal<ArchipelError | undefined>(undefined)
+  const task = followed.task.value
+  const error = failed.value ?? followed.error.value
+
+  async function act(action: () => Promise<TaskView>, then?: (view: TaskView) => void): Promise<void> {
+    failed.value = undefined
+    try {
+      const view = await action()
+      then?.(view)
+    } catch (cause) {
+      failed.value = toArchipelError(cause)
+    }
+  }
+
+  function edit(view: TaskView): void {
+    code.value = { ...code.peek(), [view.kind]: view.code }
+    kind.value = view.kind
+    if (view.kind !== 'sql') programData.value = view.datasets.map((dataset) => dataset.table).join(' ')
+    navigate('/editor')
+  }
+
+  return (
+    <>
+      <p class="crumbs">
+        <a href="/tasks">Tasks</a>
+      </p>
+      <Heading title={task?.name ?? `Task ${shortTask(id)}`}>
+        {task !== undefined && !ENDS.has(task.state) && (
+          <button type="button" disabled={task.cancelRequested} onClick={() => void act(() => api.cancel(id))}>
+            Cancel
+          </button>
+        )}
+        {task !== undefined && ENDS.has(task.state) && (
+          <button
+            type="button"
+            onClick={() =>
+              void act(
+                () => api.retry(id),
+                (view) => navigate(taskPath(view.id)),
+              )
+            }
+          >
+            Try again
+          </button>
+        )}
+        {task !== undefined && (
+          <button type="button" onClick={() => edit(task)}>
+            Open in the editor
+          </button>
+        )}
+      </Heading>
+      {error !== undefined && <Problem error={error} />}
+      {task === undefined && error === undefined && <p class="waiting">Asking …</p>}
+      {task !== undefined && (
+        <>
+          <TaskOutcome task={task} log={followed.log.value} />
+          <section class="panel" aria-label="About the task">
+            <h2>About</h2>
+            <Facts
+              of={[
+                ['Id', <code key="id">{task.id}</code>],
+                ['Asked', `${clock(task.askedAt.time)} at ${task.askedAt.name} by ${task.user}`],
+                ['Kind', task.kind],
+                [
+                  'Datasets',
+                  task.datasets.length > 0 && (
+                    <ul key="datasets" class="plain">
+                      {task.datasets.map((dataset) => (
+                        <li key={dataset.table}>
+                          <a href={datasetPath(dataset.id)}>{dataset.table}</a>{' '}
+                          <span class="note">version {dataset.version.slice(0, 12)}</span>
+                        </li>
+                      ))}
+                    </ul>
+                  ),
+                ],
+                [
+                  'Parameters',
+                  Object.keys(task.params).length > 0 &&
+                    Object.entries(task.params)
+                      .map(([name, value]) => `${name} = ${value}`)
+                      .join(', '),
+                ],
+                ['Retry of', task.retryOf && <a href={taskPath(task.retryOf)}>{shortTask(task.retryOf)}</a>],
+                ['Published as', task.published && <a href={datasetPath(task.published.id)}>{task.published.id}</a>],
+                ['Told by', task.from.role === 'provider' && `${task.from.name}, while the asking island is away`],
+              ]}
+            />
+            {task.attempts.length > 0 && <Attempts attempts={task.attempts} />}
+            <h2>Code</h2>
+            <TextBox label="Code" text={task.code} />
+          </section>
+        </>
+      )}
+    </>
+  )
+}
