@@ -51,8 +51,8 @@ export function ResultTable({
   }, [view.from, view.to, source, source.sorting.value])
   useEffect(() => {
     const observer = new ResizeObserver(() => {
-      const { scrollTop, clientHeight } = box.current!
-      scroll.value = { top: scrollTop, height: clientHeight }
+      const { current } = box
+      if (current !== null) scroll.value = { top: current.scrollTop, height: current.clientHeight }
     })
     observer.observe(box.current!)
     return () => observer.disconnect()

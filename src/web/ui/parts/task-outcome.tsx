@@ -9,25 +9,28 @@ import { Result } from './result.tsx'
 import { Since } from './since.tsx'
 import { StateBadge } from './state-badge.tsx'
 
-/** What became of a task so far, in one sentence that is also read aloud. */
+/** What became of a task so far, after the word of its state. */
 function sentence(task: TaskView): string {
   const where = task.ranAt === undefined ? '' : ` at ${task.ranAt.name}`
   if (task.state === 'succeeded') {
     const rows = task.result?.table === undefined ? '' : `: ${count(task.result.table.rowCount, 'row')}`
-    return `succeeded${where} in ${duration(task.elapsedMs)}${rows}`
+    return `${where} in ${duration(task.elapsedMs)}${rows}`
   }
-  if (task.cancelRequested && !ENDS.has(task.state)) return 'being cancelled'
-  return `${task.state}${where}`
+  if (task.cancelRequested && !ENDS.has(task.state)) return `${where}, being cancelled`
+  return where
 }
 
 /** A task as it goes on: state, why there, log, result. */
 export function TaskOutcome({
   task,
   log,
+  linked = false,
   onRequery,
 }: {
   task: TaskView
   log: string
+  /** To its own address. */
+  linked?: boolean
   onRequery?: (column: string, descending: boolean) => void
 }) {
   const ended = ENDS.has(task.state)
@@ -37,17 +40,19 @@ export function TaskOutcome({
     <>
       <section class="panel outcome" aria-label="Task">
         <div class="outcome-line">
-          <StateBadge state={task.state} />
           <p role="status">
             <span class="visually-hidden">Task </span>
+            <StateBadge state={task.state} />
             {sentence(task)}
             {chosen !== undefined && `, because it ${chosen.reason}`}
           </p>
           {!ended && <Since iso={task.askedAt.time} />}
           {attempts > 1 && <span>{count(attempts, 'attempt')}</span>}
-          <a class="end" href={taskPath(task.id)}>
-            Task <code>{shortTask(task.id)}</code>
-          </a>
+          {linked && (
+            <a class="end" href={taskPath(task.id)}>
+              Task <code>{shortTask(task.id)}</code>
+            </a>
+          )}
         </div>
         {!ended && <progress aria-label="The task goes on" />}
         {task.explain.length > 0 && (

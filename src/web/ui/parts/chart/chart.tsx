@@ -18,8 +18,18 @@ const nameOf = ({ name, unit }: Columns[number]) => (unit === undefined ? name :
 const isMagnitude = ({ name, unit, ucd }: Columns[number]) =>
   unit === 'mag' || ucd?.startsWith('phot.mag') === true || /mag$/i.test(name)
 
-/** A first choice: the last two numbers of a row, which is where questions put what they are about. */
+const named = (columns: Columns, word: RegExp, ucd: string) =>
+  columns.findIndex((c) => isDrawable(c.type) && (c.ucd?.startsWith(ucd) || word.test(c.name)))
+
+/**
+ * A first choice: the sky where there are positions, right ascension growing to the left; else the last two numbers of
+ * a row, which is where questions put what they are about.
+ */
 function firstChoice(columns: Columns): ChartChoice {
+  const ra = named(columns, /^ra(_?deg|j2000)?$/i, 'pos.eq.ra')
+  const dec = named(columns, /^(dec?(_?deg|j2000)?)$/i, 'pos.eq.dec')
+  if (ra >= 0 && dec >= 0)
+    return { kind: 'scatter', x: ra, y: dec, reverseX: true, reverseY: false, logX: false, logY: false }
   const usable = columns.flatMap((column, i) => (isDrawable(column.type) ? [i] : []))
   const x = usable[Math.max(0, usable.length - 2)] ?? 0
   const y = usable.at(-1) ?? 0

@@ -88,6 +88,7 @@ export function EditorRoom() {
         <TaskOutcome
           key={task.id}
           task={task}
+          linked
           log={now!.log.value}
           onRequery={
             task.kind === 'sql' ? (column, descending) => void runSorted(task.code, column, descending) : undefined

@@ -6,8 +6,8 @@ import { count } from '../../text/words.ts'
 import { enginesOf } from './island-table.tsx'
 import { type Layout, layout, type Spot } from './layout.ts'
 
-const RADIUS = 15
-const OWN_RADIUS = 20
+const RADIUS = 18
+const OWN_RADIUS = 24
 const MARGIN = { x: 60, top: 26, bottom: 44 }
 
 const stateOf = (island: IslandView) => (island.self ? 'live' : island.liveness)

@@ -25,9 +25,9 @@ export interface Layout {
 
 /** How far from the own island: near ones answer sooner, lost ones drift away. */
 function distance({ island }: Spot, room: number): number {
-  if (island.liveness === 'lost') return room * 0.44
-  if (island.connected === 'no') return room * 0.38
-  return room * (0.22 + 0.12 * Math.min(1, (island.rttMs ?? 50) / 300))
+  if (island.liveness === 'lost') return room * 0.5
+  if (island.connected === 'no') return room * 0.46
+  return room * (0.32 + 0.12 * Math.min(1, (island.rttMs ?? 50) / 300))
 }
 
 /** @param moves false where the user asked for less motion: it jumps to rest */
@@ -60,7 +60,7 @@ export function layout(onMove: () => void, moves: boolean): Layout {
       simulation
         .nodes(self.spots)
         .force('charge', forceManyBody<Spot>().strength(-room * 1.6))
-        .force('apart', forceCollide<Spot>(Math.min(46, room / 8)))
+        .force('apart', forceCollide<Spot>(Math.min(52, room / 8)))
         .force('x', forceX<Spot>(0).strength(0.03))
         .force('y', forceY<Spot>(0).strength(0.03 * (width / Math.max(1, height))))
         .force(
