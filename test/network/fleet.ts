@@ -23,6 +23,8 @@ export interface IslandOptions {
   /** Multiaddr to listen on; 'none' for an island that only dials out. Default: loopback, any port, the same after a restart. */
   listen?: string
   announce?: string
+  /** Of its web service, where it has to be the same after a restart. Default: any. */
+  webPort?: number
   /** Further environment of the daemon, read at each start. */
   env?: Record<string, string>
   /** Another program than this tree's command line. */
@@ -103,13 +105,13 @@ export class Fleet {
   }
 
   private settings(island: FleetIsland): string[] {
-    const { set = [], listen, announce } = island.options
+    const { set = [], listen, announce, webPort = 0 } = island.options
     const all = [...QUICK, ...set].flatMap((s) => ['--set', s])
     return [
       '--name',
       island.name,
       '--web-port',
-      '0',
+      String(webPort),
       '--log-level',
       process.env.ARCHIPEL_TEST_LOG ?? 'warn',
       '--listen',

@@ -7,7 +7,7 @@ import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route, type RouteInput } from '../contract/route.ts'
 import { type RouteName, routeList } from '../contract/routes.ts'
 import type { AccessPort, Caller } from '../ports.ts'
-import { type AccessInit, doorkeeper, type Env, type Visitor } from './access.ts'
+import { type AccessInit, cookieName, doorkeeper, type Env, type Visitor } from './access.ts'
 import { browser, isBrowserRoute } from './browser.ts'
 import { bundleFile } from './bundle.ts'
 import { etagOf, isKnown } from './etag.ts'
@@ -157,7 +157,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       return refused
     })
   }
-  servePage(hono as never)
+  servePage(hono as never, cookieName(init.id))
   hono.get('/client.js', async (c) => answerStatic(await bundleFile('client', 'client.js'), c.req.raw.headers))
   hono.notFound(() =>
     problemResponse(

@@ -1,6 +1,7 @@
 /** The page for people: its HTML at the paths of its rooms, its files below `/assets/`. Neither needs a token. */
 import { randomBytes } from 'node:crypto'
 import type { Context, Hono } from 'hono'
+import { getCookie } from 'hono/cookie'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { type BundleFile, bundleFiles } from './bundle.ts'
 import { answerStatic } from './static.ts'
@@ -36,10 +37,10 @@ function addressOf({ name, etag }: BundleFile): string {
   return name.replace(/(\.\w+)$/, `-${etag.slice(0, 12)}$1`)
 }
 
-function html(files: BundleFile[], nonce: string): string {
+function html(files: BundleFile[], nonce: string, hasSession: boolean): string {
   const address = (name: string) => `/assets/${addressOf(files.find((file) => file.name === name)!)}`
   return `<!doctype html>
-<html lang="en">
+<html lang="en"${hasSession ? ' data-session' : ''}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,14 +58,17 @@ function html(files: BundleFile[], nonce: string): string {
 `
 }
 
-/** The HTML, with a fresh nonce. @throws INTERNAL when the sources do not bundle */
-export async function pageAnswer(): Promise<Response> {
+/**
+ * The HTML, with a fresh nonce. It says whether the browser came with a cookie of this island, so that the page need not
+ * ask in vain. @throws INTERNAL when the sources do not bundle
+ */
+export async function pageAnswer(c: Context, cookie: string): Promise<Response> {
   const nonce = randomBytes(16).toString('base64url')
-  return new Response(html(await bundleFiles('page'), nonce), {
+  return new Response(html(await bundleFiles('page'), nonce, Boolean(getCookie(c, cookie))), {
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': policy(nonce),
-      vary: 'accept',
+      vary: 'accept, cookie',
     },
   })
 }
@@ -80,8 +84,8 @@ async function asset(c: Context): Promise<Response> {
   return answerStatic(file, c.req.raw.headers, FOR_EVER)
 }
 
-/** Gives the page its paths. */
-export function servePage(hono: Pick<Hono, 'get'>): void {
-  for (const path of ROOMS) hono.get(path, () => pageAnswer())
+/** Gives the page its paths. `cookie` is the name of the cookie of a browser session. */
+export function servePage(hono: Pick<Hono, 'get'>, cookie: string): void {
+  for (const path of ROOMS) hono.get(path, (c) => pageAnswer(c, cookie))
   hono.get('/assets/:name', asset)
 }

@@ -1,16 +1,17 @@
 /** Calls of the island that serves the page. Failures are `ArchipelError`; an island that does not answer is NOT_RUNNING. */
-import type { Column } from '../../protocols/model/dataset.ts'
 import { ArchipelError, errorFromInfo, toArchipelError } from '../../protocols/model/errors.ts'
-import type { Cell, TableFormat } from '../../protocols/model/task.ts'
+import type { TableFormat } from '../../protocols/model/task.ts'
 import type {
   DatasetFilter,
   DatasetPage,
   DatasetView,
+  FilePage,
   IslandEvent,
   IslandStatus,
   IslandView,
   LogPage,
   PlacementView,
+  Preview,
   RowsPage,
   SubmitRequest,
   TaskPage,
@@ -112,19 +113,6 @@ export interface BrowserSession {
   expires?: string
 }
 
-export interface Preview {
-  columns: Column[]
-  rows: Cell[][]
-  truncated: boolean
-  ranAt?: { island: string; name: string }
-}
-
-export interface FilePage {
-  items: { path: string; bytes: number; mediaType: string; sha256?: string }[]
-  total: number
-  next?: string
-}
-
 type Signalled = { signal?: AbortSignal }
 
 export const api = {
@@ -133,7 +121,19 @@ export const api = {
   signOut: () => open('/browser-session', { method: 'DELETE' }),
 
   status: ({ signal }: Signalled = {}) => json<IslandStatus>('/status', { signal }),
-  islands: ({ signal }: Signalled = {}) => json<IslandView[]>('/islands', { signal }),
+  async islands({ signal }: Signalled = {}): Promise<IslandView[]> {
+    const all: IslandView[] = []
+    let cursor: string | undefined
+    do {
+      const page = await json<{ items: IslandView[]; next?: string }>('/islands', {
+        query: { cursor, limit: 500 },
+        signal,
+      })
+      all.push(...page.items)
+      cursor = page.next
+    } while (cursor !== undefined)
+    return all
+  },
 
   datasets: ({ cone, ...filter }: DatasetFilter, { signal }: Signalled = {}) =>
     json<DatasetPage>('/datasets', {

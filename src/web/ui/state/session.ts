@@ -46,12 +46,19 @@ async function refuse(error: ArchipelError | undefined): Promise<void> {
   else session.value = { state: 'out', error }
 }
 
+/** The island says with the page whether there is a cookie to ask with. */
+function hasCookie(): boolean {
+  return document.documentElement.dataset.session !== undefined
+}
+
 export function startSession(): void {
   addEventListener('hashchange', () => {
     const code = takeCode()
     if (code !== undefined) void enterWith(code)
   })
-  void enterWith(takeCode())
+  const code = takeCode()
+  if (code === undefined && !hasCookie()) session.value = { state: 'out' }
+  else void enterWith(code)
 }
 
 /** Signs in for as long as this page is open. @throws UNAUTHENTICATED and what a call may throw */

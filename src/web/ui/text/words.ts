@@ -41,6 +41,9 @@ export function clock(iso: string): string {
 /** The part of a task's id that people tell apart. */
 export const shortTask = (id: string): string => id.split('-').at(-1) ?? id
 
+/** The id of a dataset, short where it is of this software's own making: its name. */
+export const shortDataset = (id: string): string => /^archipel:[^/]+\/(.+)$/.exec(id)?.[1] ?? id
+
 export function degrees(value: number): string {
   return String(Number(value.toFixed(3)))
 }

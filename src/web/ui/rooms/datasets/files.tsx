@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals'
-import { api, type FilePage } from '../../api.ts'
+import type { FilePage } from '../../../../protocols/model/views.ts'
+import { api } from '../../api.ts'
 import { Problem } from '../../parts/problem.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { useLoaded } from '../../state/loaded.ts'

@@ -35,6 +35,24 @@ function languageOf(language: TaskKind): Extension {
   ]
 }
 
+/**
+ * Typing over a selection. Left to itself, Chromium wraps what is typed into an element with an inline style, which the
+ * policy of the page refuses and reports.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { data, inputType, isComposing } = event
+    const { from, to } = view.state.selection.main
+    if (inputType !== 'insertText' || data === null || isComposing || view.composing || from === to) return false
+    event.preventDefault()
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(data), { userEvent: 'input.type', scrollIntoView: true })
+    const handlers = view.state.facet(EditorView.inputHandler)
+    if (!handlers.some((handler) => handler(view, from, to, data, insert))) view.dispatch(insert())
+    return true
+  },
+})
+
 /** The text of the present language. Tab leaves it, as everywhere; Ctrl-] and Ctrl-[ indent. */
 export function Code({ onRun }: { onRun: () => void }) {
   const box = useRef<HTMLDivElement>(null)
@@ -67,6 +85,7 @@ export function Code({ onRun }: { onRun: () => void }) {
           highlightActiveLine(),
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ 'aria-label': 'Code', 'aria-describedby': 'code-keys' }),
+          typeOver,
           look(),
           language.current.of(languageOf(kind.peek())),
           EditorView.updateListener.of((update) => {

@@ -133,8 +133,11 @@ function Node({
       aria-checked={chosen}
       aria-label={sentence(island)}
       data-island={island.id}
-      tabIndex={chosen ? 0 : -1}
-      onClick={onChoose}
+      tabindex={chosen ? 0 : -1}
+      onClick={(event) => {
+        event.currentTarget.focus()
+        onChoose()
+      }}
       onKeyDown={onKeyDown}
     >
       <circle class="ring" r={r + 5} />

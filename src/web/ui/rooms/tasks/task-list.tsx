@@ -13,7 +13,7 @@ import { useLoaded } from '../../state/loaded.ts'
 import { navigate, place, taskPath } from '../../state/router.ts'
 import { taskChanges } from '../../state/tasks.ts'
 import { TASK_STATES } from '../../text/lists.ts'
-import { clock, duration, number, shortTask } from '../../text/words.ts'
+import { clock, duration, number, shortDataset, shortTask } from '../../text/words.ts'
 
 const PAGE = 50
 
@@ -159,7 +159,7 @@ function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => voi
       </td>
       <td>{task.kind}</td>
       <td class="wrap">
-        {task.name ?? task.datasets.join(', ')}
+        {task.name ?? task.datasets.map(shortDataset).join(', ')}
         {task.error !== undefined && (
           <div class="sub">
             {task.error.message} <code>{task.error.code}</code>
