@@ -86,7 +86,7 @@ test(
   async () => {
     const { page } = seen
     await page.getByRole('link', { name: 'Datasets', exact: true }).click()
-    await page.getByText('2 datasets').waitFor()
+    await page.getByText('2 datasets', { exact: true }).waitFor()
     await page.getByLabel('Search', { exact: true }).pressSequentially('galaxies')
     await page.getByText('1 dataset found').waitFor()
     assert.match(page.url(), 'text=galaxies')
@@ -157,8 +157,7 @@ test(
     await page.keyboard.press('Home')
     for (let i = 0; i < 7; i++) await page.keyboard.press('ArrowRight')
     await page.keyboard.type('vm')
-    await page.locator('.cm-tooltip').getByRole('option', { name: /^vmag/ }).waitFor()
-    await page.keyboard.press('Enter')
+    await page.locator('.cm-tooltip').getByRole('option', { name: /^vmag/ }).click()
     await page.reload()
     await page.getByText('SELECT vmag FROM bright_stars').waitFor()
     // A refusal is a failed request in the browser's eyes: it has to be told, and is no fault of the page.
@@ -233,7 +232,7 @@ test(
     await outcome(page)
       .getByText(/succeeded/)
       .waitFor()
-    await page.getByRole('region', { name: 'Code' }).waitFor()
+    await page.getByRole('group', { name: 'Code' }).waitFor()
     await page.getByRole('row', { name: /^1 observatory succeeded/ }).waitFor()
     assertClean(seen)
   },

@@ -14,9 +14,16 @@ export function Scroll({
   children: ComponentChildren
 }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keys
-    <section class={`scroll ${more}`} tabIndex={0} aria-label={label} aria-busy={busy}>
+    // biome-ignore lint/a11y/useSemanticElements: a region would be one more landmark, a fieldset is for forms
+    <div
+      class={`scroll ${more}`}
+      role="group"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keys
+      tabIndex={0}
+      aria-label={label}
+      aria-busy={busy}
+    >
       {children}
-    </section>
+    </div>
   )
 }

@@ -105,8 +105,10 @@ export function Code({ onRun }: { onRun: () => void }) {
   // From elsewhere: another language, or a question that a dataset put here.
   useEffect(() => {
     const editor = view.current
-    if (editor === undefined || editor.state.doc.toString() === text) return
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: text } })
+    // What is kept now, not what it was when this was drawn: keys are faster than drawing.
+    const now = code.peek()[kind.peek()]
+    if (editor === undefined || editor.state.doc.toString() === now) return
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: now } })
   }, [text])
 
   return <div class="code" ref={box} />
