@@ -12,6 +12,7 @@ import type { CallOptions, IslandPort } from '../web/ports.ts'
 import { retire } from './archipelago.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
+import { shownSettings } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { Contents } from './contents/contents.ts'
 import type { DatasetsPort } from './datasets/datasets.ts'
@@ -404,6 +405,7 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
 
     journal: (page) => journal.read(page),
+    config: async () => ({ settings: shownSettings(config) }),
     events: (options) => parts.events.subscribe(options?.signal),
   }
 }

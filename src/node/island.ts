@@ -30,7 +30,7 @@ import { ownerToken } from './identity/owner-token.ts'
 import { ticketBook } from './identity/tickets.ts'
 import { openTokenBook } from './identity/token-book.ts'
 import { interactiveSessions } from './interactive.ts'
-import { islandPort, viewOfIsland } from './island-port.ts'
+import { type IslandParts, islandPort, viewOfIsland } from './island-port.ts'
 import { journal } from './journal/journal.ts'
 import { levelJournal } from './journal/level-journal.ts'
 import { openLogs, seedFacts } from './logs.ts'
@@ -40,6 +40,7 @@ import { showStanding } from './members/standing.ts'
 import { dialTargets } from './members/targets.ts'
 import { network } from './network/network.ts'
 import { peerIdOf } from './network/peer-id.ts'
+import { islandHealth } from './numbers.ts'
 import { memberPolicy } from './policy/policy.ts'
 import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
@@ -425,7 +426,7 @@ async function compose(
     stopOnce ??= unwind().then(() => settled.resolve())
     return stopOnce
   }
-  const port = islandPort({
+  const parts: IslandParts = {
     config,
     self,
     archipelago,
@@ -456,13 +457,15 @@ async function compose(
     admins: decodeGenesis(membership.archipelago.genesis).admins,
     adminKey,
     stop,
-  })
+  }
+  const port = islandPort(parts)
 
   // The web service, last: what answers there works.
   const web = config.web.enabled
     ? webServer({ id: self, ...config.web, version: SOFTWARE })({
         island: port,
         access: journalled(tokens, diary, self),
+        health: islandHealth(parts),
         answerStore: store.bucket('answers'),
         logger: log('web'),
       })

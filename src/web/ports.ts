@@ -4,6 +4,7 @@
  */
 import type { TableFormat } from '../protocols/model/task.ts'
 import type {
+  ConfigView,
   DatasetFilter,
   DatasetPage,
   DatasetView,
@@ -186,6 +187,33 @@ export interface IslandPort {
   /** Withdraws all own records, tells the others, then stops the island. */
   leave(options?: CallOptions): Promise<{ withdrawn: number; toldPeers: number }>
   journal(page?: PageRequest, options?: CallOptions): Promise<JournalPage>
+  /** The settings in effect, secrets masked, with where each comes from. */
+  config(options?: CallOptions): Promise<ConfigView>
   /** Changes as they arrive. The buffer is bounded; a reader that is too slow gets `{ lost: n }`. */
   events(options?: CallOptions): AsyncIterable<IslandEvent | { lost: number }>
+}
+
+/** Of one moment. */
+export interface IslandNumbers {
+  /** Connected islands. */
+  peers: { direct: number; relayed: number }
+  members: number
+  catalog: { records: number; origins: number; datasets: number }
+  /** Of this island. */
+  datasets: { served: number; stale: number; lost: number }
+  /** Unfinished tasks of this island by state. */
+  tasks: Record<string, number>
+  /** Of the queue of the engine. */
+  work: { running: number; waiting: number; slots: number }
+  engine: { up: boolean; sandbox: boolean; running: number; waiting: number }
+  /** Interactive sessions by state. */
+  sessions: Record<string, number>
+  disk: { freeBytes: number; totalBytes: number }
+}
+
+/** For those that watch an island. */
+export interface IslandHealth {
+  /** Why it is not ready: `stopping`, `recovering`. Empty when it is. */
+  notReady(): string[]
+  numbers(): Promise<IslandNumbers>
 }

@@ -7,7 +7,7 @@ import { openTokenBook } from '../../src/node/identity/token-book.ts'
 import { journalled, tokenPort } from '../../src/node/token-port.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { webServer } from '../../src/web/server/web-server.ts'
-import { datasetView, fakeIsland, NOW, SELF } from '../web/fake-island.ts'
+import { datasetView, fakeHealth, fakeIsland, NOW, SELF } from '../web/fake-island.ts'
 
 const ARCHIPELAGO = { id: `arc${'c'.repeat(32)}`, name: 'testers' }
 const TOKEN = 'token-of-the-fake'
@@ -43,6 +43,7 @@ const daemon: DaemonPort = {
     const stopped = Promise.withResolvers<void>()
     const server = webServer({ ...config.web, id: SELF.id })({
       island,
+      health: fakeHealth(),
       access: journalled(tokens, journal, SELF.id),
       logger,
     })

@@ -2,7 +2,14 @@
 import type { DatasetBody } from '../../src/protocols/model/dataset.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type * as V from '../../src/protocols/model/views.ts'
-import type { IslandPort, IslandSessions, IslandStatements, IslandTasks, IslandTokens } from '../../src/web/ports.ts'
+import type {
+  IslandHealth,
+  IslandPort,
+  IslandSessions,
+  IslandStatements,
+  IslandTasks,
+  IslandTokens,
+} from '../../src/web/ports.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 
@@ -232,6 +239,9 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     journal: async () => ({
       items: [{ time: NOW, actor: 'owner@garching', action: 'publish', subject: 'stars', outcome: 'ok' }],
     }),
+    config: async () => ({
+      settings: { 'web.port': { value: 9411, source: 'default' }, site: { source: 'default' } },
+    }),
     async *events({ signal } = {}) {
       const queue: (V.IslandEvent | { lost: number })[] = []
       let wake = () => {}
@@ -305,4 +315,22 @@ export function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
     signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')), { once: true })
   })
+}
+
+/** Numbers of an island that does nothing. `waiting` is why it is not ready. */
+export function fakeHealth(waiting: string[] = []): IslandHealth {
+  return {
+    notReady: () => waiting,
+    numbers: async () => ({
+      peers: { direct: 1, relayed: 0 },
+      members: 2,
+      catalog: { records: 5, origins: 2, datasets: 2 },
+      datasets: { served: 2, stale: 0, lost: 0 },
+      tasks: { queued: 0, placing: 0, staging: 0, running: 1 },
+      work: { running: 1, waiting: 0, slots: 4 },
+      engine: { up: true, sandbox: true, running: 1, waiting: 0 },
+      sessions: { idle: 1 },
+      disk: { freeBytes: 5e10, totalBytes: 1e11 },
+    }),
+  }
 }

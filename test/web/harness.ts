@@ -5,7 +5,7 @@ import { journalled, tokenPort } from '../../src/node/token-port.ts'
 import { createClient, type IslandClient } from '../../src/web/client/node.ts'
 import { type WebServer, type WebServerInit, webServer } from '../../src/web/server/web-server.ts'
 import type { TestContext } from '../kit/index.ts'
-import { type FakeIsland, fakeIsland, SELF } from './fake-island.ts'
+import { type FakeIsland, fakeHealth, fakeIsland, SELF } from './fake-island.ts'
 
 export const TOKEN = 'owner-token-of-the-tests'
 
@@ -21,7 +21,7 @@ export interface Served {
 }
 
 /** A token book in a directory of its own, with what the island and the server need of it. */
-export async function testTokens(t: TestContext, init: { now?: () => number } = {}) {
+export async function testTokens(t: TestContext, init: { now?: () => number; waiting?: string[] } = {}) {
   const path = join(await t.tmpdir(), 'tokens.json')
   const book = await openTokenBook({ path, owner: TOKEN, ...init })
   t.cleanup(() => book.stop())
@@ -33,9 +33,9 @@ export async function testTokens(t: TestContext, init: { now?: () => number } = 
 /** Tests ask more in a second than people. */
 const UNLIMITED = { perSecond: 1e6, burst: 1e6, failuresPerMinute: 1e6 }
 
-type More = Partial<Omit<WebServerInit, 'id'>> & { now?: () => number }
+type More = Partial<Omit<WebServerInit, 'id'>> & { now?: () => number; waiting?: string[] }
 
-export async function serve(t: TestContext, { now, ...init }: More = {}): Promise<Served> {
+export async function serve(t: TestContext, { now, waiting = [], ...init }: More = {}): Promise<Served> {
   const tokens = await testTokens(t, now === undefined ? {} : { now })
   const island = fakeIsland(tokens.port)
   const log: unknown[][] = []
@@ -46,6 +46,7 @@ export async function serve(t: TestContext, { now, ...init }: More = {}): Promis
   const logger = { debug: note('debug'), warn: note('warn'), error: note('error') } as never
   const server = webServer({ id: SELF.id, host: '127.0.0.1', port: 0, version: '0.1.0', rate: UNLIMITED, ...init })({
     island,
+    health: fakeHealth(waiting),
     access: tokens.access,
     logger,
   })

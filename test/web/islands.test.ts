@@ -1,5 +1,5 @@
 /** The web service of real islands: what only they can answer. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -199,6 +199,36 @@ test('a session of the engine keeps what was defined, and reads datasets that ar
   for (const { id } of [sql, python]) await holder.sessions.delete(id)
   assert.equal((await holder.sessions.list()).items, [])
   for (const view of [sql, output, refused]) assert.not.ok(texts(view).some((text) => text.includes(dirname(STARS))))
+})
+
+test('each metric that the dashboard names is one of a running island', async () => {
+  const [asker] = clients as [IslandClient]
+  assert.equal(await asker.ready(), { status: 'ready' })
+  // Of what there is none, there is no line.
+  const { id: session } = await asker.sessions.create({ kind: 'sql' })
+  const text = await asker.metrics()
+  await asker.sessions.delete(session)
+  const there = new Set([...text.matchAll(/^(archipel_\w+)/gm)].map((match) => match[1]!))
+  const board = await readFile(new URL('../../docker/grafana/archipel.json', import.meta.url), 'utf8')
+  const named = new Set(texts(JSON.parse(board)).flatMap((text) => text.match(/\barchipel_\w+/g) ?? []))
+  assert.ok(named.size > 15, [...named].join())
+  for (const name of named) assert.ok(there.has(name), name)
+  for (const name of there) {
+    const plain = name.replace(/_(bucket|sum|count)$/, '')
+    assert.ok(
+      [...named].some((n) => n.startsWith(plain)),
+      `${name} is on the dashboard`,
+    )
+  }
+  assert.match(text, /^archipel_peers\{way="direct"\} 1$/m)
+  assert.match(text, /^archipel_members 2$/m)
+})
+
+test('the settings of a running island say where they come from', async () => {
+  const { settings } = await clients[0]!.config()
+  assert.equal(settings['web.host'], { value: '127.0.0.1', source: 'default' })
+  assert.equal(settings['web.port'], { value: 0, source: '--web-port' })
+  assert.ok(Object.keys(settings).length > 30)
 })
 
 test('the list of files of a dataset whose island is away says where it is', async (t) => {

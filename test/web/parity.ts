@@ -6,6 +6,8 @@
 /** Functions of the service that no command has by its name, and what does the same. */
 export const OTHER_COMMAND: Record<string, { command: string | undefined; reason: string }> = {
   health: { command: 'status', reason: 'for orchestrators; a person asks how the island is' },
+  ready: { command: 'status', reason: 'for orchestrators; a person asks how the island is' },
+  metrics: { command: undefined, reason: 'for Prometheus; a person asks for the status' },
   dataset: { command: 'show', reason: 'a verb, beside `datasets`' },
   metadata: { command: 'show', reason: 'a format of what is shown: show --format' },
   taskList: { command: 'tasks', reason: 'as islands, datasets: what is listed is in the plural' },
@@ -34,7 +36,6 @@ export const OTHER_FUNCTION: Record<string, { functions: string[]; reason: strin
   up: { functions: [], reason: 'starts the service' },
   dev: { functions: [], reason: 'starts the services of a temporary archipelago' },
   completion: { functions: [], reason: 'of the shell' },
-  config: { functions: [], reason: 'reads the files of this machine, whether an island runs or not' },
   show: { functions: ['dataset', 'metadata'], reason: 'a verb, beside `datasets`' },
   run: { functions: ['taskSubmit', 'taskWatch', 'taskRows'], reason: 'from the submission to the rows' },
   'session run': {

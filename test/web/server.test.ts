@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import * as assert from 'uvu/assert'
 import { type WebServerInit, webServer } from '../../src/web/server/web-server.ts'
 import { eventually, freePort, rejects, suite, type TestContext } from '../kit/index.ts'
-import { fakeIsland, SELF, taskResult, untilAborted } from './fake-island.ts'
+import { fakeHealth, fakeIsland, SELF, taskResult, untilAborted } from './fake-island.ts'
 import { serve, testTokens } from './harness.ts'
 
 const test = suite('web: server')
@@ -14,6 +14,7 @@ async function made(t: TestContext, init: Partial<WebServerInit>) {
   return webServer({ id: SELF.id, host: '127.0.0.1', port: 0, ...init })({
     island: fakeIsland(port),
     access,
+    health: fakeHealth(),
     logger: quiet,
   })
 }

@@ -5,6 +5,7 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { issueText } from '../../protocols/model/issues.ts'
 import { type DataDirFlags, dataDirOf, type Env, expandPath, readConfigFile } from './data-dir.ts'
 import { didYouMean, nearest } from './nearest.ts'
+import { shownValue } from './reference.ts'
 import { type Config, configSchema } from './schema.ts'
 import { fromText, SETTINGS, type Setting } from './settings.ts'
 
@@ -27,6 +28,9 @@ export interface LoadedConfig {
   /** The file that was read, if there was one. */
   file: string | undefined
 }
+
+/** Of what was loaded, so that a running island can tell. */
+const LOADED = new WeakMap<Config, Record<string, string>>()
 
 const BY_PATH = new Map(SETTINGS.map((setting) => [setting.path, setting]))
 /** Variables that are not settings. */
@@ -143,10 +147,22 @@ export function loadConfigWithSources({ flags = {}, env = process.env }: LoadIni
     throw invalid(`${issueText(issue!, nested)}${source === undefined ? '' : ` (${source})`}`)
   }
   const sources = Object.fromEntries(SETTINGS.map(({ path: p }) => [p, values.get(p)?.source ?? 'default']))
+  LOADED.set(parsed.data, sources)
   return { config: parsed.data, sources, file: object === undefined ? undefined : path }
 }
 
 /** The settings of an island. @throws CONFIG_INVALID */
 export function loadConfig(init: LoadInit = {}): Config {
   return loadConfigWithSources(init).config
+}
+
+/** Each setting with its value, of a secret only that there is one, and where it came from. */
+export function shownSettings(config: Config): Record<string, { value?: unknown; source: string }> {
+  const sources = LOADED.get(config) ?? {}
+  const entries = SETTINGS.map((setting) => {
+    const value = setting.path.split('.').reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), config)
+    const shown = value === undefined ? {} : { value: setting.secret ? shownValue(setting, value) : value }
+    return [setting.path, { ...shown, source: sources[setting.path] ?? 'unknown' }]
+  })
+  return Object.fromEntries(entries)
 }

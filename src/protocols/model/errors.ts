@@ -68,6 +68,11 @@ export const ERRORS = {
     retryable: true,
     hint: 'Start the island with `archipel up`, or name another with --island <url>.',
   },
+  NOT_READY: {
+    status: 503,
+    retryable: true,
+    hint: 'The message says what it waits for; `archipel status` tells more.',
+  },
   DATA_DIR_LOCKED: {
     status: 409,
     retryable: false,

@@ -435,3 +435,8 @@ export interface JournalPage {
   items: JournalEntry[]
   next?: string
 }
+
+export interface ConfigView {
+  /** By their paths, e.g. `web.port`; of a secret only that there is one. */
+  settings: Record<string, { value?: unknown; source: string }>
+}

@@ -65,6 +65,10 @@ export interface IslandClient extends IslandPort {
   signInCode: Keyed<IslandPort['signInCode']>
   metadata(ref: string, format: MetadataFormat, options?: ClientOptions): Promise<Record<string, unknown>>
   health(options?: ClientOptions): Promise<{ status: 'ok' }>
+  /** @throws NOT_READY (details.waiting) */
+  ready(options?: ClientOptions): Promise<{ status: 'ready' }>
+  /** In the text format of Prometheus. */
+  metrics(options?: ClientOptions): Promise<string>
   openapi(options?: ClientOptions): Promise<Record<string, unknown>>
   /** Signs this browser in with a one-time code: from then on its cookie is who calls. */
   browserSignIn(request: { code: string }, options?: ClientOptions): Promise<BrowserSession>
@@ -149,7 +153,10 @@ export function createClient(init: ClientInit = {}): IslandClient {
     revoke: (body, options) => ask('revoke', { body }, options),
     leave: (options) => ask('leave', { body: {} }, options),
     journal: (query, options) => ask('journal', { query }, options),
+    config: (options) => ask('config', {}, options),
     health: (options) => ask('health', {}, options),
+    ready: (options) => ask('ready', {}, options),
+    metrics: ({ signal } = {}) => http.text(TABLE.metrics, { signal }),
     openapi: (options) => ask('openapi', {}, options),
     events: (options = {}) => islandEvents(http, options),
     close: async () => http.close(),

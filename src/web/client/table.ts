@@ -7,6 +7,8 @@ export type { RouteName }
 
 export const TABLE = {
   health: { method: 'GET', path: '/healthz', isPublic: true },
+  ready: { method: 'GET', path: '/readyz', isPublic: true },
+  metrics: { method: 'GET', path: '/metrics' },
   status: { method: 'GET', path: '/api/v1/status' },
   islands: { method: 'GET', path: '/api/v1/islands' },
   datasets: { method: 'GET', path: '/api/v1/datasets' },
@@ -50,6 +52,7 @@ export const TABLE = {
   browserSignIn: { method: 'POST', path: '/api/v1/browser-session', isPublic: true },
   browserSession: { method: 'GET', path: '/api/v1/browser-session' },
   browserSignOut: { method: 'DELETE', path: '/api/v1/browser-session' },
+  config: { method: 'GET', path: '/api/v1/config' },
   events: { method: 'GET', path: '/api/v1/events' },
   openapi: { method: 'GET', path: '/api/v1/openapi.json' },
 } as const satisfies { [N in RouteName]: ClientRoute & Pick<Routes[N], 'method' | 'path'> }

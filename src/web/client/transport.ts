@@ -30,6 +30,8 @@ export interface Transport {
   open(route: ClientRoute, input: CallInput): Promise<Answer>
   /** The whole answer, as JSON. */
   json(route: ClientRoute, input: CallInput): Promise<unknown>
+  /** The whole answer, as text. */
+  text(route: ClientRoute, input: CallInput): Promise<string>
   /** Aborted by `close`. */
   readonly closed: AbortSignal
   /** Ends all calls. */
@@ -137,5 +139,6 @@ export function transport({ url, token, fetch, retries }: TransportInit): Transp
   async function json(route: ClientRoute, input: CallInput): Promise<unknown> {
     return tries(route, input, async (answer) => parse(await answer.text()))
   }
-  return { open, json, closed: closing.signal, close: () => closing.abort() }
+  const text = (route: ClientRoute, input: CallInput) => tries(route, input, async (answer) => answer.text())
+  return { open, json, text, closed: closing.signal, close: () => closing.abort() }
 }

@@ -52,6 +52,7 @@ const NAMED: Record<string, z.ZodType> = {
   JournalPage: view.journalPage,
   IslandEvent: view.islandEvent,
   LostEvents: view.lostEvents,
+  ConfigView: view.configView,
   SessionRequest: input.sessionBody,
   SessionView: view.sessionView,
   SessionPage: view.sessionPage,

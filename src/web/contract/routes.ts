@@ -46,6 +46,23 @@ export const ROUTES = {
     response: z.object({ status: z.literal('ok') }),
     errors: [],
   },
+  ready: {
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Whether the island takes work; 503 says what it waits for',
+    scope: 'public',
+    response: z.object({ status: z.literal('ready') }),
+    errors: ['NOT_READY'],
+  },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Metrics for Prometheus',
+    scope: 'read',
+    response: z.string(),
+    mediaTypes: ['text/plain'],
+    errors: [],
+  },
   status: {
     method: 'GET',
     path: `${API_PREFIX}/status`,
@@ -400,6 +417,14 @@ export const ROUTES = {
     scope: 'read',
     response: z.object({ signedOut: z.literal(true) }),
     errors: ['DISK_FULL'],
+  },
+  config: {
+    method: 'GET',
+    path: `${API_PREFIX}/config`,
+    summary: 'The settings in effect, secrets masked, with where each comes from',
+    scope: 'admin',
+    response: view.configView,
+    errors: [],
   },
   events: {
     method: 'GET',

@@ -391,3 +391,7 @@ export const statementView = wire<V.StatementView>()(
 export const statementPage = wire<V.StatementPage>()(
   z.object({ items: z.array(z.object(statementShape)), total: count, next: z.string().optional() }),
 )
+
+export const configView = wire<V.ConfigView>()(
+  z.object({ settings: z.record(z.string(), z.object({ value: z.unknown().optional(), source: z.string() })) }),
+)

@@ -16,7 +16,7 @@ export interface Visitor {
 
 export type Env = {
   Bindings: Partial<HttpBindings>
-  Variables: { origin: OriginKind; visitor: Visitor | undefined }
+  Variables: { origin: OriginKind; visitor: Visitor | undefined; route: string | undefined }
 }
 
 export interface RateLimits {

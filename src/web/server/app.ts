@@ -17,6 +17,7 @@ import { STRICT_HEADERS } from './guard.ts'
 import { HANDLERS, type HandlerContext, keyOf, requireScope, Typed } from './handlers.ts'
 import type { Answers } from './idempotency.ts'
 import { readInput } from './input.ts'
+import type { Metrics } from './metrics.ts'
 import { ndjson } from './ndjson.ts'
 import { type OriginsInit, originGuard } from './origins.ts'
 import { servePage } from './page.ts'
@@ -31,10 +32,11 @@ export interface AppInit extends AccessInit, OriginsInit {
   stopping: AbortSignal
 }
 
-export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata' | 'version'> {
+export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata' | 'version' | 'notReady'> {
   access: AccessPort
   events: EventHub
   answers: Answers
+  metrics: Metrics
   logger: Pick<Logger, 'debug' | 'error'>
 }
 
@@ -66,7 +68,9 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
 
   hono.onError((cause, c) => problemResponse(report(toArchipelError(cause), c.req.path)))
   hono.use(async (c, next) => {
+    const began = performance.now()
     await next()
+    components.metrics.request(c.get('route') ?? 'other', c.res.status, (performance.now() - began) / 1000)
     for (const [name, value] of Object.entries(STRICT_HEADERS)) {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     }
@@ -82,6 +86,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   })
 
   async function serve(route: Route & { name: RouteName }, c: Context<Env>): Promise<Response> {
+    c.set('route', route.name)
     const visitor = c.get('visitor') ?? (route.scope === 'public' ? NOBODY : door.admit(c))
     const { caller } = visitor
     if (route.scope !== 'public') requireScope(caller, route.scope)
@@ -117,7 +122,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
         outgoing: c.env?.outgoing,
       })
     const { mediaType, document } = answer instanceof Typed ? answer : new Typed('application/json', answer as object)
-    const text = JSON.stringify(document)
+    const text = typeof document === 'string' ? document : JSON.stringify(document)
     if (route.method !== 'GET') return c.body(text, 200, { 'content-type': mediaType })
     const etag = etagOf(text)
     if (isKnown(etag, c.req.header('if-none-match'))) return c.body(null, 304, { etag })

@@ -23,6 +23,8 @@ interface Entry {
 }
 
 export interface EventHub {
+  /** How many there are. */
+  readonly readers: number
   start(): void
   /** Ends all readers' streams. */
   stop(): Promise<void>
@@ -132,6 +134,9 @@ export function eventHub(island: Pick<IslandPort, 'events'>, onEnd: (error: unkn
   }
 
   return {
+    get readers() {
+      return readers.size
+    },
     start() {
       running ??= follow()
     },

@@ -10,6 +10,7 @@ import { allows, type Scope } from '../contract/scopes.ts'
 import type { Caller, IslandPort } from '../ports.ts'
 import type { BrowserRoute } from './browser.ts'
 import { FileAnswer } from './file-answer.ts'
+import type { Metrics } from './metrics.ts'
 
 export interface HandlerContext {
   island: IslandPort
@@ -17,17 +18,20 @@ export interface HandlerContext {
   metadata(view: DatasetView, format: MetadataFormat): { mediaType: string; document: object }
   /** Of the software. */
   version: string
+  /** Why the island is not ready; empty when it is. */
+  notReady(): string[]
+  metrics: Pick<Metrics, 'text' | 'mediaType'>
   /** Who asks; the server has checked the scope of the route. */
   caller: Caller
   signal: AbortSignal
   onProgress(progress: object): void
 }
 
-/** An answer that is not plain `application/json`. */
+/** An answer that is not plain `application/json`: a document of another type, or text. */
 export class Typed {
   readonly mediaType: string
-  readonly document: object
-  constructor(mediaType: string, document: object) {
+  readonly document: object | string
+  constructor(mediaType: string, document: object | string) {
     this.mediaType = mediaType
     this.document = document
   }
@@ -84,6 +88,12 @@ type Handlers = {
 
 export const HANDLERS: Handlers = {
   health: () => ({ status: 'ok' }),
+  ready: (_, { notReady }) => {
+    const waiting = notReady()
+    if (waiting.length === 0) return { status: 'ready' }
+    throw new ArchipelError('NOT_READY', `the island is ${waiting.join(' and ')}`, { details: { waiting } })
+  },
+  metrics: async (_, { metrics }) => new Typed(metrics.mediaType, await metrics.text()),
   status: (_, { island, signal }) => island.status({ signal }),
   islands: ({ query }, { island, signal }) => island.islands(query, { signal }),
   datasets: ({ query }, { island, signal }) => island.datasets(query, { signal }),
@@ -150,5 +160,6 @@ export const HANDLERS: Handlers = {
   tokenList: ({ query }, { island, signal }) => island.tokens.list(query, { signal }),
   tokenRevoke: ({ params }, { island, ...who }) => island.tokens.revoke(params.ref, as(who)),
   signInCode: ({ body }, { island, ...who }) => island.signInCode(body, as(who)),
+  config: (_, { island, signal }) => island.config({ signal }),
   openapi: (_, { version }) => openApi(version),
 }

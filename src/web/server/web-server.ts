@@ -4,13 +4,14 @@ import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import type { AccessPort, IslandPort } from '../ports.ts'
+import type { AccessPort, IslandHealth, IslandPort } from '../ports.ts'
 import type { RateLimits } from './access.ts'
 import { app, problemResponse } from './app.ts'
 import { eventHub } from './events.ts'
 import { STRICT_HEADERS } from './guard.ts'
 import { type AnswerStore, answers } from './idempotency.ts'
 import { datasetMetadata } from './metadata.ts'
+import { metrics } from './metrics.ts'
 import { isLoopback, urlHost } from './origins.ts'
 
 export interface WebServerInit {
@@ -32,6 +33,7 @@ export interface WebServerInit {
 export interface WebServerComponents {
   island: IslandPort
   access: AccessPort
+  health: IslandHealth
   logger: Pick<Logger, 'debug' | 'warn' | 'error'>
   /** Where answers to idempotency keys outlive the process; in memory only when absent. */
   answerStore?: AnswerStore
@@ -59,9 +61,12 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
 
 export function webServer(init: WebServerInit): (components: WebServerComponents) => WebServer {
-  return ({ island, access, logger, answerStore }) => {
+  return ({ island, access, health, logger, answerStore }) => {
     const stopping = new AbortController()
     const events = eventHub(island, (err) => logger.warn({ err }, 'the events of the island ended'))
+    const measured = metrics(health, { readers: () => events.readers })
+    // Until it listens, and from the moment it shall stop.
+    let phase: 'starting' | 'up' | 'stopping' = 'starting'
     const remembered = answers({ store: answerStore })
     let port = init.port
     let stopped: Promise<void> | undefined
@@ -82,6 +87,8 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
         version: init.version ?? '0',
         events,
         answers: remembered,
+        metrics: measured,
+        notReady: () => [...new Set([...(phase === 'up' ? [] : [phase]), ...health.notReady()])],
         logger,
       },
     )
@@ -124,6 +131,8 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
         await remembered.start()
         port = await listen(server, init.host, init.port)
         events.start()
+        measured.start()
+        phase = 'up'
       },
       stop() {
         stopped ??= shutDown()
@@ -132,6 +141,8 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
     }
 
     async function shutDown(): Promise<void> {
+      phase = 'stopping'
+      measured.stop()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await events.stop()
       server.closeIdleConnections()

@@ -1,9 +1,7 @@
 import type { Command } from 'commander'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
-import { loadConfigWithSources } from '../../config/load.ts'
+import { loadConfig, shownSettings } from '../../config/load.ts'
 import { didYouMean } from '../../config/nearest.ts'
-import { shownValue } from '../../config/reference.ts'
-import { SETTINGS } from '../../config/settings.ts'
 import type { Cli } from '../context.ts'
 import { table } from '../table.ts'
 
@@ -17,32 +15,40 @@ export function define(command: Command, cli: Cli): void {
       'as for up: to see what it would do (repeatable)',
       (value: string, before: string[] = []) => [...before, value],
     )
+    .option('--running', 'those of the island that runs, which may have been started with others')
     .addHelpText('after', '\nExample:\n  $ archipel config network')
-    .action((only: string | undefined, { set }: { set?: string[] }) => {
+    .action(async (only: string | undefined, { set, running }: { set?: string[]; running?: boolean }) => {
       const { io } = cli
-      const { dataDir, config: named } = cli.globals()
-      const { config, sources } = loadConfigWithSources({ flags: { dataDir, config: named, set }, env: process.env })
-      const settings = SETTINGS.filter(({ path }) => only === undefined || path === only || path.startsWith(`${only}.`))
-      if (settings.length === 0) {
-        const known = SETTINGS.map(({ path }) => path)
-        throw new ArchipelError('BAD_INPUT', `there is no setting ${only}${didYouMean(only!, known)}`, {
+      if (running && set !== undefined)
+        throw new ArchipelError('BAD_INPUT', '--set: a running island is not asked what if')
+      const all = running ? await ofIsland(cli) : ofFiles(cli, set)
+      const entries = Object.entries(all).filter(
+        ([path]) => only === undefined || path === only || path.startsWith(`${only}.`),
+      )
+      if (entries.length === 0) {
+        throw new ArchipelError('BAD_INPUT', `there is no setting ${only}${didYouMean(only!, Object.keys(all))}`, {
           hint: '`archipel config` lists them all.',
         })
       }
-      const entries = settings.map((setting) => {
-        const value = setting.path
-          .split('.')
-          .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], config)
-        return { setting, value, source: sources[setting.path]! }
-      })
-      if (io.json) {
-        const shown = entries.map(({ setting, value, source }) => [
-          setting.path,
-          { value: setting.secret ? shownValue(setting, value) : value, source },
-        ])
-        return io.printJson(Object.fromEntries(shown))
-      }
-      const rows = entries.map(({ setting, value, source }) => [setting.path, shownValue(setting, value), source])
+      if (io.json) return io.printJson(Object.fromEntries(entries))
+      const rows = entries.map(([path, { value, source }]) => [path, shown(value), source])
       io.print(table(COLUMNS, rows, { width: io.width, style: (text) => io.style('bold', text) }))
     })
+}
+
+type Settings = Record<string, { value?: unknown; source: string }>
+
+async function ofIsland(cli: Cli): Promise<Settings> {
+  const client = await cli.client()
+  return (await client.config({ signal: cli.signal })).settings
+}
+
+function ofFiles(cli: Cli, set: string[] | undefined): Settings {
+  const { dataDir, config: named } = cli.globals()
+  return shownSettings(loadConfig({ flags: { dataDir, config: named, set }, env: process.env }))
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -31,7 +31,7 @@ export interface Requester extends TasksPort, Pick<Answers, 'describe' | 'readOw
   /** Removes what is too old. */
   sweep(): Promise<{ results: number; tasks: number }>
   /** Unfinished tasks, and attempts whose provider has to hear something yet. */
-  status(): { unfinished: number; errands: number }
+  status(): { unfinished: number; errands: number; states: Record<string, number> }
 }
 
 const AGAIN_MS = 5_000
@@ -296,7 +296,11 @@ export function requester(init: RequesterInit, components: RequesterComponents &
     ...shown,
     describe,
     sweep: old.sweep,
-    status: () => ({ unfinished: live.size, errands: errands.size }),
+    status() {
+      const states: Record<string, number> = { queued: 0, placing: 0, staging: 0, running: 0 }
+      for (const { record } of live.all()) states[record.state] = (states[record.state] ?? 0) + 1
+      return { unfinished: live.size, errands: errands.size, states }
+    },
   }
 }
 

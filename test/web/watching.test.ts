@@ -1,0 +1,66 @@
+/** What those see that watch an island: readiness and metrics. */
+import * as assert from 'uvu/assert'
+import { rejects, suite } from '../kit/index.ts'
+import { bearer, raw, serve } from './harness.ts'
+
+const test = suite('web: readiness and metrics')
+
+test('readiness needs no token, and names what is waited for', async (t) => {
+  const waiting: string[] = []
+  const { port, client, server } = await serve(t, { waiting })
+  assert.equal(JSON.parse((await raw(port, { path: '/readyz' })).text), { status: 'ready' })
+  waiting.push('recovering', 'stopping')
+  const answer = await raw(port, { path: '/readyz' })
+  assert.is(answer.status, 503)
+  const { code, detail, details } = JSON.parse(answer.text)
+  assert.is(code, 'NOT_READY')
+  assert.is(detail, 'the island is recovering and stopping')
+  assert.equal(details, { waiting: ['recovering', 'stopping'] })
+  await rejects(client.ready(), 'NOT_READY')
+  assert.is((await raw(port, { path: '/healthz' })).status, 200)
+  waiting.length = 0
+  const agent = await raw(port, { path: '/readyz', headers: { connection: 'keep-alive' } })
+  assert.is(agent.status, 200)
+  await server.stop()
+})
+
+test('metrics need a token, and count requests by route and status', async (t) => {
+  const { port, client } = await serve(t)
+  assert.is((await raw(port, { path: '/metrics' })).status, 401)
+  await client.status()
+  await client.dataset('stars')
+  await rejects(client.dataset('nothing'), 'DATASET_NOT_FOUND')
+  await raw(port, { path: '/somewhere/secret-7f3a', headers: bearer })
+  const answer = await raw(port, { path: '/metrics', headers: bearer })
+  assert.match(String(answer.headers['content-type']), /^text\/plain; version=0\.0\.4/)
+  const { text } = answer
+  for (const line of [
+    'archipel_http_requests_total{route="status",code="200"} 1',
+    'archipel_http_requests_total{route="dataset",code="200"} 1',
+    'archipel_http_requests_total{route="dataset",code="404"} 1',
+    'archipel_http_requests_total{route="metrics",code="401"} 1',
+    'archipel_http_requests_total{route="other",code="404"} 1',
+    'archipel_http_request_duration_seconds_count{route="dataset"} 2',
+    'archipel_peers{way="direct"} 1',
+    'archipel_tasks{state="running"} 1',
+    'archipel_engine_up 1',
+    'archipel_event_readers 0',
+  ])
+    assert.ok(text.split('\n').includes(line), `${line}\n${text}`)
+  assert.match(text, /^archipel_memory_bytes\{kind="rss"\} \d+/m)
+  assert.match(text, /^archipel_event_loop_lag_seconds\{quantile="0.99"\} [\d.e-]+$/m)
+  assert.not.match(text, 'secret-7f3a')
+  assert.not.match(text, 'NaN')
+})
+
+test('no label of a metric holds an id or a name', async (t) => {
+  const { client, island } = await serve(t)
+  const { id } = await client.tasks.submit({ kind: 'sql', code: 'SELECT 1' })
+  await client.tasks.show(id)
+  await client.dataset(island.views[0]!.id)
+  await rejects(client.dataset('x'.repeat(300)), 'DATASET_NOT_FOUND')
+  const labels = new Set([...(await client.metrics()).matchAll(/="([^"]*)"/g)].map((match) => match[1]!))
+  for (const label of labels) assert.match(label, /^([A-Za-z_]{1,24}|\+Inf|\d{1,3}|\d*\.\d+)$/, label)
+})
+
+test.run()
