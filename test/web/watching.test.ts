@@ -63,4 +63,32 @@ test('no label of a metric holds an id or a name', async (t) => {
   for (const label of labels) assert.match(label, /^([A-Za-z_]{1,24}|\+Inf|\d{1,3}|\d*\.\d+)$/, label)
 })
 
+test('the address of a task is the task to programs, with a token, and left to the page for browsers', async (t) => {
+  const { port, client } = await serve(t)
+  const { id } = await client.tasks.submit({ kind: 'sql', code: 'SELECT 1' })
+  const get = (accept: string | undefined, headers: Record<string, string> = bearer, of = id) =>
+    raw(port, { path: `/tasks/${of}`, headers: { ...headers, ...(accept === undefined ? {} : { accept }) } })
+  const programs = [undefined, '', '*/*', 'application/json', 'application/json, text/html;q=0.9', 'application/*']
+  for (const accept of programs) {
+    const answer = await get(accept)
+    assert.is(answer.status, 200, accept)
+    assert.match(String(answer.headers['content-type']), 'application/json')
+    assert.is(JSON.parse(answer.text).id, id)
+    assert.is((await get(accept, {})).status, 401, accept)
+  }
+  const browsers = [
+    'text/html',
+    'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8',
+    'application/json;q=0.5, text/html',
+  ]
+  for (const accept of browsers) {
+    const answer = await get(accept, {})
+    assert.not.match(String(answer.headers['content-type']), 'application/json;', accept)
+    assert.not.match(answer.text, 'SELECT 1', accept)
+  }
+  assert.is((await get('image/png')).status, 406)
+  assert.is((await get('text/html;q=0, application/json;q=0')).status, 406)
+  assert.is((await get('*/*', bearer, 'task-1')).status, 400)
+})
+
 test.run()

@@ -49,6 +49,7 @@ export const ERRORS = {
     hint: 'Check the id; `archipel datasets` and `archipel islands` list what is known here.',
   },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, hint: 'The routes are listed in /api/v1/openapi.json.' },
+  NOT_ACCEPTABLE: { status: 406, retryable: false, hint: 'Ask for one of the types that the message names.' },
   TOO_LARGE: {
     status: 413,
     retryable: false,
@@ -385,7 +386,7 @@ export function exitCode(code: ErrorCode): keyof typeof EXIT_CODES {
   if (LIMITS.has(code)) return 2
   if (status === 404 || status === 410) return 4
   if (status === 401 || status === 403) return 3
-  if (status === 400 || status === 405 || status === 409 || status === 413 || status === 416) return 2
+  if (status === 400 || status === 405 || status === 406 || status === 409 || status === 413 || status === 416) return 2
   if (retryable && (status === 429 || status === 499 || status === 503 || status === 504)) return 5
   return 1
 }

@@ -22,6 +22,7 @@ import { ndjson } from './ndjson.ts'
 import { type OriginsInit, originGuard } from './origins.ts'
 import { servePage } from './page.ts'
 import { answerStatic } from './static.ts'
+import { wantsPage } from './task-address.ts'
 import { untilEnd } from './until-end.ts'
 
 /** Milliseconds without a byte taken by the reader of an answer, after which the connection is cut. */
@@ -162,6 +163,14 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       return refused
     })
   }
+  // The address of a task for people and programs; the page answers after this where it is wanted.
+  const taskShow = { ...routeList.find((route) => route.name === 'taskShow')!, path: '/tasks/{id}' } as const
+  hono.get('/tasks/:id', async (c, next) => {
+    if (wantsPage(c.req.header('accept'))) return await next()
+    const answer = await serve(taskShow, c)
+    answer.headers.set('vary', 'accept')
+    return answer
+  })
   servePage(hono as never, cookieName(init.id))
   hono.get('/client.js', async (c) => answerStatic(await bundleFile('client', 'client.js'), c.req.raw.headers))
   hono.notFound(() =>
