@@ -95,6 +95,7 @@ test('what is no token of this island is refused', async (t) => {
     token.replace('archipel_', ''),
     `archipel_${id}_`,
     `archipel__${token.slice(-43)}`,
+    `archipel_${id}_${'A'.repeat(43)}`,
     'archipel___proto___x',
     `archipel_constructor_${'A'.repeat(43)}`,
   ])
