@@ -1,9 +1,11 @@
 /** Tokens for the web service, with what is done to them in the journal. */
 import { toArchipelError } from '../protocols/model/errors.ts'
-import type { AccessPort, CallOptions, IslandPort } from '../web/ports.ts'
-import type { TokenBook } from './identity/token-book.ts'
+import type { NewToken, SignInCode, TokenPage, TokenQuery, TokenRequest, TokenView } from '../protocols/model/views.ts'
+import type { Holder, TokenBook } from './identity/token-book.ts'
 import type { JournalPort } from './journal/journal.ts'
 
+/** Who asks; the owner when nobody is named. */
+type By = { user?: string }
 type Entry = { actor: string; action: string; subject: string }
 
 /** The work, and a line on how it ended. */
@@ -18,14 +20,25 @@ async function noted<T>(journal: JournalPort, entry: Entry, work: () => Promise<
   }
 }
 
-const actorOf = (self: string, { user = 'owner' }: CallOptions = {}) => `${user}@${self}`
+const actorOf = (self: string, { user = 'owner' }: By = {}) => `${user}@${self}`
+
+export interface TokenPort {
+  tokens: {
+    create(request: TokenRequest, options?: By): Promise<NewToken>
+    list(query: TokenQuery): Promise<TokenPage>
+    revoke(ref: string, options?: By): Promise<TokenView>
+  }
+  signInCode(request: { scopes?: TokenView['scopes'] }, options?: By): Promise<SignInCode>
+}
+
+export interface TokenAccess {
+  authenticate(token: string): Holder
+  signIn(code: string): Promise<{ token: string; caller: Holder }>
+  signOut(caller: Pick<Holder, 'id' | 'name'>): Promise<void>
+}
 
 /** The functions of the island that are about tokens. */
-export function tokenPort(
-  book: TokenBook,
-  journal: JournalPort,
-  self: string,
-): Pick<IslandPort, 'tokens' | 'signInCode'> {
+export function tokenPort(book: TokenBook, journal: JournalPort, self: string): TokenPort {
   return {
     tokens: {
       create: (request, options) =>
@@ -48,7 +61,7 @@ export function tokenPort(
 }
 
 /** Who may call. Refused codes are not journalled: anybody can send some, and the journal is bounded. */
-export function journalled(book: TokenBook, journal: JournalPort, self: string): AccessPort {
+export function journalled(book: TokenBook, journal: JournalPort, self: string): TokenAccess {
   return {
     authenticate: book.authenticate,
     async signIn(code) {
