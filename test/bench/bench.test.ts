@@ -21,6 +21,7 @@ const NAMES = [
   'queue',
   'rows',
   'placement',
+  'web',
 ]
 
 interface Report {

@@ -22,6 +22,7 @@ import { start } from './start.ts'
 import { figuresTable } from './table.ts'
 import { tasksBench } from './tasks.ts'
 import { visibility } from './visibility.ts'
+import { webBench } from './web.ts'
 
 const BENCHMARKS: Benchmark[] = [
   ingest,
@@ -36,6 +37,7 @@ const BENCHMARKS: Benchmark[] = [
   queueBench,
   rowsBench,
   placementBench,
+  webBench,
 ]
 
 interface Outcome {

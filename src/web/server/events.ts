@@ -8,7 +8,7 @@ import type { IslandPort } from '../ports.ts'
 
 /** Events kept for readers that come back, and the most that wait for a slow one. */
 const RING = 512
-const MAX_READERS = 64
+const MAX_READERS = 256
 /** Milliseconds between comments that keep the connection alive. */
 const HEARTBEAT_MS = 15_000
 /** Milliseconds that the island has to end its iteration when the server stops. */

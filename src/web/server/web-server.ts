@@ -54,7 +54,7 @@ export interface WebServer {
 /** As the settings have it. */
 const DEFAULT_RATE: RateLimits = { perSecond: 50, burst: 500, failuresPerMinute: 30 }
 const GRACE_MS = 1000
-const MAX_CONNECTIONS = 256
+const MAX_CONNECTIONS = 512
 /** Milliseconds a client has to send its headers, and the whole request. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
