@@ -1,6 +1,9 @@
 /** The client through broken connections, busy islands, many pages, and to the end of tasks. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Agent, buildConnector, fetch } from 'undici'
 import * as assert from 'uvu/assert'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
@@ -317,6 +320,23 @@ test('watching a task goes on after a broken connection', async (t) => {
   const states: string[] = []
   for await (const view of watching) states.push(view.state)
   assert.is(states.at(-1), 'succeeded')
+})
+
+test('an answer that is read late is whole, whatever was collected as garbage meanwhile', async (t) => {
+  const { client, island } = await serve(t)
+  const { id } = await client.tasks.submit(SQL)
+  island.fake.succeed(id, { rows: [['Vega', 0.03]] })
+  const { body } = await client.tasks.table(id, 'csv')
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  // Finalizers run in turns of their own, after some rounds.
+  for (let round = 0; round < 20; round++) {
+    collect()
+    await setImmediate()
+  }
+  let text = ''
+  for await (const chunk of body) text += Buffer.from(chunk)
+  assert.match(text, 'Vega')
 })
 
 test('what cannot be the URL or the token of an island is refused before anything is sent', async () => {

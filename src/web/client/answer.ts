@@ -24,8 +24,9 @@ export interface Call {
 }
 
 export function answerOf({ headers, body: stream }: Response, call: Call): Answer {
+  // At once: Node cancels the stream of an answer that is collected as garbage, unless somebody has its lock.
+  const reader = stream?.getReader()
   async function* bytes(): AsyncGenerator<Uint8Array, void, void> {
-    const reader = stream?.getReader()
     try {
       while (reader !== undefined) {
         const idle = setTimeout(

@@ -31,6 +31,12 @@ export function fromTransport(cause: unknown, signal?: AbortSignal, own?: AbortS
   if (String(code).startsWith('HPE_') || name === 'HTTPParserError') {
     return new ArchipelError('PROTOCOL', 'what answers there does not speak HTTP', { cause: inner })
   }
+  if ((inner as Error).message === 'bad port') {
+    return new ArchipelError('BAD_INPUT', 'fetch, as browsers do, refuses this port', {
+      hint: 'Let the island use another one (web.port): ports below 1024 and some more are of other protocols.',
+      cause: inner,
+    })
+  }
   // All that a browser says of a connection that failed or broke.
   if (cause instanceof TypeError) return new ArchipelError('UNREACHABLE', 'the connection failed or broke', { cause })
   return toArchipelError(cause)
