@@ -7,7 +7,7 @@ import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
 import * as view from './views.ts'
 
-const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE'] as const
+const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
 const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
 const RUN_ERRORS = [
@@ -87,7 +87,7 @@ export const ROUTES = {
     scope: 'read',
     query: input.datasetsQuery,
     response: view.datasetPage,
-    errors: [],
+    errors: ['NOT_FOUND', 'AMBIGUOUS'],
   },
   dataset: {
     method: 'GET',

@@ -79,6 +79,9 @@ export function foreignTasks(init: { stopping: AbortSignal }, components: Foreig
     )
     const best = [mine, ...answers].filter((view) => view !== undefined).sort((a, b) => attemptOf(b) - attemptOf(a))[0]
     if (best !== undefined) return best
+    // Nobody who could come back has ever had it.
+    if (!components.isMember(owner))
+      throw new ArchipelError('TASK_NOT_FOUND', `${why.message}, and nobody here knows it`)
     throw new ArchipelError('UNREACHABLE', `${nameOf(owner)}, which owns the task, does not answer: ${why.message}`)
   }
 
