@@ -1,10 +1,9 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { ResultItem } from '../../../protocols/model/task.ts'
-import { api } from '../api.ts'
+import { blobOf, download } from '../state/files.ts'
 import { useLoaded } from '../state/loaded.ts'
 import { size } from '../text/words.ts'
-import { download } from './downloads.tsx'
 import { Problem } from './problem.tsx'
 import { TextBox } from './text-box.tsx'
 
@@ -26,7 +25,7 @@ export function Items({ task, items }: { task: string; items: ResultItem[] }) {
             <button
               type="button"
               class="quiet"
-              onClick={() => void download(api.itemPath(task, item.name), item.name.split('/').at(-1)!).catch(() => {})}
+              onClick={() => void download({ task, item: item.name }, item.name.split('/').at(-1)!).catch(() => {})}
             >
               Save
             </button>
@@ -46,15 +45,17 @@ function Shown({ task, item }: { task: string; item: ResultItem }) {
 }
 
 function Text({ task, item }: { task: string; item: ResultItem }) {
-  const path = api.itemPath(task, item.name)
-  const { value, error, again } = useLoaded(path, async (signal) => (await api.blob(path, { signal })).text())
+  const file = { task, item: item.name }
+  const { value, error, again } = useLoaded(`${task} ${item.name}`, async (signal) =>
+    (await blobOf(file, { signal })).text(),
+  )
   if (error !== undefined) return <Problem error={error} onRetry={again} />
   return <TextBox label={item.name} text={value ?? '…'} />
 }
 
 function Picture({ task, item }: { task: string; item: ResultItem }) {
-  const path = api.itemPath(task, item.name)
-  const { value, error, again } = useLoaded(path, (signal) => api.blob(path, { signal }))
+  const file = { task, item: item.name }
+  const { value, error, again } = useLoaded(`${task} ${item.name}`, (signal) => blobOf(file, { signal }))
   const url = useSignal<string | undefined>(undefined)
   useEffect(() => {
     if (value === undefined) return

@@ -1,7 +1,7 @@
 /** The datasets that the editor completes: the first of the catalog, and those that were looked up since. */
 import { effect, signal } from '@preact/signals'
 import type { DatasetView } from '../../../protocols/model/views.ts'
-import { api } from '../api.ts'
+import { client } from './client.ts'
 import { connection, epoch, onEvent } from './connection.ts'
 
 export const catalog = signal<ReadonlyMap<string, DatasetView>>(new Map())
@@ -30,10 +30,12 @@ export function startCatalog(): void {
   effect(() => {
     void epoch.value
     if (connection.value.state !== 'live') return
-    api.datasets({ limit: FIRST }).then(
-      ({ items }) => learn(items),
-      () => {},
-    )
+    client()
+      .datasets({ limit: FIRST })
+      .then(
+        ({ items }) => learn(items),
+        () => {},
+      )
   })
   let timer: ReturnType<typeof setTimeout> | undefined
   onEvent((event) => {

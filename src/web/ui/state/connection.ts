@@ -5,7 +5,7 @@
 import { effect, signal, untracked } from '@preact/signals'
 import { toArchipelError } from '../../../protocols/model/errors.ts'
 import type { IslandEvent } from '../../../protocols/model/views.ts'
-import { api } from '../api.ts'
+import { client } from './client.ts'
 import { session, signedOut } from './session.ts'
 
 export type Connection =
@@ -17,8 +17,7 @@ export const connection = signal<Connection>({ state: 'connecting' })
 /** Grows whenever everything that is shown may be out of date. */
 export const epoch = signal(0)
 
-/** Milliseconds; the island sends a sign of life every 15 s. */
-const SILENCE_MS = 40_000
+/** Milliseconds until the first new try, doubled to the last. */
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
 
@@ -41,30 +40,28 @@ function follow(signedIn: AbortSignal): void {
   let wait = FIRST_RETRY_MS
   let since = 0
 
+  function onOpen(): void {
+    // After a gap everything is asked for again, whatever the stream makes up for.
+    if (since > 0) epoch.value++
+    wait = FIRST_RETRY_MS
+    since = 0
+    connection.value = { state: 'live' }
+  }
+
   async function once(): Promise<void> {
-    const silent = new AbortController()
-    let timer = setTimeout(() => silent.abort(), SILENCE_MS)
-    const onAlive = () => {
-      clearTimeout(timer)
-      timer = setTimeout(() => silent.abort(), SILENCE_MS)
-      if (connection.peek().state === 'live') return
-      // After a gap everything is asked for again, whatever the stream makes up for.
-      if (since > 0) epoch.value++
-      wait = FIRST_RETRY_MS
-      since = 0
-      connection.value = { state: 'live' }
-    }
-    try {
-      for await (const { id, event } of api.events(lastId, {
-        signal: AbortSignal.any([signedIn, silent.signal]),
-        onAlive,
-      })) {
-        lastId = id ?? lastId
-        if ('lost' in event) epoch.value++
-        else for (const listener of listeners) listener(event)
-      }
-    } finally {
-      clearTimeout(timer)
+    const events = client().events({
+      signal: signedIn,
+      lastEventId: lastId,
+      onId: (id) => {
+        lastId = id
+      },
+      onState: (state) => state === 'open' && onOpen(),
+      // Here, so that the page can say when it is tried again, and its user can have it now.
+      reconnect: false,
+    })
+    for await (const event of events) {
+      if ('lost' in event) epoch.value++
+      else for (const listener of listeners) listener(event)
     }
   }
 

@@ -2,7 +2,7 @@
 import { type Signal, signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
-import { api } from '../api.ts'
+import { client } from './client.ts'
 
 export interface Followed {
   id: string
@@ -15,6 +15,8 @@ export interface Followed {
 export const ENDS: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])
 const LOG_EVERY_MS = 700
 const AGAIN_MS = 1500
+/** Bytes of the log that are asked for at once. */
+const LOG_BYTES = 256 * 1024
 /** Characters of the log that are shown; the whole of it can be saved. */
 const MAX_LOG = 200_000
 
@@ -37,7 +39,7 @@ export function followTask(id: string, known?: TaskView): Followed {
   async function states(): Promise<void> {
     while (!ended.aborted) {
       try {
-        for await (const view of api.watch(id, { signal: ended })) {
+        for await (const view of client().tasks.watch(id, { signal: ended })) {
           task.value = view
           error.value = undefined
         }
@@ -61,7 +63,7 @@ export function followTask(id: string, known?: TaskView): Followed {
       const view = task.peek()
       try {
         if (view !== undefined && (view.logBytes > offset || view.state === 'running' || ENDS.has(view.state))) {
-          const page = await api.log(id, offset, { signal: ended })
+          const page = await client().tasks.log(id, { offset, limit: LOG_BYTES }, { signal: ended })
           offset = page.next
           if (page.text !== '') log.value = (log.peek() + page.text).slice(-MAX_LOG)
           if (page.ended && page.next >= page.total) return

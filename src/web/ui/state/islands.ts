@@ -2,7 +2,8 @@
 import { computed, effect, signal } from '@preact/signals'
 import { toArchipelError } from '../../../protocols/model/errors.ts'
 import type { IslandStatus, IslandView } from '../../../protocols/model/views.ts'
-import { api } from '../api.ts'
+import { iterate } from '../../client/index.ts'
+import { client } from './client.ts'
 import { connection, epoch, onEvent } from './connection.ts'
 
 const known = signal<ReadonlyMap<string, IslandView>>(new Map())
@@ -28,8 +29,10 @@ async function refresh(): Promise<void> {
   if (asking) return
   asking = true
   try {
-    const [list, state] = await Promise.all([api.islands(), api.status()])
-    known.value = new Map(list.map((island) => [island.id, island]))
+    const state = await client().status()
+    const all = new Map<string, IslandView>()
+    for await (const island of iterate(client().islands, { limit: 500 })) all.set(island.id, island)
+    known.value = all
     status.value = state
     islandsLoaded.value = true
   } catch (cause) {

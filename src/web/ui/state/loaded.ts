@@ -59,7 +59,7 @@ export function useLoaded<T>(
   })
   // A failure for want of a connection is tried again as soon as there is one.
   useSignalEffect(() => {
-    if (connection.value.state === 'live' && state.peek().error?.code === 'NOT_RUNNING') again()
+    if (connection.value.state === 'live' && state.peek().error?.code === 'UNREACHABLE') again()
   })
   const now = state.value
   return now.key === key || stays ? { ...now, again } : { value: undefined, error: undefined, busy: true, again }

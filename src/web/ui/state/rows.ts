@@ -2,8 +2,8 @@
 import { type Signal, signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cell } from '../../../protocols/model/task.ts'
-import { api } from '../api.ts'
 import { compareCells } from '../text/cells.ts'
+import { client } from './client.ts'
 
 const PAGE_ROWS = 500
 const MAX_PAGES = 80
@@ -48,7 +48,7 @@ export function rowSource(task: string, total: number): RowSource {
   async function page(number: number): Promise<void> {
     asked.add(number)
     try {
-      const { rows } = await api.rows(task, number * PAGE_ROWS, PAGE_ROWS)
+      const { rows } = await client().tasks.rows(task, { from: number * PAGE_ROWS, limit: PAGE_ROWS })
       pages.set(number, rows)
       for (const old of pages.keys()) {
         if (pages.size <= MAX_PAGES) break
@@ -68,7 +68,10 @@ export function rowSource(task: string, total: number): RowSource {
     const all: Cell[][] = []
     while (all.length < wanted) {
       loading.value = all.length / wanted
-      const { rows } = await api.rows(task, all.length, Math.min(BULK_ROWS, wanted - all.length))
+      const { rows } = await client().tasks.rows(task, {
+        from: all.length,
+        limit: Math.min(BULK_ROWS, wanted - all.length),
+      })
       if (rows.length === 0) break
       for (const row of rows) all.push(row)
     }

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { PlacementView, SubmitRequest } from '../../../protocols/model/views.ts'
-import { api } from '../api.ts'
+import { client } from './client.ts'
 import { code, kind, lastTask, programData } from './draft.ts'
 import { type Followed, followTask } from './follow.ts'
 
@@ -34,7 +34,7 @@ async function submit(work: SubmitRequest): Promise<void> {
   foreseen.value = undefined
   try {
     // A key of its own: an answer that was lost does not make a second task when the browser tries again.
-    const view = await api.submit({ ...work, idempotencyKey: crypto.randomUUID() })
+    const view = await client().tasks.submit({ ...work, idempotencyKey: crypto.randomUUID() })
     followed.peek()?.stop()
     followed.value = followTask(view.id, view)
     lastTask.value = view.id
@@ -59,7 +59,7 @@ export function runSorted(statement: string, column: string, descending: boolean
 export async function explain(): Promise<void> {
   refused.value = undefined
   try {
-    foreseen.value = await api.place(request())
+    foreseen.value = await client().tasks.place(request())
   } catch (cause) {
     refused.value = toArchipelError(cause)
   }

@@ -1,7 +1,8 @@
 /** Who is signed in. The cookie of the session is out of the page's reach; it knows only whether calls are answered. */
 import { signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
-import { api, type BrowserSession, credentials } from '../api.ts'
+import type { BrowserSession } from '../../client/index.ts'
+import { client, hasCookie, useToken } from './client.ts'
 
 export type Session =
   | { state: 'unknown' }
@@ -10,8 +11,7 @@ export type Session =
 
 export const session = signal<Session>({ state: 'unknown' })
 
-function enter({ name, scopes, csrf }: BrowserSession): void {
-  credentials.csrf = csrf
+function enter({ name, scopes }: BrowserSession): void {
   session.value = { state: 'in', name, scopes, by: 'cookie' }
 }
 
@@ -29,11 +29,11 @@ const AGAIN_MS = 1500
 async function enterWith(code: string | undefined): Promise<void> {
   for (;;) {
     try {
-      if (code !== undefined) await api.signIn(code)
-      return enter(await api.session())
+      if (code !== undefined) await client().browserSignIn({ code })
+      return enter(await client().browserSession())
     } catch (cause) {
       const error = toArchipelError(cause)
-      if (error.code !== 'NOT_RUNNING') return refuse(code === undefined ? undefined : error)
+      if (error.code !== 'UNREACHABLE') return refuse(code === undefined ? undefined : error)
     }
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
   }
@@ -41,13 +41,18 @@ async function enterWith(code: string | undefined): Promise<void> {
 
 /** A link that was used already says nothing where the session that it made is still there. */
 async function refuse(error: ArchipelError | undefined): Promise<void> {
-  const present = error === undefined ? undefined : await api.session().catch(() => undefined)
+  const present =
+    error === undefined
+      ? undefined
+      : await client()
+          .browserSession()
+          .catch(() => undefined)
   if (present !== undefined) enter(present)
   else session.value = { state: 'out', error }
 }
 
 /** The island says with the page whether there is a cookie to ask with. */
-function hasCookie(): boolean {
+function cameWithCookie(): boolean {
   return document.documentElement.dataset.session !== undefined
 }
 
@@ -57,32 +62,33 @@ export function startSession(): void {
     if (code !== undefined) void enterWith(code)
   })
   const code = takeCode()
-  if (code === undefined && !hasCookie()) session.value = { state: 'out' }
+  if (code === undefined && !cameWithCookie()) session.value = { state: 'out' }
   else void enterWith(code)
 }
 
 /** Signs in for as long as this page is open. @throws UNAUTHENTICATED and what a call may throw */
 export async function signInByToken(token: string): Promise<void> {
-  credentials.token = token
+  useToken(token)
   try {
-    await api.status()
+    await client().status()
     session.value = { state: 'in', name: 'token', scopes: [], by: 'token' }
   } catch (cause) {
-    delete credentials.token
+    useToken(undefined)
     throw cause
   }
 }
 
 export async function signOut(): Promise<void> {
-  if (credentials.token === undefined) await api.signOut().catch(() => {})
-  delete credentials.token
-  delete credentials.csrf
+  if (hasCookie())
+    await client()
+      .browserSignOut()
+      .catch(() => {})
+  useToken(undefined)
   session.value = { state: 'out' }
 }
 
 /** A call was refused because nobody is signed in (any more). */
 export function signedOut(error: ArchipelError): void {
-  delete credentials.token
-  delete credentials.csrf
+  useToken(undefined)
   session.value = { state: 'out', error }
 }

@@ -1,10 +1,10 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { DatasetPage } from '../../../../protocols/model/views.ts'
-import { api } from '../../api.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { catalogChanges, learn } from '../../state/catalog.ts'
+import { client } from '../../state/client.ts'
 import { islands } from '../../state/islands.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { navigate, place } from '../../state/router.ts'
@@ -29,7 +29,7 @@ export function DatasetSearch() {
   const found = useLoaded(
     key,
     async (signal) => {
-      const page = await api.datasets({ ...filterOf(fields), limit: PAGE }, { signal })
+      const page = await client().datasets({ ...filterOf(fields), limit: PAGE }, { signal })
       more.value = []
       cursor.value = page.next
       learn(page.items)
@@ -60,7 +60,7 @@ export function DatasetSearch() {
   async function loadMore(): Promise<void> {
     moreBusy.value = true
     try {
-      const page = await api.datasets({ ...filterOf(fields), limit: PAGE, cursor: cursor.peek() })
+      const page = await client().datasets({ ...filterOf(fields), limit: PAGE, cursor: cursor.peek() })
       more.value = [...more.peek(), ...page.items]
       cursor.value = page.next
       learn(page.items)

@@ -1,11 +1,11 @@
 import { useSignalEffect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { DatasetView } from '../../../../protocols/model/views.ts'
-import { api } from '../../api.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Heading } from '../../parts/heading.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { catalog, catalogChanges, learn } from '../../state/catalog.ts'
+import { client } from '../../state/client.ts'
 import { queryDataset } from '../../state/draft.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { clock, count, number, size } from '../../text/words.ts'
@@ -25,7 +25,7 @@ function isAmbiguous({ id, body }: DatasetView): boolean {
 /** One dataset, by its id in any spelling. */
 export function Dataset({ reference }: { reference: string }) {
   const loaded = useLoaded(reference, async (signal) => {
-    const view = await api.dataset(reference, { signal })
+    const view = await client().dataset(reference, { signal })
     learn([view])
     return view
   })

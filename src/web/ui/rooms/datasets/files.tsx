@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals'
 import type { FilePage } from '../../../../protocols/model/views.ts'
-import { api } from '../../api.ts'
 import { Problem } from '../../parts/problem.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
+import { client } from '../../state/client.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { count, size } from '../../text/words.ts'
 
@@ -10,7 +10,7 @@ export function Files({ id, version }: { id: string; version: string }) {
   const more = useSignal<FilePage[]>([])
   const { value, error, busy, again } = useLoaded(`${id} ${version}`, (signal) => {
     more.value = []
-    return api.files(id, undefined, { signal })
+    return client().files(id, {}, { signal })
   })
   if (error !== undefined) return <Problem error={error} onRetry={again} />
   if (value === undefined) return busy ? <p class="waiting">Asking …</p> : null
@@ -51,9 +51,11 @@ export function Files({ id, version }: { id: string; version: string }) {
           <button
             type="button"
             onClick={() =>
-              void api.files(id, next).then((page) => {
-                more.value = [...more.peek(), page]
-              }, again)
+              void client()
+                .files(id, { cursor: next })
+                .then((page) => {
+                  more.value = [...more.peek(), page]
+                }, again)
             }
           >
             Show more

@@ -1,6 +1,6 @@
-import { api } from '../../api.ts'
 import { Problem } from '../../parts/problem.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
+import { client } from '../../state/client.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { cellText, isNumeric } from '../../text/cells.ts'
 
@@ -8,7 +8,9 @@ const ROWS = 20
 
 /** The first rows, read where the data are. */
 export function PreviewTable({ id, version }: { id: string; version: string }) {
-  const { value, error, busy, again } = useLoaded(`${id} ${version}`, (signal) => api.preview(id, ROWS, { signal }))
+  const { value, error, busy, again } = useLoaded(`${id} ${version}`, (signal) =>
+    client().preview(id, { rows: ROWS }, { signal }),
+  )
   if (error !== undefined) return <Problem error={error} onRetry={again} />
   if (value === undefined) return busy ? <p class="waiting">Reading …</p> : null
   return (

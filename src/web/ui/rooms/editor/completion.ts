@@ -1,8 +1,8 @@
 /** What the editor offers while one types: datasets of the catalog, and the columns of those that the text names. */
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete'
 import type { DatasetView } from '../../../../protocols/model/views.ts'
-import { api } from '../../api.ts'
 import { catalog, learn } from '../../state/catalog.ts'
+import { client } from '../../state/client.ts'
 import { tableName } from '../../state/draft.ts'
 import { size } from '../../text/words.ts'
 
@@ -39,7 +39,9 @@ async function search(prefix: string): Promise<void> {
   if (prefix.length < 2) return
   const known = [...catalog.peek().values()].some(({ body }) => body.name.startsWith(prefix))
   if (known) return
-  const page = await api.datasets({ text: prefix, limit: MAX_FOUND }).catch(() => undefined)
+  const page = await client()
+    .datasets({ text: prefix, limit: MAX_FOUND })
+    .catch(() => undefined)
   if (page !== undefined) learn(page.items)
 }
 

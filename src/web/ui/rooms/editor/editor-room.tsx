@@ -1,10 +1,10 @@
 import { useEffect } from 'preact/hooks'
 import type { TaskKind } from '../../../../protocols/model/task.ts'
-import { api } from '../../api.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Placement } from '../../parts/placement.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
+import { client } from '../../state/client.ts'
 import { code, kind, programData } from '../../state/draft.ts'
 import { ENDS } from '../../state/follow.ts'
 import { explain, followed, foreseen, refused, resume, run, runSorted, submitting } from '../../state/run.ts'
@@ -64,7 +64,7 @@ export function EditorRoom() {
             Where would it run?
           </button>
           {running && (
-            <button type="button" onClick={() => void api.cancel(task.id)} disabled={task.cancelRequested}>
+            <button type="button" onClick={() => void client().tasks.cancel(task.id)} disabled={task.cancelRequested}>
               Cancel
             </button>
           )}

@@ -2,12 +2,12 @@ import { useSignal, useSignalEffect } from '@preact/signals'
 import { useRef } from 'preact/hooks'
 import type { TaskState } from '../../../../protocols/model/task.ts'
 import type { TaskSummary } from '../../../../protocols/model/views.ts'
-import { api } from '../../api.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { Since } from '../../parts/since.tsx'
 import { StateBadge } from '../../parts/state-badge.tsx'
+import { client } from '../../state/client.ts'
 import { ENDS } from '../../state/follow.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { navigate, place, taskPath } from '../../state/router.ts'
@@ -36,7 +36,7 @@ export function TaskList() {
       const items: TaskSummary[] = []
       let cursor: string | undefined
       for (let page = 0; page < pages.peek(); page++) {
-        const part = await api.tasks(
+        const part = await client().tasks.list(
           {
             state: (state || undefined) as TaskState | undefined,
             provided: provided || undefined,
@@ -176,7 +176,7 @@ function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => voi
             type="button"
             class="quiet"
             aria-label={`Cancel task ${shortTask(task.id)}`}
-            onClick={() => void api.cancel(task.id).then(onChanged, onChanged)}
+            onClick={() => void client().tasks.cancel(task.id).then(onChanged, onChanged)}
           >
             Cancel
           </button>

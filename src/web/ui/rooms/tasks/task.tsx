@@ -2,12 +2,12 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { type ArchipelError, toArchipelError } from '../../../../protocols/model/errors.ts'
 import type { TaskView } from '../../../../protocols/model/views.ts'
-import { api } from '../../api.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Heading } from '../../parts/heading.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
 import { TextBox } from '../../parts/text-box.tsx'
+import { client } from '../../state/client.ts'
 import { code, kind, programData } from '../../state/draft.ts'
 import { ENDS, followTask } from '../../state/follow.ts'
 import { datasetPath, navigate, taskPath } from '../../state/router.ts'
@@ -46,7 +46,11 @@ export function Task({ id }: { id: string }) {
       </p>
       <Heading title={task?.name ?? `Task ${shortTask(id)}`}>
         {task !== undefined && !ENDS.has(task.state) && (
-          <button type="button" disabled={task.cancelRequested} onClick={() => void act(() => api.cancel(id))}>
+          <button
+            type="button"
+            disabled={task.cancelRequested}
+            onClick={() => void act(() => client().tasks.cancel(id))}
+          >
             Cancel
           </button>
         )}
@@ -55,7 +59,7 @@ export function Task({ id }: { id: string }) {
             type="button"
             onClick={() =>
               void act(
-                () => api.retry(id),
+                () => client().tasks.retry(id),
                 (view) => navigate(taskPath(view.id)),
               )
             }
