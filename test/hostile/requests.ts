@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { heartbeatSpec, reachSpec } from '../../src/protocols/heartbeat/messages.ts'
 import { joinSpec } from '../../src/protocols/join/messages.ts'
+import { blockSpec } from '../../src/protocols/manifest/block.ts'
 import { confirmSpec, probeSpec } from '../../src/protocols/placement/messages.ts'
 import { decodeStrict, encodeCanonical } from '../../src/protocols/record/cbor.ts'
 import { resolveSpec } from '../../src/protocols/resolve/messages.ts'
@@ -28,6 +29,7 @@ export const SPECS = {
   'heartbeat/1': heartbeatSpec,
   'reach/1': reachSpec,
   'resolve/1': resolveSpec,
+  'manifest-block/1': blockSpec,
   'task-run/1': runSpec,
   'task-attempt/1': attemptSpec,
   'task-control/1': controlSpec,
@@ -84,6 +86,8 @@ export function request(name: string, about: About): unknown {
       return { addresses: [about.address] }
     case 'resolve/1':
       return { ids: [`archipel:${about.island}/something`] }
+    case 'manifest-block/1':
+      return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64), block: '0'.repeat(64) }
     case 'task-run/1':
       return { task: `task-${about.island}-1`, attempt: 1, user: 'owner', kind: 'sql', code: 'SELECT 1', datasets: [] }
     case 'task-attempt/1':
