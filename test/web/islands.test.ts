@@ -148,6 +148,43 @@ test('a preview is read here without a task, and by one task where another islan
   for (const view of [local, remote]) assert.not.ok(texts(view).some((text) => text.includes(dirname(STARS))))
 })
 
+test('who may only read sees rows that are here, and those elsewhere not', async (t) => {
+  const [asker, holder] = clients as [IslandClient, IslandClient]
+  const readers = await Promise.all(
+    [asker, holder].map(async (client, i) => {
+      const { token } = await client.tokens.create({ name: 'reader', scopes: ['read'] })
+      const reader = createClient({ url: dev.islands[i]!.url, token })
+      t.cleanup(() => reader.close())
+      return reader
+    }),
+  )
+  const refused = await rejects(readers[0]!.preview('bright_stars', { rows: 1 }), 'SCOPE_MISSING')
+  assert.is(refused.details?.scope, 'run')
+  assert.is((await readers[1]!.preview('bright_stars', { rows: 1 })).rows.length, 1)
+  assert.is((await readers[0]!.files('bright_stars', {})).total, 1)
+  await rejects(readers[0]!.sessions.create({ kind: 'sql' }), 'SCOPE_MISSING')
+  await rejects(readers[0]!.config(), 'SCOPE_MISSING')
+})
+
+test('a statement with a key goes on when its asker leaves, and is answered when it is asked again', async () => {
+  const [asker] = clients as [IslandClient]
+  const leave = new AbortController()
+  const request = {
+    sql: 'SELECT count(*) AS n FROM bright_stars a, bright_stars b WHERE a.ra > b.ra',
+    idempotencyKey: 'k-1',
+  }
+  const left = asker.sql(request, { signal: leave.signal })
+  left.catch(() => {})
+  await eventually(async () => (await asker.tasks.list({ limit: 1 })).items[0]?.state === 'running')
+  leave.abort()
+  await rejects(left, 'CANCELLED')
+  const { id, result } = await asker.sql(request)
+  assert.is(result.rowCount, 1)
+  assert.is((await asker.tasks.show(id)).attempts.length, 1)
+  assert.is((await asker.sql(request)).id, id)
+  await rejects(asker.sql({ ...request, sql: 'SELECT 1 AS n FROM bright_stars LIMIT 1' }), 'IDEMPOTENCY_CONFLICT')
+})
+
 test('long cells of a preview are cut, and it ends where its rows are many bytes', async (t) => {
   const [, holder] = clients as [IslandClient, IslandClient]
   const path = join(await t.tmpdir(), 'long.jsonl')
@@ -233,7 +270,9 @@ test('the settings of a running island say where they come from', async () => {
 
 test('the list of files of a dataset whose island is away says where it is', async (t) => {
   const [asker, holder] = clients as [IslandClient, IslandClient]
-  const { id } = await holder.publish({ path: STARS, id: 'urn:test:away' })
+  const path = join(await t.tmpdir(), 'away.csv')
+  await writeFile(path, 'a,b\n1,2\n')
+  const { id } = await holder.publish({ path, id: 'urn:test:away' })
   await eventually(() => asker.dataset(id), { timeoutMs: 20_000, signal: t.signal })
   await dev.islands[1]!.stop()
   const error = await rejects(asker.files(id, {}), 'NO_HOLDER')
