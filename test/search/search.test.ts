@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import type { IndexEntry } from '../../src/node/search/port.ts'
+import { MAX_RANKED } from '../../src/node/search/query.ts'
 import { searchIndex } from '../../src/node/search/search-index.ts'
 import { matchOf } from '../../src/node/search/words.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
@@ -450,6 +451,30 @@ test('pages that break while the index is in use are found, and the index begins
     search.close()
   }
   assert.ok(found > 0)
+})
+
+test('words that are in more datasets than can be ranked give the newest first, page by page', async (t) => {
+  const many = MAX_RANKED + 100
+  // In no order of time; every third is about something else.
+  const times = Array.from({ length: many }, (_, i) => (i * 7919) % many)
+  const search = index(
+    t,
+    times.map((n, i) =>
+      entry(`n_${n}`, { title: i % 3 === 0 ? 'quasars' : 'stars', description: 'survey' }, { recordedAt: n }),
+    ),
+  )
+  const newest = Array.from({ length: many }, (_, n) => `n_${many - 1 - n}`)
+  const seen: string[] = []
+  let cursor: string | undefined
+  for (let page = 0; page < 4; page++) {
+    const found = search.search({ text: 'survey', limit: 7, ...(cursor === undefined ? {} : { cursor }) })
+    assert.is(found.total, many)
+    seen.push(...found.items.map((i) => i.id.split('/').at(-1)!))
+    cursor = found.next
+  }
+  assert.equal(seen, newest.slice(0, 28))
+  assert.is(search.search({ text: 'survey quasars', limit: 7 }).total, times.filter((_, i) => i % 3 === 0).length)
+  assert.is(search.search({ text: 'survey', keyword: ['none'], limit: 7 }).total, 0)
 })
 
 test('nothing is opened before it is used', async (t) => {

@@ -67,18 +67,25 @@ function pageInSql(
   const ranked = match !== undefined && total <= MAX_RANKED
   if (!ranked) {
     const beyond = after === undefined ? [] : ['(d.recorded, d.row) < (?, ?)']
-    const clause = [...all, ...beyond]
+    // So many match that the newest of all hold enough of them: they are gone through, not the matches.
+    const dense = match !== undefined && where.length === 0
+    const clause = dense ? ['+d.row IN (SELECT rowid FROM words WHERE words MATCH ?)', ...beyond] : [...all, ...beyond]
+    const source = dense ? 'dataset d INDEXED BY dataset_recorded' : from
     const found = db
       .prepare(
-        `SELECT d.row, d.publisher, d.id, -d.recorded AS value FROM ${from} ${clause.length === 0 ? '' : `WHERE ${clause.join(' AND ')}`} ORDER BY d.recorded DESC, d.row DESC LIMIT ?`,
+        `SELECT d.row, d.publisher, d.id, -d.recorded AS value FROM ${source} ${clause.length === 0 ? '' : `WHERE ${clause.join(' AND ')}`} ORDER BY d.recorded DESC, d.row DESC LIMIT ?`,
       )
       .all(...bound, ...(after === undefined ? [] : [-after.value, after.row]), limit + 1)
     return { found: found as unknown as Found[], total }
   }
   const beyond = after === undefined ? '' : 'WHERE (value, row) > (?, ?)'
+  // Only those of the page are looked up.
+  const source = where.length === 0 ? 'words' : from
+  const ranks = `SELECT words.rowid AS row, ${sortOf(true)} AS value FROM ${source} ${filter}`
+  const page = `SELECT row, value FROM (${ranks}) ${beyond} ORDER BY value, row LIMIT ?`
   const found = db
     .prepare(
-      `SELECT * FROM (SELECT d.row AS row, d.publisher, d.id, ${sortOf(true)} AS value FROM ${from} ${filter}) ${beyond} ORDER BY value, row LIMIT ?`,
+      `SELECT p.row, d.publisher, d.id, p.value FROM (${page}) p JOIN dataset d ON d.row = p.row ORDER BY p.value, p.row`,
     )
     .all(...bound, ...(after === undefined ? [] : [after.value, after.row]), limit + 1)
   return { found: found as unknown as Found[], total }
