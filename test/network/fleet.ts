@@ -147,9 +147,9 @@ export class Fleet {
   }
 
   /** Makes the archipelago at a first island, and starts it. */
-  async found(name: string, options: IslandOptions = {}): Promise<FleetIsland> {
+  async found(name: string, options: IslandOptions = {}, archipelago = 'test'): Promise<FleetIsland> {
     const island = await this.add(name, options)
-    await this.run(island, ['create', 'test', '--name', name])
+    await this.run(island, ['create', archipelago, '--name', name])
     await this.up(island)
     return island
   }

@@ -21,8 +21,8 @@ export function startBrowser(): Promise<Browser> {
 }
 
 /** The link that `archipel open` prints. */
-export async function signInLink(fleet: Fleet, island: FleetIsland): Promise<string> {
-  return (await fleet.json<{ url: string }>(island, ['open', '--print'])).url
+export async function signInLink(fleet: Fleet, island: FleetIsland, scope = 'admin'): Promise<string> {
+  return (await fleet.json<{ url: string }>(island, ['open', '--print', '--scope', scope])).url
 }
 
 export interface Visit {

@@ -1,12 +1,25 @@
+import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
-import { eventually, suite } from '../kit/index.ts'
+import { eventually, requires, suite } from '../kit/index.ts'
 import { assertClean, needsChromium, signInLink, startBrowser, type Visit, visit } from './browser.ts'
 import { type Three, threeIslands } from './islands.ts'
 
 const test = suite('the page in a browser')
 const LONG = { timeoutMs: 180_000 }
+
+/** A picture of one point, a text that looks like HTML, a table; it waits between its words until it has been seen. */
+const PROGRAM = `import archipel, base64, time
+print("begun", flush=True)
+time.sleep(2)
+with open(archipel.output("dot.png"), "wb") as f:
+    f.write(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="))
+with open(archipel.output("notes.txt"), "w") as f:
+    f.write("<b>all is well</b>")
+archipel.result([{"what": "bright", "n": 42}])
+print("ended")
+`
 
 let three: Three
 let browser: Browser
@@ -213,6 +226,53 @@ test(
     await page.getByLabel('State').selectOption('cancelled')
     await eventually(async () => (await page.locator('tbody tr').count()) === 1)
     assertClean(seen)
+  },
+  LONG,
+)
+
+test(
+  'runs a program: what it prints as it goes, images, texts and a table',
+  async (t) => {
+    await requires('python3', () => execFileSync('python3', ['--version']), 'install Python 3')
+    const own = await visit(browser, three.fleet, three.observatory)
+    t.cleanup(() => own.context.close())
+    const { page } = own
+    await own.signIn('/editor')
+    await page.getByLabel('Language').selectOption('python')
+    await page.getByLabel('Datasets').fill('bright_stars')
+    await write(page, PROGRAM)
+    await page.keyboard.press('ControlOrMeta+Enter')
+    const log = page.getByRole('log')
+    await log.getByText('begun').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).waitFor()
+    await log.getByText('ended').waitFor()
+    await page.getByRole('row', { name: '1 bright 42' }).waitFor()
+    await page.getByRole('tab', { name: '2 items' }).click()
+    const picture = page.getByRole('img', { name: 'dot.png, made by the task' })
+    await picture.waitFor()
+    assert.is(await picture.evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth)), 1)
+    await page.getByRole('group', { name: 'notes.txt' }).getByText('<b>all is well</b>').waitFor()
+    assertClean(own)
+  },
+  LONG,
+)
+
+test(
+  'says who may only read that it runs nothing, and lets the rest be read',
+  async (t) => {
+    const reader = await visit(browser, three.fleet, three.university)
+    t.cleanup(() => reader.context.close())
+    const { page } = reader
+    await page.goto(await signInLink(three.fleet, three.university, 'read'))
+    await page.getByRole('link', { name: 'Editor', exact: true }).click()
+    await page.getByText('This sign-in may read, not run.').waitFor()
+    await write(page, 'SELECT 1')
+    assert.ok(await page.getByRole('button', { name: 'Run', exact: true }).isDisabled())
+    await page.getByRole('link', { name: 'Datasets', exact: true }).click()
+    await page.getByText('2 datasets', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    assertClean(reader)
   },
   LONG,
 )

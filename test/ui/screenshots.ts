@@ -124,7 +124,7 @@ try {
     cleanup: (fn) => void undo.push(fn),
     tmpdir: async () => base,
   })
-  const university = await fleet.found('university')
+  const university = await fleet.found('university', {}, 'sky-surveys')
   for (const name of ['observatory', 'institute', 'data-centre', 'telescope']) await fleet.join(name, university)
   for (const { at, file, words } of CATALOGUES) {
     const island = fleet.islands.find(({ name }) => name === at)!

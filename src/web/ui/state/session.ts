@@ -70,12 +70,18 @@ export function startSession(): void {
 export async function signInByToken(token: string): Promise<void> {
   useToken(token)
   try {
-    await client().status()
-    session.value = { state: 'in', name: 'token', scopes: [], by: 'token' }
+    const { name, scopes } = await client().browserSession()
+    session.value = { state: 'in', name, scopes, by: 'token' }
   } catch (cause) {
     useToken(undefined)
     throw cause
   }
+}
+
+/** Whether who is signed in may do this; the island judges each call by itself. */
+export function may(scope: 'run' | 'publish' | 'admin'): boolean {
+  const { value } = session
+  return value.state === 'in' && (value.scopes.includes(scope) || value.scopes.includes('admin'))
 }
 
 export async function signOut(): Promise<void> {

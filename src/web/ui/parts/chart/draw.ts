@@ -7,7 +7,7 @@ export interface ChartWords {
   y: string
 }
 
-const HEIGHT = 380
+const HEIGHT = 350
 
 /** A colour as a canvas understands it, of a variable of the page. */
 function colour(box: Element, name: string): string {

@@ -8,6 +8,7 @@ import { client } from '../../state/client.ts'
 import { code, kind, programData } from '../../state/draft.ts'
 import { ENDS } from '../../state/follow.ts'
 import { explain, followed, foreseen, refused, resume, run, runSorted, submitting } from '../../state/run.ts'
+import { may } from '../../state/session.ts'
 import { Code } from './code.tsx'
 
 const LANGUAGES: [TaskKind, string][] = [
@@ -22,9 +23,10 @@ export function EditorRoom() {
   const now = followed.value
   const task = now?.task.value
   const running = task !== undefined && !ENDS.has(task.state)
+  const allowed = may('run')
   const empty = code.value[kind.value].trim() === ''
   const start = () => {
-    if (!submitting.peek() && code.peek()[kind.peek()].trim() !== '') void run()
+    if (allowed && !submitting.peek() && code.peek()[kind.peek()].trim() !== '') void run()
   }
   return (
     <>
@@ -60,7 +62,7 @@ export function EditorRoom() {
             </>
           )}
           <span class="grow" />
-          <button type="button" onClick={() => void explain()} disabled={empty}>
+          <button type="button" onClick={() => void explain()} disabled={empty || !allowed}>
             Where would it run?
           </button>
           {running && (
@@ -68,7 +70,7 @@ export function EditorRoom() {
               Cancel
             </button>
           )}
-          <button type="button" class="primary" onClick={start} disabled={empty || submitting.value}>
+          <button type="button" class="primary" onClick={start} disabled={empty || submitting.value || !allowed}>
             Run
           </button>
         </div>
@@ -77,6 +79,11 @@ export function EditorRoom() {
           Ctrl-Enter runs, Ctrl-Space completes, Ctrl-] indents. The text is kept in this browser.
         </p>
       </section>
+      {!allowed && (
+        <p class="notice">
+          This sign-in may read, not run. <code>archipel open --scope run</code> makes one that may.
+        </p>
+      )}
       {refused.value !== undefined && <Problem error={refused.value} />}
       {foreseen.value !== undefined && (
         <section class="panel" aria-label="Placement">

@@ -18,7 +18,7 @@ export function look(): Extension {
     EditorView.theme({
       '&': { fontSize: '13.5px', backgroundColor: 'var(--field)', color: 'var(--ink)' },
       '&.cm-focused': { outline: '2px solid var(--focus)', outlineOffset: '-1px' },
-      '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5', minHeight: '9rem', maxHeight: '45vh' },
+      '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.5', minHeight: '6.5rem', maxHeight: '45vh' },
       '.cm-content': { caretColor: 'var(--ink)' },
       '.cm-cursor': { borderLeftColor: 'var(--ink)' },
       '.cm-gutters': { backgroundColor: 'var(--panel)', color: 'var(--dim)', borderRight: '1px solid var(--line)' },
