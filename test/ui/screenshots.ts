@@ -92,7 +92,7 @@ async function take(seen: Visit, { tasks }: IslandClient): Promise<void> {
   await page.getByRole('img', { name: /^scatter/ }).waitFor()
   await page.getByRole('combobox', { name: 'Y', exact: true }).selectOption('vmag')
   await page.getByRole('combobox', { name: 'X', exact: true }).selectOption('temp_k')
-  await page.getByLabel('reversed Y').check()
+  await page.getByLabel('reversed X').check()
   await page.getByLabel('log X').check()
   await page.mouse.move(0, 0)
   await page.evaluate(() => scrollTo(0, document.body.scrollHeight))

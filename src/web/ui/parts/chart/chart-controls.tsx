@@ -1,8 +1,6 @@
 import type { Signal } from '@preact/signals'
-import type { ResultMeta } from '../../../../protocols/model/task.ts'
+import { type Columns, onX, onY } from './choice.ts'
 import { type ChartChoice, type ChartKind, isDrawable } from './series.ts'
-
-type Columns = NonNullable<ResultMeta['table']>['columns']
 
 const KINDS: [ChartKind, string][] = [
   ['scatter', 'Points'],
@@ -18,7 +16,10 @@ export function ChartControls({ columns, choice }: { columns: Columns; choice: S
   const column = (axis: 'x' | 'y', word: string) => (
     <label>
       {word}{' '}
-      <select value={choice.value[axis]} onChange={(event) => set({ [axis]: Number(event.currentTarget.value) })}>
+      <select
+        value={choice.value[axis]}
+        onChange={(event) => set((axis === 'x' ? onX : onY)(columns, Number(event.currentTarget.value)))}
+      >
         {columns.map(({ name, type }, i) =>
           isDrawable(type) ? (
             <option key={name} value={i}>

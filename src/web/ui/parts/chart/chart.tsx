@@ -1,48 +1,16 @@
 import { useComputed, useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import type { ResultMeta } from '../../../../protocols/model/task.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { MAX_LOCAL_ROWS, type RowSource } from '../../state/rows.ts'
 import { theme } from '../../state/theme.ts'
 import { count, number } from '../../text/words.ts'
 import { Problem } from '../problem.tsx'
 import { ChartControls } from './chart-controls.tsx'
+import { type Columns, firstChoice } from './choice.ts'
 import { draw } from './draw.ts'
-import { type ChartChoice, type Drawn, histogram, isDrawable, points } from './series.ts'
-
-type Columns = NonNullable<ResultMeta['table']>['columns']
+import { type Drawn, histogram, isDrawable, points } from './series.ts'
 
 const nameOf = ({ name, unit }: Columns[number]) => (unit === undefined ? name : `${name} [${unit}]`)
-
-/** Magnitudes grow downwards, whoever draws them. */
-const isMagnitude = ({ name, unit, ucd }: Columns[number]) =>
-  unit === 'mag' || ucd?.startsWith('phot.mag') === true || /mag$/i.test(name)
-
-const named = (columns: Columns, word: RegExp, ucd: string) =>
-  columns.findIndex((c) => isDrawable(c.type) && (c.ucd?.startsWith(ucd) || word.test(c.name)))
-
-/**
- * A first choice: the sky where there are positions, right ascension growing to the left; else the last two numbers of
- * a row, which is where questions put what they are about.
- */
-function firstChoice(columns: Columns): ChartChoice {
-  const ra = named(columns, /^ra(_?deg|j2000)?$/i, 'pos.eq.ra')
-  const dec = named(columns, /^(dec?(_?deg|j2000)?)$/i, 'pos.eq.dec')
-  if (ra >= 0 && dec >= 0)
-    return { kind: 'scatter', x: ra, y: dec, reverseX: true, reverseY: false, logX: false, logY: false }
-  const usable = columns.flatMap((column, i) => (isDrawable(column.type) ? [i] : []))
-  const x = usable[Math.max(0, usable.length - 2)] ?? 0
-  const y = usable.at(-1) ?? 0
-  return {
-    kind: usable.length < 2 ? 'histogram' : 'scatter',
-    x,
-    y,
-    reverseX: false,
-    reverseY: columns[y] !== undefined && isMagnitude(columns[y]),
-    logX: false,
-    logY: false,
-  }
-}
 
 const span = (values: number[]) => {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
