@@ -2,6 +2,18 @@ import type { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { PlacementEntry } from '../../../protocols/model/task.ts'
 import { Placement } from './placement.tsx'
 
+/** One of the things that a name may mean. */
+function Candidate({ of }: { of: unknown }) {
+  if (typeof of !== 'object' || of === null) return <code>{String(of)}</code>
+  const { ref, id, island } = of as Record<string, unknown>
+  return (
+    <>
+      <code>{String(ref ?? id)}</code>
+      {typeof island === 'string' && ` published by ${island}`}
+    </>
+  )
+}
+
 /** An error as the user needs it: what happened, what to do, its code for whoever looks it up. */
 export function Problem({
   error,
@@ -22,7 +34,7 @@ export function Problem({
         <ul>
           {candidates.map((candidate) => (
             <li key={JSON.stringify(candidate)}>
-              <code>{typeof candidate === 'string' ? candidate : JSON.stringify(candidate)}</code>
+              <Candidate of={candidate} />
             </li>
           ))}
         </ul>

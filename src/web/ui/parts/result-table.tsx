@@ -1,6 +1,7 @@
-import { useSignal } from '@preact/signals'
+import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { ResultMeta } from '../../../protocols/model/task.ts'
+import { connection } from '../state/connection.ts'
 import { MAX_LOCAL_ROWS, type RowSource } from '../state/rows.ts'
 import { cellText, isNumeric } from '../text/cells.ts'
 import { number } from '../text/words.ts'
@@ -57,6 +58,13 @@ export function ResultTable({
     observer.observe(box.current!)
     return () => observer.disconnect()
   }, [])
+
+  const seen = useRef(view)
+  seen.current = view
+  useSignalEffect(() => {
+    if (connection.value.state === 'live' && source.error.peek() !== undefined)
+      source.show(seen.current.from, seen.current.to)
+  })
 
   function goTo(row: number): void {
     const { current } = box

@@ -1,5 +1,5 @@
 /** The task that the editor shows. It is followed while the page is open, whichever room is shown. */
-import { signal } from '@preact/signals'
+import { effect, signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { PlacementView, SubmitRequest } from '../../../protocols/model/views.ts'
 import { client } from './client.ts'
@@ -67,5 +67,15 @@ export async function explain(): Promise<void> {
 
 /** After a reload, the task of before. */
 export function resume(): void {
-  if (followed.peek() === undefined && lastTask.peek() !== undefined) followed.value = followTask(lastTask.peek()!)
+  const id = lastTask.peek()
+  if (followed.peek() !== undefined || id === undefined) return
+  const present = followTask(id)
+  followed.value = present
+  // What is no longer known here is forgotten without a word: nobody asked for it now.
+  const end = effect(() => {
+    if (present.error.value?.code !== 'TASK_NOT_FOUND') return
+    lastTask.value = undefined
+    if (followed.peek() === present) followed.value = undefined
+    queueMicrotask(() => end())
+  })
 }

@@ -1,5 +1,5 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
-import { useRef } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { TaskState } from '../../../../protocols/model/task.ts'
 import type { TaskSummary } from '../../../../protocols/model/views.ts'
 import { Heading } from '../../parts/heading.tsx'
@@ -8,6 +8,7 @@ import { Scroll } from '../../parts/scroll.tsx'
 import { Since } from '../../parts/since.tsx'
 import { StateBadge } from '../../parts/state-badge.tsx'
 import { client } from '../../state/client.ts'
+import { connection } from '../../state/connection.ts'
 import { ENDS } from '../../state/follow.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { navigate, place, taskPath } from '../../state/router.ts'
@@ -16,6 +17,7 @@ import { TASK_STATES } from '../../text/lists.ts'
 import { clock, duration, number, shortDataset, shortTask } from '../../text/words.ts'
 
 const PAGE = 50
+const PROVIDED_MS = 3000
 
 function addressOf(state: string, provided: boolean): string {
   const query = new URLSearchParams()
@@ -61,6 +63,14 @@ export function TaskList() {
     if (!first.current) latest.current()
     first.current = false
   })
+  // What runs here for others tells its changes to them alone.
+  useEffect(() => {
+    if (!provided) return
+    const timer = setInterval(() => {
+      if (!document.hidden && connection.peek().state === 'live') latest.current()
+    }, PROVIDED_MS)
+    return () => clearInterval(timer)
+  }, [provided])
   const items = value?.items ?? []
   return (
     <>
