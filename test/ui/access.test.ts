@@ -79,7 +79,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
 }
 
 test(
-  'is no wider than a phone of 360 pixels',
+  'fits a phone of 360 pixels',
   async (t) => {
     const seen = await visit(browser, three.fleet, three.university, { width: 360, height: 720 })
     t.cleanup(() => seen.context.close())
@@ -87,6 +87,10 @@ test(
     await seen.page.getByRole('heading', { name: 'Sign in' }).waitFor()
     assert.is(await overflow(seen.page), 0, 'sign-in')
     await seen.signIn()
+    await seen.page.getByText('3 islands, 3 live').waitFor()
+    assert.is(await seen.page.getByRole('radio').count(), 3, 'each island is drawn')
+    for (const island of await seen.page.getByRole('radio').all())
+      assert.ok(await island.isVisible(), 'an island is drawn')
     for (const [name, enter] of await rooms(seen)) {
       await enter()
       assert.is(await overflow(seen.page), 0, name)

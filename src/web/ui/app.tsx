@@ -13,7 +13,7 @@ function ThemeChoice() {
     <label class="theme">
       <span class="visually-hidden">Colours</span>
       <select value={theme.value} onChange={(event) => (theme.value = event.currentTarget.value as Theme)}>
-        <option value="auto">System colours</option>
+        <option value="auto">Auto</option>
         <option value="light">Light</option>
         <option value="dark">Dark</option>
       </select>
@@ -43,7 +43,7 @@ function Header({ current }: { current: string | undefined }) {
         </nav>
       )}
       <div class="top-end">
-        {signedIn && status.value !== undefined && <span class="own">{status.value.name}</span>}
+        {signedIn && status.value !== undefined && <span class="own-name">{status.value.name}</span>}
         <ThemeChoice />
         {signedIn && (
           <button type="button" class="quiet" onClick={() => void signOut()}>

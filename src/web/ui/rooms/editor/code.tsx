@@ -1,4 +1,10 @@
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete'
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  closeCompletion,
+  completionKeymap,
+} from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { python } from '@codemirror/lang-python'
 import { keywordCompletionSource, PostgreSQL, sql } from '@codemirror/lang-sql'
@@ -64,7 +70,8 @@ export function Code({ onRun }: { onRun: () => void }) {
   useEffect(() => {
     const runKey = {
       key: 'Mod-Enter',
-      run: () => {
+      run: (editor: EditorView) => {
+        closeCompletion(editor)
         run.current()
         return true
       },
