@@ -69,6 +69,15 @@ test('its files are named by their content, kept for ever, and come compressed',
     assert.is((await raw(port, { path })).status, 404, path)
 })
 
+test('the licences of all packages that the page contains are there', async (t) => {
+  const { port } = await serve(t)
+  const { status, headers, text } = await raw(port, { path: '/licences.txt' })
+  assert.is(status, 200)
+  assert.is(headers['content-type'], 'text/plain; charset=utf-8')
+  for (const name of ['preact', '@codemirror/view', 'uplot', 'd3-force']) assert.match(text, `\n${name} `)
+  assert.ok(text.split('Permission').length > 10)
+})
+
 test('it says whether a cookie of this island came along, and not what it is', async (t) => {
   const { port } = await serve(t)
   const { text } = await raw(port, { path: '/', headers: { cookie: 'archipel-other=secret-text' } })

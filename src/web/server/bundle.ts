@@ -5,14 +5,14 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { basename, extname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 
 const WEB = join(import.meta.dirname, '..')
 
-/** What there is to bundle: entry below `src/web`, without its ending. Its outputs are `<name>.js` and, with styles, `<name>.css`. */
+/** What there is to bundle: entry below `src/web`, without its ending. Its outputs are `<name>.js`, with styles `<name>.css`, and the licences in `<name>.txt`. */
 export const BUNDLES = {
   client: 'client/index',
   page: 'ui/main',
@@ -34,6 +34,7 @@ const MEDIA_TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.woff2': 'font/woff2',
+  '.txt': 'text/plain; charset=utf-8',
 }
 
 const made = new Map<BundleName, Promise<BundleFile[]>>()
@@ -73,6 +74,18 @@ async function finish({ name, bytes }: { name: string; bytes: Uint8Array }): Pro
   return { name, mediaType, etag, bytes, gzipped: await promisify(gzip)(bytes, { level: 9 }) }
 }
 
+/** The licences of all packages that these files are from, as each of them asks for. */
+async function noticesOf(inputs: string[]): Promise<string> {
+  const folders = inputs.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(resolve(path))?.[1] ?? [])
+  const notices = [...new Set(folders)].sort().map(async (folder) => {
+    const { name, version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+    const texts = (await readdir(folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).sort()
+    const text = await Promise.all(texts.map((file) => readFile(join(folder, file), 'utf8')))
+    return [`${name} ${version} (${license})`, ...text.map((t) => t.trim())].join('\n\n')
+  })
+  return ['archipel (Apache-2.0) contains:', ...(await Promise.all(notices))].join(`\n\n${'-'.repeat(80)}\n\n`)
+}
+
 let last: Promise<unknown> = Promise.resolve()
 
 /** Bundles from the sources, for ES modules of present browsers. One at a time: esbuild has one helper process. */
@@ -88,11 +101,12 @@ async function bundle(name: BundleName): Promise<{ name: string; bytes: Uint8Arr
     .map((ending) => join(WEB, BUNDLES[name] + ending))
     .find((path) => existsSync(path))
   try {
-    const { outputFiles } = await esbuild.build({
+    const { outputFiles, metafile } = await esbuild.build({
       entryPoints: [{ in: entry ?? BUNDLES[name], out: name }],
       outdir: '/',
       bundle: true,
       write: false,
+      metafile: true,
       minify: true,
       format: 'esm',
       platform: 'browser',
@@ -104,7 +118,9 @@ async function bundle(name: BundleName): Promise<{ name: string; bytes: Uint8Arr
       jsxImportSource: 'preact',
       define: { 'process.env.NODE_ENV': '"production"' },
     })
-    return outputFiles.map(({ path, contents }) => ({ name: basename(path), bytes: contents }))
+    const files = outputFiles.map(({ path, contents }) => ({ name: basename(path), bytes: contents }))
+    const notices = await noticesOf(Object.keys(metafile.inputs))
+    return [...files, { name: `${name}.txt`, bytes: Buffer.from(notices) }]
   } catch (cause) {
     throw new ArchipelError('INTERNAL', `the bundle ${name} cannot be made`, { cause })
   } finally {

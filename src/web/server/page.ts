@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import { type BundleFile, bundleFiles } from './bundle.ts'
+import { type BundleFile, bundleFile, bundleFiles } from './bundle.ts'
 import { answerStatic } from './static.ts'
 
 /** Paths of the rooms; what comes after the first segment is for the page to read. */
@@ -88,4 +88,5 @@ async function asset(c: Context): Promise<Response> {
 export function servePage(hono: Pick<Hono, 'get'>, cookie: string): void {
   for (const path of ROOMS) hono.get(path, (c) => pageAnswer(c, cookie))
   hono.get('/assets/:name', asset)
+  hono.get('/licences.txt', async (c) => answerStatic(await bundleFile('page', 'page.txt'), c.req.raw.headers))
 }

@@ -59,6 +59,11 @@ export function StatusBar() {
           </ul>
         </details>
       )}
+      <p class="licences">
+        <a href="/licences.txt" target="_blank" rel="noreferrer">
+          Licences
+        </a>
+      </p>
     </footer>
   )
 }
