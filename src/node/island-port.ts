@@ -236,6 +236,7 @@ export function islandPort(parts: IslandParts): IslandPort {
             },
           },
           disk: { freeBytes, totalBytes },
+          results: { bytes: await parts.work.resultsBytes(), totalBytes: config.tasks.resultsBytes },
           quarantined: quarantined.filter((o) => o !== self),
           selfQuarantined: membership.quarantined.has(self),
           selfRevoked: roster.member(self)?.state === 'revoked',

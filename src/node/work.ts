@@ -61,6 +61,8 @@ export interface Work {
   placing: Placing
   /** Shows it to others, and takes up what ran here. To be called before they can ask. */
   start(options: { stopping: AbortSignal }): Promise<void>
+  /** Bytes of all results and logs on the disk. */
+  resultsBytes(): Promise<number>
   /** After a dataset went: data of results that no dataset consists of any more go, too. */
   unpublished(): Promise<void>
   /** Takes up the own tasks. To be called when others can be reached. */
@@ -202,6 +204,7 @@ export function islandWork(components: WorkComponents): Work {
 
   return {
     placing: place,
+    resultsBytes: () => results.bytes(),
     sql: sqlOnTasks(made),
     tasks: {
       ...made,

@@ -289,7 +289,8 @@ test('a failure has its code, its exit code, its hint and the end of the log', a
     const failed = await run(['run', '-', '--kind', 'python'], { stdin: 'x' })
     assert.is(failed.code, exit, code)
     assert.is(failed.stdout, '', code)
-    assert.match(failed.stderr, `error: because\nhint: ${ERRORS[code].hint}\n`, code)
+    const hint = ERRORS[code].hint.replace('<id>', island.fake.ids.at(-1)!.split('-').at(-1)!)
+    assert.match(failed.stderr, `error: because\nhint: ${hint}\n`, code)
     assert.is(failed.stderr.includes('Traceback: it broke'), code === 'CODE_FAILED', code)
     assert.not.match(failed.stderr, 'first line')
     const asJson = await run(['run', '-', '--kind', 'python', '--json'], { stdin: 'x' })
@@ -300,6 +301,45 @@ test('a failure has its code, its exit code, its hint and the end of the log', a
   const cancelled = await run(['run', '-', '--kind', 'sql'], { stdin: 'x' })
   assert.is(cancelled.code, 5)
   assert.match(cancelled.stderr, 'error: the task was cancelled')
+})
+
+test('what a program printed is its output where it has no other; else it is said where to find it', async (t) => {
+  const { run, island } = await daemonDir(t)
+  island.fake.onSubmit = ({ id }) => {
+    island.fake.print(id, 'a line\nanother')
+    island.fake.succeed(id, {})
+  }
+  const alone = await run(['run', '-', '--kind', 'python'], { stdin: 'x' })
+  assert.equal([alone.code, alone.stdout.trimEnd()], [0, 'a line\nanother'])
+  assert.is((await run(['run', '-', '--kind', 'sql'], { stdin: 'x' })).stdout, '')
+  island.fake.onSubmit = ({ id }) => {
+    island.fake.print(id, 'a line\n')
+    island.fake.succeed(id, { items: { 'text.txt': ['text/plain', 'result'] } })
+  }
+  const beside = await run(['run', '-', '--kind', 'python'], { stdin: 'x' })
+  assert.is(beside.stdout.trimEnd(), 'result')
+  assert.match(beside.stderr, `It printed 7 B: archipel task log ${island.fake.ids.at(-1)!.split('-').at(-1)}`)
+})
+
+test('parameters keep their digits, and are given once', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const given = [
+    ...['n=5', 'x=-2.5e3', 'id=4472832130942575873', 'word=Vega', 'quoted="5"'],
+    ...['far=1e999', 'none=null', 'low=-9007199254740993'],
+  ]
+  await run(['sql', 'SELECT 1', '--detach', ...given.flatMap((p) => ['--param', p])])
+  assert.equal(island.fake.view(island.fake.ids.at(-1)!).params, {
+    n: 5,
+    x: -2500,
+    id: '4472832130942575873',
+    word: 'Vega',
+    quoted: '5',
+    far: '1e999',
+    none: null,
+    low: '-9007199254740993',
+  })
+  const twice = await run(['sql', 'SELECT 1', '--param', 'n=1', '--param', 'n=2'])
+  assert.equal([twice.code, twice.stderr.includes('n is given twice')], [2, true])
 })
 
 test('--follow prints states and log while it runs, on stderr', async (t) => {

@@ -17,6 +17,7 @@ const WELL: StatusFacts = {
   maxClockSkewMs: 600_000,
   engine: { kind: 'embedded', state: 'ready', sandbox: true },
   disk: { freeBytes: 100 * GIB, totalBytes: 200 * GIB },
+  results: { bytes: GIB, totalBytes: 20 * GIB },
   quarantined: [],
   selfQuarantined: false,
   selfRevoked: false,
@@ -70,6 +71,8 @@ const CASES: [string, Partial<StatusFacts>, string, 'warning' | 'error'][] = [
     'LANGUAGE_MISSING',
     'warning',
   ],
+  ['much kept', { results: { bytes: 17 * GIB, totalBytes: 20 * GIB } }, 'RESULTS_NEARLY_FULL', 'warning'],
+  ['no room for results', { results: { bytes: 20 * GIB, totalBytes: 20 * GIB } }, 'RESULTS_NEARLY_FULL', 'error'],
   ['a disk nearly full', { disk: { freeBytes: GIB / 2, totalBytes: 200 * GIB } }, 'DISK_NEARLY_FULL', 'warning'],
   [
     'a small part of a large disk left',

@@ -6,7 +6,9 @@ import type { SubmitRequest, TaskView } from '../../protocols/model/views.ts'
 import type { IslandClient } from '../../web/client/index.ts'
 import { cleanLines } from './clean.ts'
 import type { Cli } from './context.ts'
+import { drained } from './drained.ts'
 import { explainOf, explanation } from './explanation.ts'
+import { bytes } from './format.ts'
 import type { Io } from './io.ts'
 import { withProgress } from './progress.ts'
 import { failureOf, isEnded, shortTask, stateWords } from './task-words.ts'
@@ -164,6 +166,18 @@ export async function runToEnd(
   if (view.state === 'succeeded') return view
   if (!follow && view.logBytes > 0 && view.error?.code === 'CODE_FAILED') await tail(io, client, view, signal)
   throw failureOf(view)
+}
+
+/** What a program printed that was not followed: its output where it has no other, else where to find it. */
+export async function printed(cli: Cli, client: IslandClient, view: TaskView): Promise<void> {
+  const { io, signal } = cli
+  if (view.kind === 'sql' || view.logBytes === 0 || io.json) return
+  if (view.result !== undefined && view.result.kind !== 'none')
+    return io.note(`It printed ${bytes(view.logBytes)}: archipel task log ${shortTask(view.id)}`)
+  for await (const text of logText(client, view.id, { follow: false, signal })) {
+    io.write(process.stdout.isTTY ? cleanLines(text) : text)
+    await drained(signal)
+  }
 }
 
 /** The end of the log, without what the error says again. */

@@ -48,7 +48,7 @@ export function taskOptions(command: Command): Command {
   return command
     .option(
       '--param <name=value>',
-      'a parameter: numbers, true, false and null as such, all else text (repeatable)',
+      'a parameter: numbers, true, false and null as such, all else text, whole numbers of more than 15 digits too (repeatable)',
       collect,
     )
     .option('--on <island>', 'run it at this island')
@@ -81,17 +81,30 @@ function parseParam(text: string): [string, ParamValue] {
       hint: 'Write it like --param limit=5 or --param name=Vega; names have letters, digits and _.',
     })
   if (!/^(-?\d|"|true$|false$|null$)/.test(value)) return [name, value]
+  // Too long for a number of JSON: as text it stays exact, and SQL compares it with numbers.
+  if (/^-?\d+$/.test(value) && !Number.isSafeInteger(Number(value))) return [name, value]
   try {
     const parsed = JSON.parse(value) as ParamValue
+    if (typeof parsed === 'number' && !Number.isFinite(parsed)) return [name, value]
     return [name, typeof parsed === 'object' && parsed !== null ? value : parsed]
   } catch {
     return [name, value]
   }
 }
 
+/** @throws BAD_INPUT */
+function paramsOf(texts: string[]): Record<string, ParamValue> {
+  const params = texts.map(parseParam)
+  const names = params.map(([name]) => name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new ArchipelError('BAD_INPUT', `--param: ${twice} is given twice`)
+  return Object.fromEntries(params)
+}
+
 function positive(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,7}$/.test(text)) throw new ArchipelError('BAD_INPUT', `${flag}: has to be a number from 1`)
+  if (!/^[1-9]\d{0,7}$/.test(text))
+    throw new ArchipelError('BAD_INPUT', `${flag}: has to be a number from 1 to 10000000`)
   return Number(text)
 }
 
@@ -113,10 +126,14 @@ export function requestOf(
 ): SubmitRequest {
   notBoth(options.csv, json)
   if (options.dryRun && options.detach) throw new ArchipelError('BAD_INPUT', 'give --dry-run or --detach, not both')
+  if (options.explain && options.detach)
+    throw new ArchipelError('BAD_INPUT', '--explain does not go with --detach', {
+      hint: 'Later, `archipel task show <id>` explains the choice; --dry-run explains it without running.',
+    })
   if (options.output !== undefined && (options.detach || options.dryRun || options.csv))
     throw new ArchipelError('BAD_INPUT', '--output does not go with --detach, --dry-run or --csv')
   const request: SubmitRequest = { ...task }
-  if (options.param !== undefined) request.params = Object.fromEntries(options.param.map(parseParam))
+  if (options.param !== undefined) request.params = paramsOf(options.param)
   if (options.on !== undefined) request.on = options.on
   if (options.timeout !== undefined) request.timeoutMs = durationOf(options.timeout, TIMEOUT)
   if (options.lease !== undefined) request.leaseMs = durationOf(options.lease, LEASE)

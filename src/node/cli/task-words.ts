@@ -71,7 +71,8 @@ export function failureOf(view: TaskView): ArchipelError {
       hint: `\`archipel task retry ${shortTask(view.id)}\` runs it again.`,
       details,
     })
-  return errorFromInfo({ ...view.error, details })
+  const hint = view.error.hint.replace(/(archipel task \w+) <id>/g, `$1 ${shortTask(view.id)}`)
+  return errorFromInfo({ ...view.error, hint, details })
 }
 
 /** `5 rows`, `an image`, `3 files` */

@@ -25,6 +25,8 @@ export interface StatusFacts {
     forwarded?: { python: boolean; r: boolean }
   }
   disk: { freeBytes: number; totalBytes: number }
+  /** What results and logs take, and may take. */
+  results: { bytes: number; totalBytes: number }
   quarantined: string[]
   selfQuarantined: boolean
   selfRevoked: boolean
@@ -43,6 +45,9 @@ export interface StatusFacts {
 /** Below either the disk counts as nearly full. */
 const LOW_DISK_BYTES = 1024 ** 3
 const LOW_DISK_FRACTION = 0.05
+/** Of the room for results. */
+const RESULTS_FRACTION = 0.8
+const RESULTS_FULL_FRACTION = 0.95
 /** One recovery follows a lost store; more of them mean that somebody else writes this log, too. */
 const RECOVERIES_WORTH_A_WORD = 2
 /** A skew that is worth a word long before records are held back. */
@@ -63,6 +68,7 @@ export function findings(facts: StatusFacts): Finding[] {
     sandbox(facts),
     languages(facts),
     disk(facts),
+    results(facts),
     stale(facts),
     lost(facts),
     others(facts),
@@ -259,6 +265,17 @@ function disk(f: StatusFacts): Finding | undefined {
     severity: f.disk.freeBytes < LOW_DISK_BYTES / 8 ? 'error' : 'warning',
     message: `Only ${(f.disk.freeBytes / 1024 ** 3).toFixed(1)} GiB are free on the disk of the data directory.`,
     remedy: 'Free some space, or move the data directory to another disk.',
+  }
+}
+
+function results({ results: { bytes, totalBytes } }: StatusFacts): Finding | undefined {
+  if (bytes < totalBytes * RESULTS_FRACTION) return undefined
+  return {
+    code: 'RESULTS_NEARLY_FULL',
+    severity: bytes > totalBytes * RESULTS_FULL_FRACTION ? 'error' : 'warning',
+    message: `The results kept take ${Math.floor((bytes / totalBytes) * 100)} % of their room; when it is full, no task gives a result.`,
+    remedy:
+      'Raise tasks.resultsBytes, or lower tasks.resultDays so that old results go sooner; then restart the island.',
   }
 }
 

@@ -56,7 +56,11 @@ export const MAX_TASK_DATASETS = 64
 export const MAX_PARAMS = 64
 
 export const paramName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a parameter is named by letters, digits, _')
-export const paramValue = z.union([z.string().max(64 * 1024), z.number(), z.boolean(), z.null()])
+/** A whole number that JSON's readers would change is refused: as text it is exact, and SQL compares it with numbers. */
+const paramNumber = z
+  .number()
+  .refine((n) => !Number.isInteger(n) || Number.isSafeInteger(n), 'has to be text: as a number its digits would change')
+export const paramValue = z.union([z.string().max(64 * 1024), paramNumber, z.boolean(), z.null()])
 export type ParamValue = z.infer<typeof paramValue>
 
 /** A dataset of a task, pinned. */

@@ -74,7 +74,7 @@ export function define(command: Command, cli: Cli): void {
     .action(async (words: string[], options: { filter?: string[]; limit: string; follow?: boolean }) => {
       const { io, signal } = cli
       if (!/^[1-9]\d{0,5}$/.test(options.limit))
-        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1')
+        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 999999')
       const filter = parseFilter(words, options.filter ?? [])
       const client = await cli.client()
       if (options.follow) return follow(io, client, filter, signal)

@@ -20,7 +20,8 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel files bright_stars')
     .action(async (ref: string, { limit }: { limit: string }) => {
       const { io, signal } = cli
-      if (!/^[1-9]\d{0,7}$/.test(limit)) throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1')
+      if (!/^[1-9]\d{0,7}$/.test(limit))
+        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 99999999')
       const client = await cli.client()
       const items: FileView[] = []
       let next: string | undefined

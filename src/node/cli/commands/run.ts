@@ -5,7 +5,7 @@ import type { TaskKind } from '../../../protocols/model/task.ts'
 import type { Cli } from '../context.ts'
 import { printResult } from '../print-result.ts'
 import { readFileText, readStdin } from '../read-input.ts'
-import { detach, dryRun, runToEnd } from '../run-task.ts'
+import { detach, dryRun, printed, runToEnd } from '../run-task.ts'
 import { targetOf } from '../save-result.ts'
 import { PROGRAM_HELP, requestOf, SQL_HELP, type TaskOptions, taskOptions } from '../task-options.ts'
 import { summary } from '../task-words.ts'
@@ -55,7 +55,9 @@ export function define(command: Command, cli: Cli): void {
       if (options.dryRun) return dryRun(cli, request)
       if (options.detach) return detach(cli, request)
       const view = await runToEnd(cli, request, options)
-      await printResult(io, { client: await cli.client(), view, signal }, { csv: options.csv, target })
+      const client = await cli.client()
+      await printResult(io, { client, view, signal }, { csv: options.csv, target })
+      if (!options.follow) await printed(cli, client, view)
       io.note(summary(view))
     })
 }

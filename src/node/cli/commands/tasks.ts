@@ -94,7 +94,7 @@ export function define(command: Command, cli: Cli): void {
     .action(async (options: { state?: TaskState; all?: boolean; limit: string; follow?: boolean }) => {
       const { io, signal } = cli
       if (!/^[1-9]\d{0,4}$/.test(options.limit))
-        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1')
+        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 99999')
       const limit = Number(options.limit)
       const query: TaskQuery = {
         ...(options.state === undefined ? {} : { state: options.state }),

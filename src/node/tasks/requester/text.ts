@@ -7,7 +7,8 @@ export function logPage(bytes: Uint8Array, at: { offset: number; total: number; 
   const whole = last ? bytes.length : wholeCharacters(bytes)
   const text = new TextDecoder().decode(bytes.subarray(0, whole))
   const next = offset + whole
-  return { text, offset, next, total: Math.max(total, next), ended: ended && next >= total }
+  // Asked for what comes after the end: the log is not longer for that.
+  return { text, offset, next, total: whole === 0 ? total : Math.max(total, next), ended: ended && next >= total }
 }
 
 /** Bytes up to the end of the last character that is complete. Bytes that are no UTF-8 at all count as they are. */
