@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { ArchipelError, ERRORS, type ErrorCode, exitCode } from '../../src/protocols/model/errors.ts'
 import type { Cell } from '../../src/protocols/model/task.ts'
 import type { SubmitRequest } from '../../src/protocols/model/views.ts'
-import { suite } from '../kit/index.ts'
+import { freePort, suite } from '../kit/index.ts'
 import { datasetView, OTHER, SELF } from '../web/fake-island.ts'
 import { TOKEN } from '../web/harness.ts'
 import { cli, daemonDir, shareCompiled } from './harness.ts'
@@ -426,7 +426,7 @@ test('the island is found by data directory, variable or flag, and the token is 
   assert.is((await cli(t, ['status', '--data-dir', other, '--island', url])).code, 3)
   assert.is((await cli(t, ['status', '--data-dir', other, '--island', url, '--token', 'wrong'])).code, 3)
   assert.is((await cli(t, ['status', '--data-dir', other])).code, 5)
-  assert.is((await run(['status', '--island', 'http://127.0.0.1:1'])).code, 5)
+  assert.is((await run(['status', '--island', `http://127.0.0.1:${await freePort()}`])).code, 5)
   // A dead daemon's port may be another program's by now.
   await writeFile(join(dir, 'daemon.json'), JSON.stringify({ pid: 2 ** 22 + 1, url }))
   const stale = await run(['status'])
