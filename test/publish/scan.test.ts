@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -74,6 +74,9 @@ test('nothing of the data directory is published, by no symlink and in no folder
     assert.match(error.message, 'data directory', path)
     await rejects(scan(path, { own: { dir: join(links, 'named'), except: own.except } }), 'FORBIDDEN')
   }
+  const hard = await t.tmpdir()
+  await link(join(dir, 'owner.token'), join(hard, 'stars.csv'))
+  for (const path of [hard, join(hard, 'stars.csv')]) await rejects(scan(path, { own }), 'FORBIDDEN')
   for (const path of [own.except, join(own.except, 'result', 'table.csv'), join(site, 'island-data')])
     assert.is((await scan(path, { own })).length, 1, path)
 })

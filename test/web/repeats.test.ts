@@ -129,6 +129,44 @@ test('a call that failed is not remembered, and one that runs is waited for', as
   assert.is(callsOf(island, 'invite'), 2)
 })
 
+test('calls with one key at once wait for the first until its answer is on the disk, and for nothing else', async () => {
+  const written = new Map<string, string>()
+  const store: AnswerStore = {
+    async *entries() {},
+    put: async (key, value) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      written.set(key, value)
+    },
+    delete: async () => {},
+  }
+  const made = answers({ store })
+  let times = 0
+  const go = Promise.withResolvers<void>()
+  const call = (input: unknown, durable = true) =>
+    made.once({ caller: 'c', route: 'publish', key: 'k', input, durable }, async () => {
+      times++
+      await go.promise
+      return { n: times }
+    })
+  const all = [call('a'), call('a'), call('a')]
+  await rejects(call('b'), 'IDEMPOTENCY_CONFLICT')
+  go.resolve()
+  assert.equal(await Promise.all(all), [{ n: 1 }, { n: 1 }, { n: 1 }])
+  assert.equal([times, written.size], [1, 1])
+  await rejects(call('b'), 'IDEMPOTENCY_CONFLICT')
+
+  // The first fails: one of those that waited is the next first.
+  let fails = 2
+  const failing = () =>
+    made.once({ caller: 'c', route: 'publish', key: 'f', input: 1, durable: true }, async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (fails-- > 0) throw new ArchipelError('DISK_FULL', 'full')
+      return 'done'
+    })
+  const results = await Promise.allSettled([failing(), failing(), failing(), failing()])
+  assert.equal(results.map((r) => r.status).sort(), ['fulfilled', 'fulfilled', 'rejected', 'rejected'])
+})
+
 test('keys of statements and of tries again are handed on to the tasks', async (t) => {
   const { client, island } = await serve(t)
   await client.sql({ sql: 'SELECT 1', idempotencyKey: 'k1' })

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import * as assert from 'uvu/assert'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type { StatementView } from '../../src/protocols/model/views.ts'
+import type { Scope } from '../../src/web/contract/scopes.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
+import { json, raw, serve } from './harness.ts'
 
 const test = suite('sessions')
 
@@ -124,6 +126,30 @@ test('who did not open it may not use it, unless they administer the island', as
     await rejects(refused, 'FORBIDDEN')
   await made.statements.create(id, { code: '1' }, { user: 'notebook', onlyOwn: true })
   await made.sessions.delete(id, { user: 'owner', onlyOwn: false })
+})
+
+test('over the web a token uses the sessions that it opened, one with the scope admin any', async (t) => {
+  const served = await serve(t)
+  const token = async (name: string, scopes: Scope[]) => (await served.tokens.book.create({ name, scopes })).token
+  const [mine, other, admin] = [await token('a', ['run']), await token('b', ['run']), await token('c', ['admin'])]
+  const call = async (method: string, path: string, as: string, body?: object) =>
+    await raw(served.port, {
+      method,
+      path: `/api/v1/sessions${path}`,
+      headers: { authorization: `Bearer ${as}`, ...(body === undefined ? {} : json) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+  const { id } = JSON.parse((await call('POST', '', mine, { kind: 'sql' })).text)
+  for (const [method, path, body] of [
+    ['POST', `/${id}/statements`, { code: '1' }],
+    ['POST', `/${id}/statements/0/cancel`, undefined],
+    ['DELETE', `/${id}`, undefined],
+  ] as const) {
+    const refused = await call(method, path, other, body)
+    assert.equal([refused.status, JSON.parse(refused.text).code], [403, 'FORBIDDEN'], path)
+  }
+  assert.is((await call('POST', `/${id}/statements`, mine, { code: '1' })).status, 200)
+  assert.is((await call('DELETE', `/${id}`, admin)).status, 200)
 })
 
 test('a session that nobody uses ends, one that is busy does not', async (t) => {

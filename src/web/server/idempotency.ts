@@ -93,10 +93,17 @@ export function answers({ store, now = Date.now }: { store?: AnswerStore | undef
       // When it fails, nothing is remembered, and this call is the first.
       await other.done.catch(() => {})
     }
-    const done = work()
+    const done = first(id, input, call, work)
     running.set(id, { sha256: input, done })
+    return done
+  }
+
+  /** Settles when the answer is remembered and others may find it, not before: until then they wait for this. */
+  async function first(id: string, input: string, call: KeyedCall, work: () => Promise<unknown>): Promise<unknown> {
+    // After `running` has it.
+    await undefined
     try {
-      const answer = await done
+      const answer = await work()
       const entry: Kept = { expires: now() + DAY_MS, sha256: input, answer }
       const text = JSON.stringify(entry)
       // It was done: that it cannot be written down is no reason to say otherwise.

@@ -4,7 +4,7 @@ import { basename, join, sep } from 'node:path'
 import { comparePaths, pathProblem } from '../../../protocols/manifest/paths.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { SourceFile } from '../port.ts'
-import { type OwnFiles, refuseOwn } from './own.ts'
+import { type OwnFiles, ownNodes, refuseOwn, refuseOwnNode } from './own.ts'
 import { noPlainFile, refuseKernelFiles, specialKind, unreadable } from './unreadable.ts'
 
 export interface ScanOptions {
@@ -35,6 +35,13 @@ const MARKS = /^_(SUCCESS|metadata|common_metadata|committed_.*|started_.*)$/
  *   TOO_LARGE too many files; FORBIDDEN what the island keeps for itself; CANCELLED
  */
 export async function scan(path: string, options: ScanOptions = {}): Promise<SourceFile[]> {
+  const found = await scanAll(path, options)
+  const nodes = options.own === undefined ? new Set<string>() : await ownNodes(options.own)
+  for (const file of found) refuseOwnNode(nodes, file)
+  return found
+}
+
+async function scanAll(path: string, options: ScanOptions): Promise<SourceFile[]> {
   const root = await resolveRoot(path)
   if (options.own !== undefined) await refuseOwn(root, options.own)
   const info = await stat(root, { bigint: true }).catch(refuse('it'))
