@@ -50,7 +50,7 @@ const FILES: Record<string, () => string | Promise<string>> = {
   'config/archipel.example.json': () => json(EXAMPLE_CONFIG),
   'config/errors.md': errorReference,
   'config/limits.md': limitsReference,
-  'config/openapi.json': () => json(openApi(SOFTWARE)),
+  'config/openapi.json': () => json(openApi({ version: SOFTWARE })),
   'config/cli.md': referenceOfCli,
   'src/web/client/table.ts': clientTable,
 }

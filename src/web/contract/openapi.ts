@@ -5,7 +5,7 @@ import * as input from './inputs.ts'
 import { PROBLEM_MEDIA_TYPE } from './problem.ts'
 import { problem } from './problem-schema.ts'
 import { COMMON_ERRORS, type Route } from './route.ts'
-import { type RouteName, routeList } from './routes.ts'
+import { routeList, TASK_ADDRESS } from './routes.ts'
 import * as view from './views.ts'
 
 type Json = Record<string, unknown>
@@ -82,6 +82,19 @@ function components(): { schemas: Json; ref: (schema: z.ZodType) => Json } {
   return { schemas: schemas as Json, ref: (schema) => ({ $ref: uri(registry.get(schema)!.id) }) }
 }
 
+/** Whether its answers have an ETag. */
+function isTagged({ method, stream, parts, untagged }: Route): boolean {
+  return method === 'GET' && !untagged && (stream === undefined || parts === true)
+}
+
+/** Described headers of an answer. */
+function headers(described: Record<string, string>, required = true): Json {
+  const entries = Object.entries(described)
+  return Object.fromEntries(
+    entries.map(([name, description]) => [name, { description, required, schema: { type: 'string' } }]),
+  )
+}
+
 function parameters(route: Route): Json[] {
   const list: Json[] = []
   for (const [where, object] of [['path', route.params] as const, ['query', route.query] as const]) {
@@ -99,15 +112,14 @@ function parameters(route: Route): Json[] {
       list.push({ name, in: where, required: where === 'path', ...(description ? { description } : {}), schema })
     }
   }
-  const conditional = route.method === 'GET' && route.stream === undefined
-  const tag = conditional ? { 'if-none-match': 'ETags of answers that the asker has.' } : {}
+  const tag = isTagged(route) ? { 'if-none-match': 'ETags of answers that the asker has.' } : {}
   for (const [name, description] of Object.entries({ ...tag, ...route.headers })) {
     list.push({ name, in: 'header', required: false, description, schema: { type: 'string' } })
   }
   return list
 }
 
-function answer(route: Route & { name: RouteName }, ref: (schema: z.ZodType) => Json): Json {
+function answer(route: Route, ref: (schema: z.ZodType) => Json): Json {
   if (route.stream === 'sse') {
     return {
       description: 'An endless stream; the data of each event are one JSON object.',
@@ -128,21 +140,43 @@ function answer(route: Route & { name: RouteName }, ref: (schema: z.ZodType) => 
     }
   }
   const types = route.mediaTypes ?? ['application/json']
+  const schemaOf = (type: string) => (type === 'text/html' ? { type: 'string' } : ref(route.response))
   return {
     description: 'The answer.',
-    content: Object.fromEntries(types.map((t) => [t, { schema: ref(route.response) }])),
+    // The page at the address of a task has none.
+    ...(isTagged(route) ? { headers: headers({ ETag: 'Of this answer.' }, !types.includes('text/html')) } : {}),
+    content: Object.fromEntries(types.map((t) => [t, { schema: schemaOf(t) }])),
   }
 }
 
-function unchanged(route: Route): Json {
-  if (route.method !== 'GET' || route.stream !== undefined) return {}
-  return { 304: { description: 'The answer is the one that `If-None-Match` names.' } }
+/** What it answers to `Range` and `If-None-Match` with. */
+function conditional(route: Route, ref: (schema: z.ZodType) => Json): Json {
+  if (!isTagged(route)) return {}
+  const { content } = answer(route, ref)
+  return {
+    ...(route.parts
+      ? {
+          206: {
+            description: 'The part that `Range` asks for.',
+            headers: headers({ ETag: 'Of the whole.', 'Content-Range': '`bytes <first>-<last>/<size>`.' }),
+            content,
+          },
+        }
+      : {}),
+    304: { description: 'The answer is the one that `If-None-Match` names.', headers: headers({ ETag: 'Of it.' }) },
+  }
+}
+
+/** Headers of failures, by status. */
+const FAILURE_HEADERS: Record<number, Record<string, string>> = {
+  401: { 'WWW-Authenticate': '`Bearer`.' },
+  405: { Allow: 'The methods that the path has.' },
 }
 
 function failures(route: Route, ref: (schema: z.ZodType) => Json): Json {
   const byStatus = new Map<number, ErrorCode[]>()
   const common = route.scope === 'public' ? (['FORBIDDEN', 'BAD_INPUT'] as const) : COMMON_ERRORS
-  for (const code of new Set<ErrorCode>([...common, ...route.errors])) {
+  for (const code of new Set<ErrorCode>([...common, 'METHOD_NOT_ALLOWED', ...route.errors])) {
     const { status } = ERRORS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
@@ -150,27 +184,50 @@ function failures(route: Route, ref: (schema: z.ZodType) => Json): Json {
   return Object.fromEntries(
     sorted.map(([status, codes]) => [
       String(status),
-      { description: codes.join(', '), content: { [PROBLEM_MEDIA_TYPE]: { schema: ref(problem) } } },
+      {
+        description: codes.join(', '),
+        ...(FAILURE_HEADERS[status] === undefined ? {} : { headers: headers(FAILURE_HEADERS[status]) }),
+        content: { [PROBLEM_MEDIA_TYPE]: { schema: ref(problem) } },
+      },
     ]),
   )
 }
 
-/** The document of `GET /api/v1/openapi.json`. `version` is the software's. */
-export function openApi(version: string): Json {
+/** A token, or the cookie of a browser, which needs its CSRF token too where something changes. */
+function security({ scope, method }: Route): Json[] {
+  if (scope === 'public') return []
+  return [{ token: [scope] }, { cookie: [scope], ...(method === 'GET' ? {} : { csrf: [] }) }]
+}
+
+function operation(route: Route, ref: (schema: z.ZodType) => Json): Json {
+  return {
+    summary: route.summary,
+    security: security(route),
+    parameters: parameters(route),
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { 'application/json': { schema: ref(route.body) } } } }),
+    responses: { 200: answer(route, ref), ...conditional(route, ref), ...failures(route, ref) },
+  }
+}
+
+/** `cookie`: the name of the cookie of a browser; each island has its own. `version` is the software's. */
+export interface OpenApiInit {
+  version: string
+  cookie?: string
+}
+
+/** The document of `GET /api/v1/openapi.json`. */
+export function openApi({ version, cookie = 'archipel-<8 characters of the id of the island>' }: OpenApiInit): Json {
   const { schemas, ref } = components()
   const paths: Record<string, Json> = {}
   for (const route of routeList) {
-    const operation: Json = {
-      operationId: route.name,
-      summary: route.summary,
-      security: route.scope === 'public' ? [] : [{ token: [route.scope] }],
-      parameters: parameters(route),
-      ...(route.body === undefined
-        ? {}
-        : { requestBody: { required: true, content: { 'application/json': { schema: ref(route.body) } } } }),
-      responses: { 200: answer(route, ref), ...unchanged(route), ...failures(route, ref) },
-    }
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation }
+    const method = route.method.toLowerCase()
+    paths[route.path] = { ...paths[route.path], [method]: { operationId: route.name, ...operation(route, ref) } }
+  }
+  const address = operation(TASK_ADDRESS, ref)
+  paths[TASK_ADDRESS.path] = {
+    get: { operationId: 'taskAddress', ...address, security: [...security(TASK_ADDRESS), {}] },
   }
   return {
     openapi: '3.1.0',
@@ -188,6 +245,19 @@ export function openApi(version: string): Json {
           scheme: 'bearer',
           description:
             'A token of the island; each route names the scope that it needs. run and publish imply read, admin implies all.',
+        },
+        cookie: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: cookie,
+          description:
+            'The cookie of a browser that signed in (browserSignIn), for pages of the island itself. What is not GET also needs the scheme csrf and the header Origin.',
+        },
+        csrf: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-CSRF-Token',
+          description: 'The field csrf of browserSession; it goes with the cookie, and no token needs it.',
         },
       },
       schemas,

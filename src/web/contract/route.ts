@@ -20,6 +20,10 @@ export interface Route {
   response: z.ZodType
   /** `ndjson`: lines `{progress}` ... then `{result}` or `{error}`. `sse`: server-sent events, endless. `bytes`: a file. */
   stream?: 'ndjson' | 'sse' | 'bytes'
+  /** Of `bytes`: its size and ETag are known before it is read, so it has HEAD, conditions and parts (RFC 9110, 13 and 14). */
+  parts?: boolean
+  /** A GET whose answer has no ETag: it is never one that was there before. */
+  untagged?: boolean
   /** One `progress` of an `ndjson` answer. */
   progress?: z.ZodType
   /** Media types of the answer where it is not `application/json`. */

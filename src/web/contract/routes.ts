@@ -260,6 +260,7 @@ export const ROUTES = {
     headers: { range: 'One range of bytes.', 'if-range': 'The ETag of the part that is there already.' },
     response: z.string().meta({ format: 'binary' }),
     stream: 'bytes',
+    parts: true,
     mediaTypes: ['application/octet-stream'],
     timeoutMs: 2 * MINUTE_MS,
     errors: [...RESULT_ERRORS, 'BAD_RANGE'],
@@ -408,6 +409,7 @@ export const ROUTES = {
     summary: 'Who the browser is signed in as, and what it may do',
     scope: 'read',
     response: view.browserSession,
+    untagged: true,
     errors: [],
   },
   browserSignOut: {
@@ -431,6 +433,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/events`,
     summary: 'Changes as they arrive, as server-sent events; Last-Event-ID resumes',
     scope: 'read',
+    headers: { 'last-event-id': 'The id of the last event that was read; the stream goes on after it.' },
     response: z.union([view.islandEvent, view.lostEvents]),
     stream: 'sse',
     errors: [],
@@ -454,6 +457,16 @@ export const routeList: (Route & { name: RouteName })[] = (Object.keys(ROUTES) a
   name,
   ...(ROUTES[name] as Route),
 }))
+
+/** The address of a task for people and programs: `taskShow`, or the page to who prefers HTML. */
+export const TASK_ADDRESS = {
+  ...ROUTES.taskShow,
+  name: 'taskShow',
+  path: '/tasks/{id}',
+  summary: 'One task, as taskShow, or, to who asks for HTML, the page that shows it; the page needs no token',
+  mediaTypes: ['application/json', 'text/html'],
+  errors: [...TASK_ERRORS, 'NOT_ACCEPTABLE'],
+} as const satisfies Route & { name: RouteName }
 
 /*
  * To add a function: 1. its method in `ports.ts`; 2. schemas in `inputs.ts` and `views.ts`; 3. an entry above, with

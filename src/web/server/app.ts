@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route, type RouteInput } from '../contract/route.ts'
-import { type RouteName, routeList } from '../contract/routes.ts'
+import { type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
 import type { AccessPort, Caller } from '../ports.ts'
 import { type AccessInit, cookieName, doorkeeper, type Env, type Visitor } from './access.ts'
 import { browser, isBrowserRoute } from './browser.ts'
@@ -57,9 +57,19 @@ export function problemResponse(error: ArchipelError): Response {
   })
 }
 
+function wrongMethod(method: string, methods: string[]): Response {
+  const allowed = methods.join(', ')
+  const refused = problemResponse(
+    new ArchipelError('METHOD_NOT_ALLOWED', `${method.slice(0, 20)} is not a method of this route; it has: ${allowed}`),
+  )
+  refused.headers.set('allow', allowed)
+  return refused
+}
+
 export function app(init: AppInit, components: AppComponents): Hono<Env> {
   const { logger } = components
   const hono = new Hono<Env>()
+  const cookie = cookieName(init.id)
 
   const report = (error: ArchipelError, path: string): ArchipelError => {
     if (error.code === 'INTERNAL') logger.error({ err: error.cause ?? error, path }, 'request failed')
@@ -105,7 +115,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     // Input and handler belong to one entry of the table; the compiler cannot follow a name chosen at run time.
     const handler = HANDLERS[name] as (input: unknown, context: HandlerContext) => unknown
     const work = async (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
-      untilEnd(caller.signal, handler(input, { ...components, caller, signal, onProgress }))
+      untilEnd(caller.signal, handler(input, { ...components, cookie, caller, signal, onProgress }))
     const call = once(route, input, caller, work)
     const signal = AbortSignal.any([c.req.raw.signal, init.stopping, ...(caller.signal ? [caller.signal] : [])])
     if (route.stream === 'ndjson') {
@@ -152,26 +162,21 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       // HEAD is GET without its body; of an endless stream there is none.
       const route = routes.find((r) => r.method === method || (method === 'HEAD' && r.method === 'GET' && !r.stream))
       if (route !== undefined) return serve(route, c)
-      const allowed = routes.flatMap((r) => (r.method === 'GET' && !r.stream ? ['GET', 'HEAD'] : [r.method])).join(', ')
-      const refused = problemResponse(
-        new ArchipelError(
-          'METHOD_NOT_ALLOWED',
-          `${method.slice(0, 20)} is not a method of this route; it has: ${allowed}`,
-        ),
+      return wrongMethod(
+        method,
+        routes.flatMap((r) => (r.method === 'GET' && !r.stream ? ['GET', 'HEAD'] : [r.method])),
       )
-      refused.headers.set('allow', allowed)
-      return refused
     })
   }
   // The address of a task for people and programs; the page answers after this where it is wanted.
-  const taskShow = { ...routeList.find((route) => route.name === 'taskShow')!, path: '/tasks/{id}' } as const
   hono.get('/tasks/:id', async (c, next) => {
     if (wantsPage(c.req.header('accept'))) return await next()
-    const answer = await serve(taskShow, c)
+    const answer = await serve(TASK_ADDRESS, c)
     answer.headers.set('vary', 'accept')
     return answer
   })
-  servePage(hono as never, cookieName(init.id))
+  servePage(hono as never, cookie)
+  hono.all('/tasks/:id', (c) => wrongMethod(c.req.raw.method, ['GET', 'HEAD']))
   hono.get('/client.js', async (c) => answerStatic(await bundleFile('client', 'client.js'), c.req.raw.headers))
   hono.notFound(() =>
     problemResponse(

@@ -18,6 +18,8 @@ export interface HandlerContext {
   metadata(view: DatasetView, format: MetadataFormat): { mediaType: string; document: object }
   /** Of the software. */
   version: string
+  /** Its name in browsers. */
+  cookie: string
   /** Why the island is not ready; empty when it is. */
   notReady(): string[]
   metrics: Pick<Metrics, 'text' | 'mediaType'>
@@ -161,5 +163,5 @@ export const HANDLERS: Handlers = {
   tokenRevoke: ({ params }, { island, ...who }) => island.tokens.revoke(params.ref, as(who)),
   signInCode: ({ body }, { island, ...who }) => island.signInCode(body, as(who)),
   config: (_, { island, signal }) => island.config({ signal }),
-  openapi: (_, { version }) => openApi(version),
+  openapi: (_, { version, cookie }) => openApi({ version, cookie }),
 }
