@@ -1,8 +1,11 @@
 /** The page of bounds, from the constants that enforce them. */
+
+import { MAX_LOG_BYTES } from '../src/node/results/spool.ts'
 import { heartbeatSpec, reachSpec } from '../src/protocols/heartbeat/messages.ts'
 import { joinSpec } from '../src/protocols/join/messages.ts'
 import { blockSpec } from '../src/protocols/manifest/block.ts'
 import { MAX_ID_LENGTH } from '../src/protocols/model/ids.ts'
+import { MAX_CODE_BYTES, MAX_RESULT_ITEMS } from '../src/protocols/model/task.ts'
 import { confirmSpec, probeSpec } from '../src/protocols/placement/messages.ts'
 import { MAX_RECORD_BYTES } from '../src/protocols/record/envelope.ts'
 import { resolveSpec } from '../src/protocols/resolve/messages.ts'
@@ -50,6 +53,12 @@ a single answer, or between two items of a series.
 ${rows.join('\n')}
 
 A gossip message has at most ${bytes(MAX_GOSSIP_BYTES)}; a record, with its signature, ${bytes(MAX_RECORD_BYTES)}; a dataset id ${MAX_ID_LENGTH} characters.
+
+## Tasks
+
+The code of a task has at most ${bytes(MAX_CODE_BYTES)}; more is answered with \`TOO_LARGE\`. Of what it prints the first ${bytes(MAX_LOG_BYTES)} are kept: the log
+ends there with a line that says so, and the work goes on. A program that prints more than \`engine.outputBytes\` is ended with \`RESULT_LIMIT\`. A result
+of a program has at most ${MAX_RESULT_ITEMS.toLocaleString('en')} files.
 
 ## Web service
 

@@ -147,7 +147,7 @@ export const PYTHON: Attack[] = [
   {
     what: 'forks for ever',
     code: 'import os\nwhile True:\n    try: os.fork()\n    except OSError: pass',
-    codes: ['CODE_FAILED', 'MEMORY_LIMIT', 'TIME_LIMIT'],
+    codes: ['CODE_FAILED', 'TIME_LIMIT'],
   },
   {
     what: 'starts threads for ever',

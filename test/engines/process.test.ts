@@ -8,8 +8,10 @@ import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { embeddedEngine } from '../../src/node/engines/embedded/embedded.ts'
 import type { EngineLimits } from '../../src/node/engines/port.ts'
+import { causeOfDeath } from '../../src/node/engines/process/death.ts'
 import { NODE_IN_SANDBOX, sandboxArguments, sqlBinds } from '../../src/node/engines/process/sandbox.ts'
 import { findTools, type SandboxMode } from '../../src/node/engines/process/tools.ts'
+import { causeOfEnd } from '../../src/node/engines/program/death.ts'
 import { eventually, rejects, requires, suite, type TestContext } from '../kit/index.ts'
 import { brightStars, requiresSandbox } from './data.ts'
 
@@ -134,12 +136,14 @@ for (const sandbox of MODES) {
     const { engine } = await engineWith(t, { sandbox, spares: 0 })
     const before = descendants(process.pid, /main\.(ts|js)/)
     const session = await engine.createSession({ kind: 'sql', datasets: [] })
-    const running = rejects(session.run(ENDLESS), 'MEMORY_LIMIT')
+    const running = rejects(session.run(ENDLESS), 'ENGINE_FAILED')
     const [child] = descendants(process.pid, /\/child\/main\.(ts|js)/)
       .filter((pid) => !before.includes(pid))
       .slice(-1)
     process.kill(child!, 'SIGKILL')
-    await running
+    const error = await running
+    assert.match(error.message, /ended by SIGKILL/)
+    assert.equal(error.details, { signal: 'SIGKILL' })
     assert.is(session.state, 'dead')
     const next = await engine.createSession({ kind: 'sql', datasets: [] })
     assert.equal((await next.run('SELECT 1')).result.rows, [[1]])
@@ -196,6 +200,18 @@ for (const sandbox of MODES) {
     )
   })
 }
+
+test('an end by SIGKILL is want of memory only where the system says so', () => {
+  const own = (signal: NodeJS.Signals, stderr: string, oom: boolean) => causeOfDeath(null, signal, stderr, oom).code
+  assert.is(own('SIGKILL', '', true), 'MEMORY_LIMIT')
+  assert.is(own('SIGKILL', '', false), 'ENGINE_FAILED')
+  assert.is(own('SIGABRT', "terminate called after throwing an instance of 'std::bad_alloc'", false), 'MEMORY_LIMIT')
+  const of = (signal: NodeJS.Signals, large: boolean, oom: boolean) => causeOfEnd(null, signal, { large, oom })
+  assert.is(of('SIGKILL', true, true).code, 'MEMORY_LIMIT')
+  assert.is(of('SIGKILL', true, false).code, 'CODE_FAILED')
+  assert.is(of('SIGSEGV', true, false).code, 'MEMORY_LIMIT')
+  assert.is(of('SIGSEGV', false, false).code, 'CODE_FAILED')
+})
 
 test('a session with much memory left from a statement goes on with another child', async (t) => {
   const { engine } = await engineWith(t)

@@ -261,6 +261,54 @@ test('after a restart it runs again, with the log going on; its end is kept unti
   assert.is(bench.begun, 2)
 })
 
+test('a program at which the island comes to a sudden end three times is not begun again', async () => {
+  const bench = await Bench.with()
+  const submit = { ...submitOf('ms=60000'), work: workOf('ms=60000', { kind: 'python' }) } as AttemptRequest
+  await bench.follow(submit, running)
+  for (const runs of [1, 2, 3]) {
+    await bench.sim.run(100)
+    assert.is(bench.begun, runs)
+    await bench.restart()
+  }
+  const end = (await bench.follow({ op: 'watch', task: TASK, attempt: 1, inlineBytes: 0 })).at(-1)
+  assert.ok(end?.type === 'done' && end.state === 'failed')
+  assert.is(end.error?.code, 'ENGINE_FAILED')
+  assert.match(end.error!.message, /the island ended 3 times while it ran this/)
+  await bench.restart()
+  await bench.sim.run(1_000)
+  assert.is(bench.begun, 3)
+})
+
+test('a statement that is interrupted each time ends, too; one that only waited goes on', async () => {
+  const bench = await Bench.with({ provider: { slots: 1 } })
+  await bench.follow(submitOf('ms=60000'), running)
+  const other = { ...workOf('ms=10'), task: `task-${ASKER}-abcdefgh02` }
+  await bench.follow({ ...submitOf('x'), work: other } as AttemptRequest, accepted)
+  for (let i = 0; i < 4; i++) {
+    await bench.sim.run(100)
+    await bench.restart()
+  }
+  const end = (await bench.follow({ op: 'watch', task: TASK, attempt: 1, inlineBytes: 0 })).at(-1)
+  assert.ok(end?.type === 'done' && end.error?.code === 'ENGINE_FAILED')
+  assert.is(bench.begun, 4)
+  const well = (await bench.follow({ op: 'watch', task: other.task, attempt: 1, inlineBytes: 0 })).at(-1)
+  assert.ok(well?.type === 'done' && well.state === 'succeeded')
+})
+
+test('an island that is stopped in order while it runs a program begins it again each time', async () => {
+  const bench = await Bench.with()
+  const submit = { ...submitOf('ms=3000'), work: workOf('ms=3000', { kind: 'python' }) } as AttemptRequest
+  await bench.follow(submit, running)
+  for (let i = 0; i < 5; i++) {
+    await bench.sim.run(100)
+    await bench.sim.act(bench.provider.stop())
+    await bench.sim.act(bench.provider.start())
+  }
+  const end = (await bench.follow({ op: 'watch', task: TASK, attempt: 1, inlineBytes: 0 })).at(-1)
+  assert.ok(end?.type === 'done' && end.state === 'succeeded')
+  assert.is(bench.begun, 6)
+})
+
 test('what may begin but once: run again when it had not begun, else its end is unknown', async () => {
   const bench = await Bench.with({ provider: { slots: 1 } })
   const other = { ...workOf('ms=60000'), task: `task-${ASKER}-abcdefgh02` }

@@ -30,7 +30,8 @@ test(
       },
       { timeoutMs: END_MS, signal: t.signal },
     )
-    assert.is(view.state, 'failed')
+    assert.equal([view.state, view.error?.code], ['failed', 'ENGINE_FAILED'])
+    assert.match(view.error!.message, /ended by SIGKILL/)
     for (const island of [holder, other]) {
       const there = await island.client().tasks.show(id)
       assert.equal([there.state, there.error?.code], [view.state, view.error?.code])

@@ -36,6 +36,8 @@ export interface SpoolComponents {
 }
 
 const MiB = 2 ** 20
+/** Of one log: what is printed beyond is not kept, and a line at its end says so. */
+export const MAX_LOG_BYTES = 16 * MiB
 const AGAIN = Buffer.from('\n[the work begins again here: its island was interrupted]\n')
 
 /** @see SpoolPort. One process, one spool per folder. */
@@ -45,7 +47,7 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
     maxItems: init.items ?? 1000,
     inlineBytes: init.inlineBytes ?? 64 * 1024,
   }
-  const logBytes = init.logBytes ?? 16 * MiB
+  const logBytes = init.logBytes ?? MAX_LOG_BYTES
   const used = usage({
     dir: init.dir,
     totalBytes: init.totalBytes ?? 20 * 1024 * MiB,

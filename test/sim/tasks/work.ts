@@ -3,7 +3,8 @@ import { ArchipelError, isErrorCode } from '../../../src/protocols/model/errors.
 import type { Scheduler } from '../scheduler.ts'
 
 /**
- * The code of simulated work: words `name=value`. `ms`: how long it runs; `rows`; `fail`: an error's code; `log`: lines
+ * The code of simulated work: words `name=value`. `ms`: how long it runs; `rows`; `fail`: an error's code, `at`: where
+ * only, `signal`: that of its details; `log`: lines
  * printed, evenly; `from`: the datasets it reads, with commas.
  */
 export function readCode(code: string): Map<string, string> {
@@ -51,7 +52,9 @@ export function simEngine(
           }
           if (lines === 0) await step(ms, options.signal)
           const fail = words.get('fail')
-          if (isErrorCode(fail)) throw new ArchipelError(fail, 'as the code says')
+          const signal = words.get('signal')
+          if (isErrorCode(fail) && (words.get('at') ?? island) === island)
+            throw new ArchipelError(fail, 'as the code says', signal === undefined ? {} : { details: { signal } })
           const columns = [
             { name: 'island', type: 'VARCHAR' },
             { name: 'run', type: 'BIGINT' },

@@ -12,7 +12,9 @@ import type {
   SessionInit,
   SqlAnalyser,
 } from '../port.ts'
+import { islandMark } from '../process/mark.ts'
 import { findTools, type SandboxMode, type Tools } from '../process/tools.ts'
+import { killMarked } from '../process/tree.ts'
 import { programBackend } from '../program/backend.ts'
 import { findLanguages, type Languages } from '../program/find.ts'
 import type { Language } from '../program/languages.ts'
@@ -153,6 +155,7 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         if (source !== undefined) return
         try {
           tools = await findTools(init.sandbox)
+          await killMarked(await islandMark(init.scratchDir))
           await sweep(init.scratchDir)
           const commands = { python: init.python ?? 'python3', r: init.r ?? 'Rscript' }
           const where = { tools, limits: most, scratchDir: init.scratchDir }
@@ -229,7 +232,7 @@ function within(most: Required<EngineLimits>, asked: Partial<EngineLimits> = {})
   return limits
 }
 
-/** Links that a killed daemon left behind. */
+/** Links that a killed daemon left behind; its programs have been ended. */
 async function sweep(scratchDir: string): Promise<void> {
   const left = await readdir(scratchDir).catch(() => [])
   await Promise.all(

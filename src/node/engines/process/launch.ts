@@ -4,13 +4,13 @@ import { release } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { type SandboxInit, sandboxArguments } from './sandbox.ts'
 import { seccompFilter } from './seccomp.ts'
-import type { Tools } from './tools.ts'
+import { keptApart, type Tools } from './tools.ts'
 import { killTree } from './tree.ts'
 
 export type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 export interface LaunchOptions {
-  tools: Pick<Tools, 'bwrap' | 'prlimit'>
+  tools: Pick<Tools, 'bwrap' | 'prlimit' | 'apart'>
   /** What a sandbox shows; used where there is one. */
   sandbox: SandboxInit
   /** The command as the child sees it. */
@@ -28,6 +28,8 @@ export interface LaunchOptions {
   files: number
   /** Processes and threads, counted inside the sandbox; undefined for no bound. */
   processes?: number
+  /** Without a sandbox not as a child of the daemon's own, where the machine has what that needs. */
+  apart?: boolean
 }
 
 /** From here on the kernel counts processes for each user namespace by itself. */
@@ -54,7 +56,7 @@ export function launchChild(options: LaunchOptions): Child {
       ...(options.processes === undefined ? [] : countedInside(tools, options.processes)),
       ...command,
     ]
-  }
+  } else if (options.apart === true && tools.apart !== undefined) command = keptApart(tools.apart, command)
   if (tools.prlimit !== undefined) {
     const seconds = Math.ceil(options.cpuMs / 1000)
     const limits = [

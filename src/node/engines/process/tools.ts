@@ -13,6 +13,11 @@ export interface Tools {
   bwrap?: string
   /** Path of util-linux' prlimit. */
   prlimit?: string
+  /**
+   * coreutils' timeout and util-linux' setpriv: without a sandbox a program is a child of the first, not of the daemon, and
+   * the second lets the kernel end it with its parent.
+   */
+  apart?: { timeout: string; setpriv: string }
   /** Why there is no sandbox. */
   reason?: string
 }
@@ -28,7 +33,7 @@ export async function findTools(mode: SandboxMode): Promise<Tools> {
   const prlimit = await which('prlimit')
   if (prlimit !== undefined && (await works(prlimit, ['--core=0', '--', process.execPath, '--version'])) === undefined)
     tools.prlimit = prlimit
-  if (mode === 'off') return { ...tools, reason: 'switched off in the configuration' }
+  if (mode === 'off') return { ...tools, ...(await findApart()), reason: 'switched off in the configuration' }
   const bwrap = await which('bwrap')
   const failure =
     bwrap === undefined
@@ -39,7 +44,20 @@ export async function findTools(mode: SandboxMode): Promise<Tools> {
     throw new ArchipelError('ENGINE_DOWN', `the sandbox is required and does not work: ${failure}`, {
       hint: 'Install bubblewrap and allow unprivileged user namespaces, or set the sandbox to "auto".',
     })
-  return { ...tools, reason: failure }
+  return { ...tools, ...(await findApart()), reason: failure }
+}
+
+async function findApart(): Promise<Pick<Tools, 'apart'>> {
+  const [timeout, setpriv] = await Promise.all([which('timeout'), which('setpriv')])
+  if (timeout === undefined || setpriv === undefined) return {}
+  const [command, ...args] = keptApart({ timeout, setpriv }, [process.execPath, '--version'])
+  return (await works(command!, args)) === undefined ? { apart: { timeout, setpriv } } : {}
+}
+
+/** The command below a process of its own that ends when the daemon does, and takes the command along. */
+export function keptApart({ timeout, setpriv }: Required<Tools>['apart'], command: string[]): string[] {
+  const withParent = [setpriv, '--pdeathsig', 'KILL', '--']
+  return [...withParent, timeout, '--foreground', '0', ...withParent, ...command]
 }
 
 /** The first executable of that name on PATH; a path is taken as it is. */

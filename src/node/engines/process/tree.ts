@@ -41,6 +41,32 @@ export function processTree(root: number): ProcessTree {
   return tree
 }
 
+/**
+ * Bytes that these processes hold, a page that several share counted once in all. Slow: the kernel looks at each
+ * page. A process that may not be looked at counts with all that is resident. @see proc(5) smaps_rollup
+ */
+export function sharedOnce(pids: number[]): number {
+  let bytes = 0
+  for (const pid of pids) {
+    try {
+      const pss = /^Pss:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]
+      bytes += pss === undefined ? residentOf(pid) : Number(pss) * 1024
+    } catch {
+      bytes += residentOf(pid)
+    }
+  }
+  return bytes
+}
+
+function residentOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES
+  } catch {
+    // It has ended.
+    return 0
+  }
+}
+
 /** Of every thread: a child belongs to the thread that started it. */
 export function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {

@@ -6,6 +6,7 @@ import { encodeFrame, frameReader } from '../child/frames.ts'
 import { type Analysis, CHILD_CODES, type ChildReply, type ChildRequest } from '../child/messages.ts'
 import { causeOfDeath } from './death.ts'
 import { killChild, launchChild } from './launch.ts'
+import { oomWatch } from './oom.ts'
 import { type Bind, CHILD_MAIN, CHILD_MAIN_IN_SANDBOX, NODE_IN_SANDBOX, sqlBinds } from './sandbox.ts'
 import type { Tools } from './tools.ts'
 import { processTree } from './tree.ts'
@@ -102,6 +103,7 @@ export function startWorker(init: WorkerInit): Worker {
   let current: Call | undefined
   let verdict: ArchipelError | undefined
   let stderr = ''
+  let oom = oomWatch()
 
   /** Kills the child for a reason of ours, which is then the answer to the call that runs. */
   function kill(error: ArchipelError): void {
@@ -142,7 +144,7 @@ export function startWorker(init: WorkerInit): Worker {
   const gone = new Promise<void>((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null) => {
       dead = true
-      verdict ??= causeOfDeath(code, signal, stderr)
+      verdict ??= causeOfDeath(code, signal, stderr, oom())
       current?.onGone(verdict)
       resolve()
     }
@@ -165,6 +167,7 @@ export function startWorker(init: WorkerInit): Worker {
     const late = options.late ?? new ArchipelError('TIME_LIMIT', `it took longer than ${timeoutMs} ms`)
     if (dead) throw verdict ?? new ArchipelError('ENGINE_FAILED', 'the SQL process has ended')
     if (signal?.aborted) throw new ArchipelError('CANCELLED', 'the statement was cancelled')
+    oom = oomWatch()
     let stopping: ArchipelError | undefined
     let grace: NodeJS.Timeout | undefined
 

@@ -8,7 +8,7 @@ import type { Backend } from '../session/session.ts'
 import type { Frame } from './frames.ts'
 import { driverMessage, rText } from './messages.ts'
 import { type ProgramInit, startProgram } from './process.ts'
-import { receiver } from './receiver.ts'
+import { RETURN_LESS, receiver } from './receiver.ts'
 
 export interface ProgramBackendInit extends Omit<ProgramInit, 'onOutput'> {
   params: Record<string, ParamValue>
@@ -171,7 +171,7 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
           },
           async (frame) => {
             const last = await into.take(frame)
-            if (last?.is === 'failed') throw new Reported(last.code, last.message.slice(-4000))
+            if (last?.is === 'failed') throw new Reported(last.code, last.message.slice(-4000), hintOf(last.code))
             return last && { value: undefined }
           },
           {
@@ -195,6 +195,8 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
     },
   }
 }
+
+const hintOf = (code: string) => (code === 'RESULT_LIMIT' ? { hint: RETURN_LESS } : {})
 
 /** What the program's driver reports: the process goes on. */
 class Reported extends ArchipelError {}

@@ -16,14 +16,28 @@ const SIGNALS: Record<number, NodeJS.Signals> = {
   31: 'SIGSYS',
 }
 
-/** Why a program ended that nobody here killed. `large`: it held much memory when it was last looked at. */
-export function causeOfEnd(code: number | null, signal: NodeJS.Signals | null, large: boolean): ArchipelError {
+/**
+ * Why a program ended that nobody here killed. `large`: it held much memory when it was last looked at, so that a crash
+ * is that of a refused allocation. `oom`: the kernel has ended a process for want of memory since it began.
+ */
+export function causeOfEnd(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  { large, oom }: { large: boolean; oom: boolean },
+): ArchipelError {
   const by = signal ?? SIGNALS[(code ?? 0) - 128]
   if (by === 'SIGXCPU')
     return new ArchipelError('TIME_LIMIT', 'the program used up the processor time that the island allows')
   if (by === 'SIGXFSZ') return new ArchipelError('DISK_LIMIT', 'the program wrote a larger file than the island allows')
-  if (large && (by === 'SIGKILL' || by === 'SIGABRT' || by === 'SIGSEGV' || by === 'SIGBUS'))
+  if (large && (by === 'SIGABRT' || by === 'SIGSEGV' || by === 'SIGBUS'))
     return new ArchipelError('MEMORY_LIMIT', 'the program needed more memory than the island allows')
+  if (by === 'SIGKILL' && oom)
+    return new ArchipelError('MEMORY_LIMIT', 'the system ended the program when memory ran out')
+  if (by === 'SIGKILL')
+    return new ArchipelError(
+      'CODE_FAILED',
+      'the program was ended by SIGKILL (by itself or somebody, or by the system when memory ran out)',
+    )
   if (by !== undefined) return new ArchipelError('CODE_FAILED', `the program was ended by ${by}`)
   return new ArchipelError('CODE_FAILED', `the program ended itself with exit code ${code ?? '?'} before it was done`)
 }

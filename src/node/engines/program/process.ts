@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { statfsSync } from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,8 +5,10 @@ import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { BoundDataset, EngineLimits } from '../port.ts'
 import { type NeutralFiles, neutralFiles } from '../process/files.ts'
 import { killChild, launchChild } from '../process/launch.ts'
+import { programMark } from '../process/mark.ts'
+import { oomWatch } from '../process/oom.ts'
 import type { Tools } from '../process/tools.ts'
-import { childrenOf, killMarked, type ProcessTree, processTree } from '../process/tree.ts'
+import { childrenOf, killMarked, type ProcessTree, processTree, sharedOnce } from '../process/tree.ts'
 import { openChannel } from './channel.ts'
 import { causeOfEnd } from './death.ts'
 import { encode, type Frame, frames } from './frames.ts'
@@ -72,7 +73,7 @@ export async function startProgram(init: ProgramInit): Promise<ProgramProcess> {
     await mkdir(join(dir, 'work'))
     const work = boxed ? WORK : join(dir, 'work')
     const { command, env } = boxed ? language.inSandbox : language.outside
-    const mark = randomUUID()
+    const mark = await programMark(init.scratchDir)
     const child = launchChild({
       tools,
       sandbox: {
@@ -98,6 +99,7 @@ export async function startProgram(init: ProgramInit): Promise<ProgramProcess> {
       fileBytes: limits.scratchBytes,
       files: neutral.paths.flat().length + 512,
       processes: limits.processes * THREADS_A_PROCESS,
+      apart: true,
     })
     return watched({ init, dir, neutral, channel, child, boxed, mark })
   } catch (error) {
@@ -129,6 +131,7 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
   let verdict: ArchipelError | undefined
   let printed = 0
   let peak = 0
+  const oom = oomWatch()
 
   child.stdin.on('error', () => {})
   child.stdin.end()
@@ -137,7 +140,11 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
       if (killed) return
       printed += chunk.length
       if (printed > limits.outputBytes)
-        return kill(new ArchipelError('RESULT_LIMIT', `the program printed more than ${limits.outputBytes} bytes`))
+        return kill(
+          new ArchipelError('RESULT_LIMIT', `the program printed more than ${limits.outputBytes} bytes`, {
+            hint: 'Print less, or write it to a file in the folder that `archipel.output()` gives.',
+          }),
+        )
       init.onOutput(chunk)
     })
   }
@@ -148,12 +155,14 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
     killChild(child)
   }
 
-  /** The interpreter: bubblewrap's child's child. */
+  /** The processes around the interpreter: bubblewrap and its child, or the one that stands between. */
+  const around = boxed ? 2 : init.tools.apart === undefined ? 0 : 1
+
   function interpreter(): number | undefined {
-    if (child.pid === undefined || !boxed) return child.pid
     try {
-      const [init] = childrenOf(child.pid)
-      return init === undefined ? undefined : childrenOf(init)[0]
+      let pid = child.pid
+      for (let depth = 0; depth < around && pid !== undefined; depth++) pid = childrenOf(pid)[0]
+      return pid
     } catch {
       return undefined
     }
@@ -168,11 +177,11 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
   }
 
   function excess({ residentBytes, pids, cpuMs }: ProcessTree): ArchipelError | undefined {
-    if (residentBytes > limits.memoryBytes)
-      return new ArchipelError('MEMORY_LIMIT', 'the program needed more memory than the island allows')
-    // Two of them are bubblewrap's.
-    if (pids.length > limits.processes + (boxed ? 2 : 0))
+    if (pids.length > limits.processes + around)
       return new ArchipelError('CODE_FAILED', `the program started more than ${limits.processes} processes`)
+    // Many small processes are not much memory: what they share is counted once.
+    if (residentBytes > limits.memoryBytes && sharedOnce(pids) > limits.memoryBytes)
+      return new ArchipelError('MEMORY_LIMIT', 'the program needed more memory than the island allows')
     if (cpuMs > limits.cpuMs)
       return new ArchipelError('TIME_LIMIT', 'the program used up the processor time that the island allows')
     return undefined
@@ -196,7 +205,7 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
   async function end(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     dead = true
     clearInterval(watch)
-    verdict ??= causeOfEnd(code, signal, peak > limits.memoryBytes / 2)
+    verdict ??= causeOfEnd(code, signal, { large: peak > limits.memoryBytes / 2, oom: oom() })
     if (!boxed) await killMarked(mark)
     if (child.pid !== undefined && !child.stdout.closed)
       // Whoever still holds the pipe of a sandbox is about to go with it.

@@ -10,6 +10,8 @@ import { type DriverMessage, driverMessage } from './messages.ts'
 
 /** Items up to here are held in memory on their way. */
 const SMALL_ITEM_BYTES = 1024 ** 2
+/** What to do about a result of a program that is too large. */
+export const RETURN_LESS = 'Return less: fewer rows or columns, fewer or smaller files.'
 
 export interface ReceiverInit {
   sink?: ResultSink
@@ -50,7 +52,9 @@ export function receiver(init: ReceiverInit): Receiver {
   function count(more: number): void {
     bytes += more
     if (bytes > maxBytes)
-      throw new ArchipelError('RESULT_LIMIT', `the result has more than the ${maxBytes} bytes that are allowed`)
+      throw new ArchipelError('RESULT_LIMIT', `the result has more than the ${maxBytes} bytes that are allowed`, {
+        hint: RETURN_LESS,
+      })
   }
 
   async function beginItem(message: DriverMessage & { is: 'item' }): Promise<void> {
@@ -58,7 +62,9 @@ export function receiver(init: ReceiverInit): Receiver {
     if (!isPlain(name) || names.has(name))
       throw new ArchipelError('CODE_FAILED', `not a name for a file of a result: ${JSON.stringify(name)}`)
     if (names.size > MAX_RESULT_ITEMS)
-      throw new ArchipelError('RESULT_LIMIT', `the result has more than ${MAX_RESULT_ITEMS} files`)
+      throw new ArchipelError('RESULT_LIMIT', `the result has more than ${MAX_RESULT_ITEMS} files`, {
+        hint: RETURN_LESS,
+      })
     count(message.bytes)
     const path = join(init.dir, `item-${names.size}`)
     names.add(name)

@@ -16,6 +16,8 @@ export interface HeldAttempt {
   watchers: number
   /** It has printed something in this run. */
   logged: boolean
+  /** Its begin in this run is on the disk, in `begins`. */
+  counted: boolean
   place?: Place
 }
 
@@ -51,7 +53,15 @@ export function heldAttempts(): HeldAttempts {
     newest: (task) => ofTask(task).sort((a, b) => b.record.attempt - a.record.attempt)[0],
     ofTask,
     add(record, work) {
-      const attempt = { record, work, stop: new AbortController(), changed: bell(), watchers: 0, logged: false }
+      const attempt = {
+        record,
+        work,
+        stop: new AbortController(),
+        changed: bell(),
+        watchers: 0,
+        logged: false,
+        counted: false,
+      }
       if (record.cancelRequested === true) attempt.stop.abort()
       held.set(nameOf(record.task, record.attempt), attempt)
       return attempt

@@ -47,6 +47,9 @@ const MAX_HELD_CODE = 64 * 1024
 /** So many attempts are settled before those beyond the bound are forgotten, between two rounds. */
 const SWEEP_EVERY = 1_000
 
+/** So many times work may have run when the island came to a sudden end. */
+const MAX_BEGINS = 3
+
 /** The serving side of tasks: it owns the execution of attempts. @see ../README.md */
 export function provider(init: ProviderInit, components: ProviderComponents): Provider {
   const { clock, store, spool, policy } = components
@@ -144,7 +147,10 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       const error = new ArchipelError('OUTCOME_UNKNOWN', 'the island was interrupted while it ran')
       return await work.finish(again, { error })
     }
-    again.record = { ...record, state: 'accepted', logBytes: await work.logSize(record) }
+    const begins = record.begins ?? 0
+    if (begins >= MAX_BEGINS && record.cancelRequested !== true)
+      return await work.finish(again, { error: endedIsland(begins) })
+    again.record = { ...record, begins, state: 'accepted', logBytes: await work.logSize(record) }
     again.place = queue.enter(record.requester, record.user, { force: true })
     work.start(again)
   }
@@ -245,8 +251,16 @@ function newRecord(request: SubmitOp, from: string, workSha256: string, now: num
     leaseMs,
     atMostOnce,
     logBytes: 0,
+    // A program may be what ends the island.
+    ...(work.kind === 'sql' || atMostOnce ? {} : { begins: 0 }),
     codeSha256: sha256(work.code),
     workSha256,
     datasets: work.datasets.map((d) => d.id),
   }
+}
+
+function endedIsland(times: number): ArchipelError {
+  return new ArchipelError('ENGINE_FAILED', `the island ended ${times} times while it ran this`, {
+    hint: 'It may be what ended the island: look at its log there. `archipel task retry` runs it once more if it was not.',
+  })
 }

@@ -89,17 +89,30 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
   }
 
   async function begin(attempt: HeldAttempt): Promise<void> {
-    if (!attempt.record.atMostOnce) return
+    if (!attempt.record.atMostOnce && attempt.record.begins === undefined) return
     await order.run(attempt.record.task, async () => {
       if (attempt.stop.signal.aborted) return
-      await store.write('provider:begun', keepAttempt({ ...attempt.record, begun: true }))
-      held.show(attempt, { begun: true })
+      const { atMostOnce, begins = 0 } = attempt.record
+      const change = atMostOnce ? { begun: true } : { begins: begins + 1 }
+      await store.write('provider:begun', keepAttempt({ ...attempt.record, ...change }))
+      held.show(attempt, change)
+      attempt.counted = !atMostOnce
+    })
+  }
+
+  /** The island ends in order: that it ran this has nothing to do with it. */
+  async function uncount(attempt: HeldAttempt): Promise<void> {
+    await order.run(attempt.record.task, async () => {
+      const { begins = 0 } = attempt.record
+      if (!attempt.counted || hasEnded(attempt.record) || !held.has(attempt)) return
+      attempt.counted = false
+      await store.write('provider:begun', keepAttempt({ ...attempt.record, begins: begins - 1 }))
     })
   }
 
   async function failed(attempt: HeldAttempt, cause: unknown): Promise<void> {
     // The island stops: it runs again after the start, or its end is unknown.
-    if (stopping.aborted) return
+    if (stopping.aborted) return await uncount(attempt)
     const error = toArchipelError(cause)
     if (error.code === 'INTERNAL')
       components.logger.error({ err: cause, task: attempt.record.task }, 'an attempt failed unexpectedly')

@@ -29,7 +29,12 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export const ASK_AGAIN: ReadonlySet<string> = new Set(['TOO_MANY', 'FENCED'])
 
 export function mayGoElsewhere(error: ArchipelError, state: 'failed' | 'lost'): boolean {
-  return state === 'lost' || ELSEWHERE.has(error.code)
+  return state === 'lost' || ELSEWHERE.has(error.code) || wasKilled(error)
+}
+
+/** Its process was ended from outside, for no reason that anybody knows. */
+function wasKilled({ code, details }: ArchipelError): boolean {
+  return code === 'ENGINE_FAILED' && details?.signal === 'SIGKILL'
 }
 
 /** The error of an attempt that ended at its provider without a result. */

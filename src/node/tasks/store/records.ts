@@ -73,6 +73,11 @@ export interface ProvidedAttempt {
   atMostOnce: boolean
   /** The code was about to begin. Only kept up for work that may begin but once. */
   begun?: boolean
+  /**
+   * Runs that the island began and has not ended in order, while it is known: of programs from the first on, of other
+   * work from its taking up after a start on.
+   */
+  begins?: number
   cancelRequested?: boolean
   error?: ErrorInfo
   logBytes: number
