@@ -222,6 +222,23 @@ test('at most once: an island that has not begun and says so may be replaced', a
   assert.is(world.sim.world.ledger.begun.length, 2)
 })
 
+test('a process that somebody killed leads to one attempt elsewhere, what fails on its data does not', async () => {
+  const world = await three()
+  const at = `from=stars ms=10 fail=ENGINE_FAILED at=${world.near.id}`
+  const view = await agreed(world, (await submit(world, `${at} signal=SIGKILL`)).id)
+  assert.equal(
+    view.attempts.map((a) => [a.island, a.state, a.error?.code]),
+    [
+      [world.near.id, 'failed', 'ENGINE_FAILED'],
+      [world.far.id, 'succeeded', undefined],
+    ],
+  )
+  const failed = await agreed(world, (await submit(world, at)).id)
+  assert.equal([failed.state, failed.attempts.length], ['failed', 1])
+  const nobody = await agreed(world, (await submit(world, 'from=stars ms=10 fail=ENGINE_FAILED signal=SIGKILL')).id)
+  assert.equal([nobody.state, nobody.error?.code, nobody.attempts.length], ['failed', 'ENGINE_FAILED', 2])
+})
+
 test('at most once: a failure of the code is its outcome', async () => {
   const world = await three()
   const { id } = await submit(world, 'from=stars ms=10 fail=STALE', { atMostOnce: true })
