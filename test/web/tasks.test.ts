@@ -205,12 +205,55 @@ test('a part of an item is a range of its bytes, and what is no range is ignored
     const answer = await get({ range })
     assert.is(answer.status, 416, range)
     assert.is(JSON.parse(answer.text).code, 'BAD_RANGE', range)
+    assert.is(answer.headers['content-range'], 'bytes */10', range)
   }
   assert.is((await get({ range: 'bytes=5-', 'if-range': etag })).text, '56789')
   assert.is((await get({ range: 'bytes=5-', 'if-range': '"other"' })).text, '0123456789')
   assert.is(await collect(client.tasks.read(id, 'text.txt', { offset: 7 })), '789')
   assert.is(await collect(client.tasks.read(id, 'text.txt', { offset: 10 })), '')
   await rejects(collect(client.tasks.read(id, 'text.txt', { offset: 11 })), 'BAD_RANGE')
+})
+
+test('an item that is there already is not sent again, and HEAD reads nothing of it', async (t) => {
+  const { client, island, port } = await serve(t)
+  const { id } = await client.tasks.submit(SQL)
+  island.fake.succeed(id, { items: { 'text.txt': ['text/plain', '0123456789'] } })
+  const path = `/api/v1/tasks/${id}/items/text.txt`
+  const ask = (headers: Record<string, string>, method = 'GET') =>
+    raw(port, { method, path, headers: { ...bearer, ...headers } })
+  const whole = await ask({})
+  const etag = String(whole.headers.etag)
+  assert.is((await ask({ 'if-none-match': '"other"' })).text, '0123456789')
+  assert.is((await ask({ 'if-none-match': '"other"', range: 'bytes=8-' })).text, '89')
+  // From here on no byte of it can be read.
+  island.script({
+    tasks: {
+      // biome-ignore lint/correctness/useYield: it fails before
+      async *read() {
+        throw new TypeError('read')
+      },
+    },
+  })
+  for (const method of ['GET', 'HEAD'])
+    // The condition comes before the range, even one that is beyond the end.
+    for (const condition of [etag, `W/${etag}`, `"other", ${etag}`, '*'])
+      for (const range of [undefined, 'bytes=0-3', 'bytes=99-']) {
+        const answer = await ask({ 'if-none-match': condition, ...(range === undefined ? {} : { range }) }, method)
+        assert.equal([answer.status, answer.text, answer.headers.etag], [304, '', etag], `${method} ${condition}`)
+      }
+  for (const headers of [{}, { range: 'bytes=0-3' }] as Record<string, string>[]) {
+    const head = await ask(headers, 'HEAD')
+    assert.equal([head.status, head.text], [200, ''])
+    for (const name of ['content-type', 'content-length', 'content-disposition', 'accept-ranges', 'etag'])
+      assert.is(head.headers[name], whole.headers[name], name)
+  }
+  assert.is((await raw(port, { method: 'HEAD', path: `${path}x`, headers: bearer })).status, 404)
+  assert.is((await raw(port, { method: 'HEAD', path })).status, 401)
+  const refused = await ask({}, 'DELETE')
+  assert.equal([refused.status, refused.headers.allow], [405, 'GET, HEAD'])
+  const table = await raw(port, { method: 'HEAD', path: `/api/v1/tasks/${id}/table`, headers: bearer })
+  assert.equal([table.status, table.headers.allow], [405, 'GET'])
+  assert.is((await ask({})).status, 500, 'what GET would have met')
 })
 
 test('a file that breaks on its way is never taken for the whole, and one that nobody reads is given up', async (t) => {

@@ -74,7 +74,9 @@ test('the address of a task is the task to programs, with a token, and left to t
     assert.is(answer.status, 200, accept)
     assert.match(String(answer.headers['content-type']), 'application/json')
     assert.is(JSON.parse(answer.text).id, id)
-    assert.is((await get(accept, {})).status, 401, accept)
+    assert.is(answer.headers.vary, 'Accept')
+    const stranger = await get(accept, {})
+    assert.equal([stranger.status, stranger.headers.vary], [401, 'Accept'], accept)
   }
   const browsers = [
     'text/html',
@@ -85,10 +87,13 @@ test('the address of a task is the task to programs, with a token, and left to t
     const answer = await get(accept, {})
     assert.not.match(String(answer.headers['content-type']), 'application/json;', accept)
     assert.not.match(answer.text, 'SELECT 1', accept)
+    assert.is(answer.headers.vary, 'accept, cookie', accept)
   }
-  assert.is((await get('image/png')).status, 406)
+  const neither = await get('image/png')
+  assert.equal([neither.status, neither.headers.vary], [406, 'Accept'])
   assert.is((await get('text/html;q=0, application/json;q=0')).status, 406)
-  assert.is((await get('*/*', bearer, 'task-1')).status, 400)
+  const malformed = await get('*/*', bearer, 'task-1')
+  assert.equal([malformed.status, malformed.headers.vary], [400, 'Accept'])
 })
 
 test.run()

@@ -171,6 +171,7 @@ function conditional(route: Route, ref: (schema: z.ZodType) => Json): Json {
 const FAILURE_HEADERS: Record<number, Record<string, string>> = {
   401: { 'WWW-Authenticate': '`Bearer`.' },
   405: { Allow: 'The methods that the path has.' },
+  416: { 'Content-Range': '`bytes */<size>`.' },
 }
 
 function failures(route: Route, ref: (schema: z.ZodType) => Json): Json {

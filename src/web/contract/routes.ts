@@ -257,7 +257,11 @@ export const ROUTES = {
     summary: `One item of a result: text, an image, a file, or the table as ${TABLE_ITEM}; Range: bytes=... gives a part`,
     scope: 'read',
     params: input.itemParams,
-    headers: { range: 'One range of bytes.', 'if-range': 'The ETag of the part that is there already.' },
+    headers: {
+      range: 'One range of bytes.',
+      'if-range': 'The ETag of the part that is there already.',
+      'if-none-match': 'ETags of items that the asker has.',
+    },
     response: z.string().meta({ format: 'binary' }),
     stream: 'bytes',
     parts: true,

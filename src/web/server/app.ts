@@ -45,7 +45,7 @@ const NOBODY: Visitor = { caller: { id: '', name: 'nobody', scopes: [] } }
 const publicPaths = new Set<string>(routeList.filter((r) => r.scope === 'public').map((r) => r.path))
 
 export function problemResponse(error: ArchipelError): Response {
-  const { retryAfterMs } = error.details ?? {}
+  const { retryAfterMs, bytes } = error.details ?? {}
   return new Response(JSON.stringify(toProblem(error)), {
     status: error.status,
     headers: {
@@ -53,8 +53,14 @@ export function problemResponse(error: ArchipelError): Response {
       'content-type': PROBLEM_MEDIA_TYPE,
       ...(error.status === 401 ? { 'www-authenticate': 'Bearer realm="archipel"' } : {}),
       ...(typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}),
+      ...(error.code === 'BAD_RANGE' && typeof bytes === 'number' ? { 'content-range': `bytes */${bytes}` } : {}),
     },
   })
+}
+
+/** HEAD is GET without its body; a stream has none, unless its size is known before. */
+function hasHead({ method, stream, parts }: Route): boolean {
+  return method === 'GET' && (stream === undefined || parts === true)
 }
 
 function wrongMethod(method: string, methods: string[]): Response {
@@ -128,6 +134,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     const answer = await call(signal)
     if (answer instanceof FileAnswer)
       return answerFile(answer, input.headers, {
+        method: c.req.raw.method,
         end: caller.signal,
         onError: (cause) => report(toArchipelError(cause), c.req.path),
         outgoing: c.env?.outgoing,
@@ -159,22 +166,23 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   for (const [path, routes] of paths) {
     hono.all(path.replace(/\{(\w+)\}/g, ':$1'), (c) => {
       const { method } = c.req.raw
-      // HEAD is GET without its body; of an endless stream there is none.
-      const route = routes.find((r) => r.method === method || (method === 'HEAD' && r.method === 'GET' && !r.stream))
+      const route = routes.find((r) => r.method === method || (method === 'HEAD' && hasHead(r)))
       if (route !== undefined) return serve(route, c)
       return wrongMethod(
         method,
-        routes.flatMap((r) => (r.method === 'GET' && !r.stream ? ['GET', 'HEAD'] : [r.method])),
+        routes.flatMap((r) => (hasHead(r) ? ['GET', 'HEAD'] : [r.method])),
       )
     })
   }
   // The address of a task for people and programs; the page answers after this where it is wanted.
   hono.get('/tasks/:id', async (c, next) => {
-    if (wantsPage(c.req.header('accept'))) return await next()
-    const answer = await serve(TASK_ADDRESS, c)
-    answer.headers.set('vary', 'accept')
-    return answer
+    // Failures too: to another `Accept` it would have been the page.
+    await next()
+    if (!/\baccept\b(?!-)/i.test(c.res.headers.get('vary') ?? '')) c.res.headers.append('vary', 'Accept')
   })
+  hono.get('/tasks/:id', async (c, next) =>
+    wantsPage(c.req.header('accept')) ? await next() : await serve(TASK_ADDRESS, c),
+  )
   servePage(hono as never, cookie)
   hono.all('/tasks/:id', (c) => wrongMethod(c.req.raw.method, ['GET', 'HEAD']))
   hono.get('/client.js', async (c) => answerStatic(await bundleFile('client', 'client.js'), c.req.raw.headers))

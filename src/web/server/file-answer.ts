@@ -1,6 +1,7 @@
 /** Answers that are files: streamed, with a safe name and type, and in parts where their size is known. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { isKnown } from './etag.ts'
 import { untilEnd } from './until-end.ts'
 
 /** A file to answer with. Nothing is read before `answerFile`. */
@@ -67,17 +68,21 @@ async function* exactly(chunks: AsyncIterable<Uint8Array>, bytes: number): Async
 
 /**
  * The head is sent with the first bytes, so that a failure before them has its own status; one after them breaks the
- * connection, and no reader takes a part for the whole. A reader that leaves ends the reading.
+ * connection, and no reader takes a part for the whole. A reader that leaves ends the reading. Where size and sha256 are known
+ * the order of the conditions is that of RFC 9110, 13.2.2: `If-None-Match` first.
  * @throws BAD_RANGE and what the file throws
  */
 export async function answerFile(
   file: FileAnswer,
   headers: Readonly<Record<string, string | undefined>>,
   {
+    method,
     onError,
     outgoing,
     end,
   }: {
+    /** With HEAD, nothing is read. */
+    method: string
     onError: (cause: unknown) => void
     /** Breaks the answer off when it aborts. */
     end?: AbortSignal | undefined
@@ -86,6 +91,19 @@ export async function answerFile(
   },
 ): Promise<Response> {
   const { known } = file
+  const tag = known && { 'accept-ranges': 'bytes', etag: `"${known.sha256}"` }
+  if (tag !== undefined && isKnown(tag.etag, headers['if-none-match']))
+    return new Response(null, { status: 304, headers: tag })
+  const named = {
+    'content-type': MEDIA_TYPE.test(file.mediaType) ? file.mediaType : 'application/octet-stream',
+    'content-disposition': disposition(file.fileName),
+    ...tag,
+  }
+  // `Range` means something to GET alone.
+  if (method === 'HEAD')
+    return new Response(null, {
+      headers: { ...named, ...(known === undefined ? {} : { 'content-length': String(known.bytes) }) },
+    })
   const range = known && rangeOf(known, headers)
   const all = file.open(range?.from ?? 0)
   const length = range === undefined ? known?.bytes : range.to - range.from
@@ -119,10 +137,8 @@ export async function answerFile(
   return new Response(body, {
     status: range === undefined ? 200 : 206,
     headers: {
-      'content-type': MEDIA_TYPE.test(file.mediaType) ? file.mediaType : 'application/octet-stream',
-      'content-disposition': disposition(file.fileName),
+      ...named,
       ...(length === undefined ? {} : { 'content-length': String(length) }),
-      ...(known === undefined ? {} : { 'accept-ranges': 'bytes', etag: `"${known.sha256}"` }),
       ...(range === undefined ? {} : { 'content-range': `bytes ${range.from}-${range.to - 1}/${known!.bytes}` }),
     },
   })
