@@ -60,8 +60,8 @@ test('datasets passes words and filters on, and pages to the limit', async (t) =
     'keyword=b',
     'island=garching',
     'format=csv',
-    'size>=1MB',
-    'size<=2GiB',
+    'minSize=1MB',
+    'maxSize=2GiB',
     'cone=83.8,-5.4,1',
   ]
   const args = filters.flatMap((filter) => ['--filter', filter])

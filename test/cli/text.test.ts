@@ -147,7 +147,17 @@ test('a change is matched against the filter as the island would', () => {
   assert.ok(
     yes(['BRIGHT', 'vmag'], 'keyword=Stars', 'island=garching', 'format=csv', 'size>=1MB', 'size<=2MB', 'cone=85,0,1'),
   )
-  for (const condition of ['keyword=x', 'island=grenoble', 'format=fits', 'size>=2MB', 'size<=1MB', 'size=1MB'])
+  assert.equal(parseFilter([], ['minSize=1MB', 'maxSize=2GiB']), parseFilter([], ['size>=1MB', 'size<=2GiB']))
+  for (const condition of [
+    'keyword=x',
+    'island=grenoble',
+    'format=fits',
+    'minSize=2MB',
+    'maxSize=1MB',
+    'size>=2MB',
+    'size<=1MB',
+    'size=1MB',
+  ])
     assert.not.ok(yes([], condition), condition)
   assert.not.ok(yes(['galaxies']))
   const none = datasetView('none', { coverage: undefined })

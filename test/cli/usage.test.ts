@@ -35,6 +35,8 @@ test(
       [['datasets', '--filter', 'keyword']],
       [['datasets', '--filter', 'keyword>=x']],
       [['datasets', '--filter', 'size>=big']],
+      [['datasets', '--filter', 'minSize=big']],
+      [['datasets', '--filter', 'maxSize<=1MB']],
       [['datasets', '--filter', 'cone=1,2']],
       [['datasets', '--filter', 'cone=1,2,']],
       [['datasets', '--limit', '0']],

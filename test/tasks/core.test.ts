@@ -235,7 +235,7 @@ test('lists are newest first, in pages, by state and user, also of what runs for
   )
   await sim.run(1_000)
   assert.equal((await sim.act(near.tasks!.list({}))).items, [])
-  const provided = await sim.act(near.tasks!.list({ provided: true, limit: 100 }))
+  const provided = await sim.act(near.tasks!.list({ all: true, limit: 100 }))
   assert.equal(
     provided.items.map((i) => i.id),
     ids,

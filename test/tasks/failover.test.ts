@@ -143,7 +143,7 @@ test('while the requester is away, who ran it answers for its attempt, and never
     const told = await rejects(sim.act(island.tasks!.rows(id, { from: 0, limit: 1 })), 'TASK_STATE')
     assert.match(told.message, `waits for ${owner.name}`, island.id)
   }
-  assert.equal((await sim.act(near.tasks!.list({ provided: true }))).items[0]?.waitsFor, owner)
+  assert.equal((await sim.act(near.tasks!.list({ all: true }))).items[0]?.waitsFor, owner)
   near.crash()
   await rejects(sim.act(far.tasks!.show(id)), 'UNREACHABLE')
 })

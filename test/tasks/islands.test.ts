@@ -44,8 +44,8 @@ test(
     }
     const { items } = await asker.tasks.list({ limit: 1 })
     assert.is(items[0]?.id, id)
-    assert.equal((await other.tasks.list({ provided: true })).items, [])
-    assert.is((await holder.tasks.list({ provided: true })).items[0]?.id, id)
+    assert.equal((await other.tasks.list({ all: true })).items, [])
+    assert.is((await holder.tasks.list({ all: true })).items[0]?.id, id)
   },
   { timeoutMs: 60_000 },
 )

@@ -96,7 +96,7 @@ test(
     const refused = await ended(t, client, (await client.tasks.submit({ ...program, on: 'delos' })).id)
     assert.equal([refused.state, refused.error?.code, refused.attempts], ['failed', 'NO_SANDBOX', []])
     assert.equal(
-      (await holder.client.tasks.list({ provided: true })).items.map((i) => i.kind),
+      (await holder.client.tasks.list({ all: true })).items.map((i) => i.kind),
       ['sql'],
     )
 

@@ -43,7 +43,7 @@ test('each function reaches the island with its argument, and each answer fits i
   const answers = {
     taskSubmit: submitted,
     taskPlace: await client.tasks.place(task),
-    taskList: await client.tasks.list({ state: 'cancelled', user: 'owner', provided: true, limit: 3 }),
+    taskList: await client.tasks.list({ state: 'cancelled', user: 'owner', all: true, limit: 3 }),
     taskShow: await client.tasks.show(id),
     taskLog: await client.tasks.log(id, { offset: 0, limit: 10 }),
     taskCancel: await client.tasks.cancel(id),
@@ -111,7 +111,7 @@ test('each function reaches the island with its argument, and each answer fits i
   assert.equal(argument('resolve'), { ref: 'stars', via: 'dht', confirm: false })
   assert.equal(argument('tasks.submit'), task)
   assert.equal(argument('tasks.place'), task)
-  assert.equal(argument('tasks.list'), { state: 'cancelled', user: 'owner', provided: true, limit: 3 })
+  assert.equal(argument('tasks.list'), { state: 'cancelled', user: 'owner', all: true, limit: 3 })
 })
 
 test('ids of every form arrive as they were sent', async (t) => {

@@ -184,7 +184,7 @@ test('wrong, unknown and repeated query parameters are named', async (t) => {
   refused(await raw(port, { path: `/api/v1/datasets/${'x'.repeat(513)}`, headers: bearer }), 'BAD_INPUT', 'a long id')
   for (const id of ['x', 'task-isl-1', fakeTaskId(SELF.id.slice(0, -1), 1), '%2e%2e%2fstatus'])
     refused(await raw(port, { path: `/api/v1/tasks/${id}`, headers: bearer }), 'BAD_INPUT', id)
-  for (const query of ['state=done', 'provided=perhaps', 'limit=0', 'cursor='])
+  for (const query of ['state=done', 'all=perhaps', 'limit=0', 'cursor='])
     refused(await raw(port, { path: `/api/v1/tasks?${query}`, headers: bearer }), 'BAD_INPUT', query)
   refused(await raw(port, { path: `/${'x'.repeat(20_000)}` }), 'TOO_LARGE', 'a long target')
 })

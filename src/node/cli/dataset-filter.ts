@@ -6,11 +6,12 @@ import { parseMoc } from '../../protocols/sky/moc.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { parseBytes } from '../config/units.ts'
 
-const KEYS = ['keyword', 'island', 'format', 'size', 'cone']
+/** As the service has them; `size` with `>=`, `<=` or `=` is short for the two before. */
+const KEYS = ['keyword', 'island', 'format', 'minSize', 'maxSize', 'size', 'cone']
 
 function bad(text: string, why: string): ArchipelError {
   return new ArchipelError('BAD_INPUT', `--filter ${JSON.stringify(text)}: ${why}`, {
-    hint: 'Conditions are keyword=stars, island=garching, format=csv, size>=1MB, size<=2GB, cone=83.8,-5.4,1 (degrees).',
+    hint: 'Conditions are keyword=stars, island=garching, format=csv, minSize=1MB, maxSize=2GB, cone=83.8,-5.4,1 (degrees).',
   })
 }
 
@@ -33,6 +34,7 @@ export function parseFilter(words: string[], conditions: string[]): DatasetFilte
     if (!KEYS.includes(key)) throw bad(condition, `there is no key ${key}${didYouMean(key, KEYS)}`)
     if (operator !== '=' && key !== 'size') throw bad(condition, `${key} takes = only`)
     if (key === 'keyword') filter.keyword = [...(filter.keyword ?? []), value]
+    else if (key === 'minSize' || key === 'maxSize') filter[key] = parseBytes(value)
     else if (key === 'size') {
       if (operator !== '<=') filter.minSize = parseBytes(value)
       if (operator !== '>=') filter.maxSize = parseBytes(value)

@@ -307,7 +307,7 @@ export interface TaskQuery {
   state?: TaskState
   user?: string
   /** Also what this island runs or ran for others. */
-  provided?: boolean
+  all?: boolean
   limit?: number
   cursor?: string
 }

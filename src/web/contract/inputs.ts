@@ -269,11 +269,11 @@ export const itemParams = z.strictObject({
 export const tasksQuery = z.strictObject({
   state: taskState.optional(),
   user: z.string().min(1).max(128).optional(),
-  provided: z.stringbool().optional().describe('Also what this island runs or ran for others.'),
+  all: z.stringbool().optional().describe('Also what this island runs or ran for others.'),
   limit: queryNumber(z.number().int().min(1).max(500)).optional().describe('Newest first; 50 by default.'),
   cursor,
 })
-parameterShape.set(tasksQuery.shape.provided, { schema: z.boolean() })
+parameterShape.set(tasksQuery.shape.all, { schema: z.boolean() })
 
 /** Bytes of a page of a log, rows of a page of a table, where nothing else is asked for. */
 const LOG_LIMIT = 64 * 1024

@@ -65,7 +65,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('[words...]', 'words to look for in titles, descriptions, keywords, creators, columns and ids')
     .option(
       '--filter <condition>',
-      'keyword=, island=, format=, size>=1MB, size<=, cone=ra,dec,radius (repeatable)',
+      'keyword=, island=, format=, minSize=1MB, maxSize=, cone=ra,dec,radius; size>=, size<= are minSize=, maxSize= (repeatable)',
       (value: string, before: string[] = []) => [...before, value],
     )
     .option('--limit <n>', 'datasets to show', '50')

@@ -87,18 +87,20 @@ async function follow({ io, signal }: Cli, client: IslandClient, query: TaskQuer
 export function define(command: Command, cli: Cli): void {
   command
     .addOption(new Option('--state <state>', 'only those in this state').choices(taskState.options))
+    .option('--user <name>', 'only those that this user asked for')
     .option('--all', 'also what this island runs or ran for others')
     .option('--limit <n>', 'tasks to show, newest first', '20')
     .option('--follow', 'print changes as they happen')
     .addHelpText('after', '\nExample:\n  $ archipel tasks --state running')
-    .action(async (options: { state?: TaskState; all?: boolean; limit: string; follow?: boolean }) => {
+    .action(async (options: { state?: TaskState; user?: string; all?: boolean; limit: string; follow?: boolean }) => {
       const { io, signal } = cli
       if (!/^[1-9]\d{0,4}$/.test(options.limit))
         throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 99999')
       const limit = Number(options.limit)
       const query: TaskQuery = {
         ...(options.state === undefined ? {} : { state: options.state }),
-        ...(options.all ? { provided: true } : {}),
+        ...(options.user === undefined ? {} : { user: options.user }),
+        ...(options.all ? { all: true } : {}),
       }
       const client = await cli.client()
       if (options.follow) return follow(cli, client, query, limit)

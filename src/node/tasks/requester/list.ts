@@ -23,12 +23,12 @@ interface Cursor {
   a?: string
 }
 
-/** Tasks of this island, newest first; with `provided` also what it runs or ran for others. @throws BAD_INPUT for a cursor that is none */
+/** Tasks of this island, newest first; with `all` also what it runs or ran for others. @throws BAD_INPUT for a cursor that is none */
 export async function listTasks(query: TaskQuery, components: ListComponents): Promise<TaskPage> {
   const limit = Math.min(Math.max(1, query.limit ?? DEFAULT_LIMIT), MAX_LIMIT)
   const cursor = query.cursor === undefined ? {} : readCursor(query.cursor)
   const sources = [own(components, cursor)]
-  if (query.provided === true) sources.push(provided(components, cursor))
+  if (query.all === true) sources.push(provided(components, cursor))
   const heads = await Promise.all(sources.map((s) => s.next()))
   const items: TaskSummary[] = []
   try {

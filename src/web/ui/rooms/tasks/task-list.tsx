@@ -17,12 +17,12 @@ import { TASK_STATES } from '../../text/lists.ts'
 import { clock, duration, number, shortDataset, shortTask } from '../../text/words.ts'
 
 const PAGE = 50
-const PROVIDED_MS = 3000
+const FOR_OTHERS_MS = 3000
 
-function addressOf(state: string, provided: boolean): string {
+function addressOf(state: string, all: boolean): string {
   const query = new URLSearchParams()
   if (state !== '') query.set('state', state)
-  if (provided) query.set('provided', 'true')
+  if (all) query.set('all', 'true')
   return query.size === 0 ? '/tasks' : `/tasks?${query}`
 }
 
@@ -30,10 +30,10 @@ function addressOf(state: string, provided: boolean): string {
 export function TaskList() {
   const { query } = place.value
   const state = query.get('state') ?? ''
-  const provided = query.get('provided') === 'true'
+  const all = query.get('all') === 'true'
   const pages = useSignal(1)
   const { value, error, busy, again } = useLoaded(
-    addressOf(state, provided),
+    addressOf(state, all),
     async (signal) => {
       const items: TaskSummary[] = []
       let cursor: string | undefined
@@ -41,7 +41,7 @@ export function TaskList() {
         const part = await client().tasks.list(
           {
             state: (state || undefined) as TaskState | undefined,
-            provided: provided || undefined,
+            all: all || undefined,
             limit: PAGE,
             cursor,
           },
@@ -65,12 +65,12 @@ export function TaskList() {
   })
   // What runs here for others tells its changes to them alone.
   useEffect(() => {
-    if (!provided) return
+    if (!all) return
     const timer = setInterval(() => {
       if (!document.hidden && connection.peek().state === 'live') latest.current()
-    }, PROVIDED_MS)
+    }, FOR_OTHERS_MS)
     return () => clearInterval(timer)
-  }, [provided])
+  }, [all])
   const items = value?.items ?? []
   return (
     <>
@@ -83,7 +83,7 @@ export function TaskList() {
             value={state}
             onChange={(event) => {
               pages.value = 1
-              navigate(addressOf(event.currentTarget.value, provided), { replace: true })
+              navigate(addressOf(event.currentTarget.value, all), { replace: true })
             }}
           >
             <option value="">any</option>
@@ -95,7 +95,7 @@ export function TaskList() {
         <label class="check">
           <input
             type="checkbox"
-            checked={provided}
+            checked={all}
             onChange={(event) => navigate(addressOf(state, event.currentTarget.checked), { replace: true })}
           />{' '}
           also those that run here for other islands
