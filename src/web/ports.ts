@@ -206,8 +206,8 @@ export interface IslandNumbers {
   /** Of the queue of the engine. */
   work: { running: number; waiting: number; slots: number }
   engine: { up: boolean; sandbox: boolean; running: number; waiting: number }
-  /** Interactive sessions by state. */
-  sessions: Record<string, number>
+  /** Interactive sessions by state; each state is there, so that none is a 0. */
+  sessions: { idle: number; busy: number; dead: number }
   disk: { freeBytes: number; totalBytes: number }
 }
 

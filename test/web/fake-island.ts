@@ -329,7 +329,7 @@ export function fakeHealth(waiting: string[] = []): IslandHealth {
       tasks: { queued: 0, placing: 0, staging: 0, running: 1 },
       work: { running: 1, waiting: 0, slots: 4 },
       engine: { up: true, sandbox: true, running: 1, waiting: 0 },
-      sessions: { idle: 1 },
+      sessions: { idle: 1, busy: 0, dead: 0 },
       disk: { freeBytes: 5e10, totalBytes: 1e11 },
     }),
   }

@@ -234,8 +234,8 @@ test('an item that is there already is not sent again, and HEAD reads nothing of
       },
     },
   })
+  // The condition comes before the range, even one that is beyond the end.
   for (const method of ['GET', 'HEAD'])
-    // The condition comes before the range, even one that is beyond the end.
     for (const condition of [etag, `W/${etag}`, `"other", ${etag}`, '*'])
       for (const range of [undefined, 'bytes=0-3', 'bytes=99-']) {
         const answer = await ask({ 'if-none-match': condition, ...(range === undefined ? {} : { range }) }, method)

@@ -44,6 +44,8 @@ test('metrics need a token, and count requests by route and status', async (t) =
     'archipel_peers{way="direct"} 1',
     'archipel_tasks{state="running"} 1',
     'archipel_engine_up 1',
+    'archipel_sessions{state="idle"} 1',
+    'archipel_sessions{state="busy"} 0',
     'archipel_event_readers 0',
   ])
     assert.ok(text.split('\n').includes(line), `${line}\n${text}`)
@@ -51,6 +53,49 @@ test('metrics need a token, and count requests by route and status', async (t) =
   assert.match(text, /^archipel_event_loop_lag_seconds\{quantile="0.99"\} [\d.e-]+$/m)
   assert.not.match(text, 'secret-7f3a')
   assert.not.match(text, 'NaN')
+})
+
+test('requests that are refused at the door count for the route that they were meant for', async (t) => {
+  const { port, client } = await serve(t)
+  const { id } = await client.tasks.submit({ kind: 'sql', code: 'SELECT 1' })
+  const requests: [string, string, Record<string, string>?][] = [
+    ['GET', '/api/v1/datasets/secret-7f3a'],
+    ['GET', '/api/v1/datasets/secret-7f3a?limit=1', { authorization: 'Bearer wrong' }],
+    ['HEAD', '/api/v1/datasets/secret-7f3a'],
+    ['DELETE', '/api/v1/datasets/secret-7f3a'],
+    ['POST', '/api/v1/tasks/placement'],
+    ['GET', `/api/v1/tasks/${id}/items/secret-7f3a`],
+    ['GET', '/api/v1/status', { origin: 'https://example.org' }],
+    ['GET', '/healthz', { host: 'example.org' }],
+    ['PUT', '/api/v1/datasets/secret-7f3a', bearer],
+    ['GET', `/tasks/${id}`],
+    ['GET', `/tasks/${id}`, { accept: 'image/png' }],
+    // No routes of the table.
+    ['GET', '/api/v1/secret-7f3a'],
+    ['GET', '/api/v1/openapiXjson'],
+    ['GET', '/api/v1/datasets/secret-7f3a/files/more'],
+  ]
+  for (const [method, path, headers = {}] of requests) {
+    const { status } = await raw(port, { method, path, headers })
+    assert.ok(status >= 400, `${method} ${path}: ${status}`)
+  }
+  const text = await client.metrics()
+  for (const [route, code, count] of [
+    ['dataset', 401, 3],
+    ['unpublish', 401, 1],
+    ['taskPlace', 401, 1],
+    ['taskRead', 401, 1],
+    ['status', 403, 1],
+    ['health', 403, 1],
+    ['dataset', 405, 1],
+    ['taskShow', 401, 1],
+    ['taskShow', 406, 1],
+    ['other', 401, 3],
+  ] as const) {
+    const line = `archipel_http_requests_total{route="${route}",code="${code}"} ${count}`
+    assert.ok(text.split('\n').includes(line), `${line}\n${text}`)
+  }
+  assert.not.match(text, 'secret-7f3a')
 })
 
 test('no label of a metric holds an id or a name', async (t) => {

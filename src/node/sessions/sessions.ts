@@ -33,8 +33,8 @@ export interface SessionsComponents {
 export interface Sessions {
   sessions: SessionFunctions
   statements: StatementFunctions
-  /** By state. */
-  status(): Record<string, number>
+  /** How many there are, by state. */
+  status(): Record<'idle' | 'busy' | 'dead', number>
   stop(): Promise<void>
 }
 
@@ -205,10 +205,9 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
       },
     },
     status() {
-      const states: Record<string, number> = {}
+      const states = { idle: 0, busy: 0, dead: 0 }
       for (const session of all.values()) {
-        const state = session.ended !== undefined ? 'dead' : session.busy ? 'busy' : 'idle'
-        states[state] = (states[state] ?? 0) + 1
+        states[session.ended !== undefined ? 'dead' : session.busy ? 'busy' : 'idle']++
       }
       return states
     },

@@ -21,6 +21,7 @@ import type { Metrics } from './metrics.ts'
 import { ndjson } from './ndjson.ts'
 import { type OriginsInit, originGuard } from './origins.ts'
 import { servePage } from './page.ts'
+import { routeNameOf } from './route-name.ts'
 import { answerStatic } from './static.ts'
 import { wantsPage } from './task-address.ts'
 import { untilEnd } from './until-end.ts'
@@ -87,7 +88,10 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   hono.use(async (c, next) => {
     const began = performance.now()
     await next()
-    components.metrics.request(c.get('route') ?? 'other', c.res.status, (performance.now() - began) / 1000)
+    // Who is refused at the door did not come to a route.
+    const { status, ok } = c.res
+    const name = c.get('route') ?? (ok ? undefined : routeNameOf(c.req.method, new URL(c.req.url).pathname))
+    components.metrics.request(name ?? 'other', status, (performance.now() - began) / 1000)
     for (const [name, value] of Object.entries(STRICT_HEADERS)) {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     }
