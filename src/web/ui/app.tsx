@@ -1,11 +1,12 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { announceArrival, Heading } from './parts/heading.tsx'
+import { Problem } from './parts/problem.tsx'
 import { StatusBar } from './parts/status-bar.tsx'
 import { ROOMS, roomAt } from './rooms/rooms.ts'
 import { SignIn } from './rooms/sign-in.tsx'
 import { status } from './state/islands.ts'
 import { place } from './state/router.ts'
-import { session, signOut } from './state/session.ts'
+import { session, signOut, signOutFailed } from './state/session.ts'
 import { type Theme, theme } from './state/theme.ts'
 
 function ThemeChoice() {
@@ -69,7 +70,7 @@ function Mark() {
 function Content() {
   const found = roomAt(place.value.path)
   if (session.value.state === 'unknown') return <p class="waiting">Connecting to the island …</p>
-  if (session.value.state === 'out') return <SignIn error={session.value.error} />
+  if (session.value.state === 'out') return <SignIn error={session.value.error} note={session.value.note} />
   if (found === undefined)
     return (
       <>
@@ -97,6 +98,9 @@ export function App() {
       </button>
       <Header current={found?.room.path} />
       <main id="content" tabIndex={-1} class={`room-${found?.room.path ?? 'none'}`}>
+        {signOutFailed.value !== undefined && session.value.state === 'in' && (
+          <Problem error={signOutFailed.value} onRetry={() => void signOut()} />
+        )}
         <Content />
       </main>
       {session.value.state === 'in' && <StatusBar />}

@@ -44,7 +44,8 @@ export function TaskOutcome({
             <span class="visually-hidden">Task </span>
             <StateBadge state={task.state} />
             {sentence(task)}
-            {chosen !== undefined && `, because it ${chosen.reason}`}
+            {chosen !== undefined &&
+              `, because ${/^(holds|has|is|would)\b/.test(chosen.reason) ? 'it ' : ''}${chosen.reason}`}
           </p>
           {!ended && <Since iso={task.askedAt.time} />}
           {attempts > 1 && <span>{count(attempts, 'attempt')}</span>}

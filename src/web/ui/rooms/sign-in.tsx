@@ -5,7 +5,7 @@ import { Problem } from '../parts/problem.tsx'
 import { signInByToken } from '../state/session.ts'
 
 /** Shown to whoever is not signed in: how one gets in. */
-export function SignIn({ error }: { error: ArchipelError | undefined }) {
+export function SignIn({ error, note }: { error: ArchipelError | undefined; note: string | undefined }) {
   const failed = useSignal<ArchipelError | undefined>(undefined)
   const busy = useSignal(false)
 
@@ -34,6 +34,11 @@ export function SignIn({ error }: { error: ArchipelError | undefined }) {
       </pre>
       <p>It opens this page signed in, or prints a link that does so once.</p>
       {shown !== undefined && <Problem error={shown} />}
+      {shown === undefined && note !== undefined && (
+        <p class="notice" role="status">
+          {note}
+        </p>
+      )}
       <form onSubmit={(event) => void submit(event)}>
         <h2>With a token</h2>
         <p id="token-help">A token that somebody made for you. It is forgotten when this page is closed.</p>

@@ -89,7 +89,11 @@ function follow(signedIn: AbortSignal): void {
 }
 
 export function startConnection(): void {
-  addEventListener('online', retryNow)
+  // The stream may have outlived the outage; single answers may not.
+  addEventListener('online', () => {
+    epoch.value++
+    retryNow()
+  })
   effect(() => {
     if (session.value.state !== 'in') return
     const leaving = new AbortController()

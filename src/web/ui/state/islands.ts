@@ -5,6 +5,7 @@ import type { IslandStatus, IslandView } from '../../../protocols/model/views.ts
 import { iterate } from '../../client/index.ts'
 import { client } from './client.ts'
 import { connection, epoch, onEvent } from './connection.ts'
+import { onLeave } from './session.ts'
 
 const known = signal<ReadonlyMap<string, IslandView>>(new Map())
 export const islandsLoaded = signal(false)
@@ -44,6 +45,11 @@ async function refresh(): Promise<void> {
 }
 
 export function startIslands(): void {
+  onLeave(() => {
+    known.value = new Map()
+    status.value = undefined
+    islandsLoaded.value = false
+  })
   effect(() => {
     void epoch.value
     if (connection.value.state === 'live') void refresh()

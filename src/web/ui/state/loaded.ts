@@ -11,6 +11,9 @@ export interface Loaded<T> {
   again(): void
 }
 
+/** Milliseconds until a question that did not reach the island is asked again. */
+const AGAIN_MS = 3000
+
 /**
  * Asks when a key changes, and again when the connection is back; the question before is given up. What was there stays
  * while it is asked for again; with `stays` also what another key gave.
@@ -45,6 +48,9 @@ export function useLoaded<T>(
         const error = toArchipelError(cause)
         if (abort.signal.aborted || error.code === 'CANCELLED') return
         state.value = { key, value: state.peek().value, error, busy: false }
+        if (error.code !== 'UNREACHABLE') return
+        const timer = setTimeout(again, AGAIN_MS)
+        abort.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
       },
     )
   }

@@ -5,6 +5,7 @@ import type { PlacementView, SubmitRequest } from '../../../protocols/model/view
 import { client } from './client.ts'
 import { code, kind, lastTask, programData } from './draft.ts'
 import { type Followed, followTask } from './follow.ts'
+import { onLeave } from './session.ts'
 
 export const followed = signal<Followed | undefined>()
 export const submitting = signal(false)
@@ -79,3 +80,22 @@ export function resume(): void {
     queueMicrotask(() => end())
   })
 }
+
+/** What goes wrong is shown like a refusal. */
+export async function cancel(id: string): Promise<void> {
+  refused.value = undefined
+  await client()
+    .tasks.cancel(id)
+    .catch((cause) => {
+      refused.value = toArchipelError(cause)
+    })
+}
+
+onLeave(({ asked }) => {
+  followed.peek()?.stop()
+  followed.value = undefined
+  foreseen.value = undefined
+  refused.value = undefined
+  // Whoever signs in again goes on with it; after a sign-out it may be somebody else.
+  if (asked) lastTask.value = undefined
+})

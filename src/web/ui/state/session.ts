@@ -6,7 +6,8 @@ import { client, hasCookie, useToken } from './client.ts'
 
 export type Session =
   | { state: 'unknown' }
-  | { state: 'out'; error?: ArchipelError }
+  /** `note`: why, in words, where it is no fault. */
+  | { state: 'out'; error?: ArchipelError; note?: string }
   | { state: 'in'; name: string; scopes: string[]; by: 'cookie' | 'token' }
 
 export const session = signal<Session>({ state: 'unknown' })
@@ -84,17 +85,46 @@ export function may(scope: 'run' | 'publish' | 'admin'): boolean {
   return value.state === 'in' && (value.scopes.includes(scope) || value.scopes.includes('admin'))
 }
 
-export async function signOut(): Promise<void> {
-  if (hasCookie())
-    await client()
-      .browserSignOut()
-      .catch(() => {})
+/** Why signing out came to nothing: the session goes on. */
+export const signOutFailed = signal<ArchipelError | undefined>()
+
+const ENDED: Record<string, string> = {
+  UNAUTHENTICATED: 'You were signed out.',
+  TOKEN_REVOKED: 'This sign-in was ended at the island. A new link signs in again.',
+  TOKEN_EXPIRED: 'This sign-in has expired. A new link signs in again.',
+}
+
+const leaving: ((session: { asked: boolean }) => void)[] = []
+
+/** What is known of the island is for who is signed in; `asked`: by the user, who may leave the browser to others. */
+export function onLeave(forget: (session: { asked: boolean }) => void): void {
+  leaving.push(forget)
+}
+
+function leave(next: Session & { state: 'out' }, asked: boolean): void {
   useToken(undefined)
-  session.value = { state: 'out' }
+  session.value = next
+  for (const forget of leaving) forget({ asked })
+}
+
+/** Only the island can end a session: where it does not answer, the user stays signed in and is told so. */
+export async function signOut(): Promise<void> {
+  signOutFailed.value = undefined
+  try {
+    if (hasCookie()) await client().browserSignOut()
+  } catch (cause) {
+    const error = toArchipelError(cause)
+    if (ENDED[error.code] === undefined) {
+      signOutFailed.value = error
+      return
+    }
+  }
+  leave({ state: 'out' }, true)
 }
 
 /** A call was refused because nobody is signed in (any more). */
 export function signedOut(error: ArchipelError): void {
-  useToken(undefined)
-  session.value = { state: 'out', error }
+  const { value } = session
+  const note = value.state === 'in' && value.by === 'cookie' ? ENDED[error.code] : undefined
+  leave(note === undefined ? { state: 'out', error } : { state: 'out', note }, false)
 }

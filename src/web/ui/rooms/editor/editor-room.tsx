@@ -4,10 +4,9 @@ import { Heading } from '../../parts/heading.tsx'
 import { Placement } from '../../parts/placement.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
-import { client } from '../../state/client.ts'
 import { code, kind, programData } from '../../state/draft.ts'
 import { ENDS } from '../../state/follow.ts'
-import { explain, followed, foreseen, refused, resume, run, runSorted, submitting } from '../../state/run.ts'
+import { cancel, explain, followed, foreseen, refused, resume, run, runSorted, submitting } from '../../state/run.ts'
 import { may } from '../../state/session.ts'
 import { Code } from './code.tsx'
 
@@ -66,7 +65,7 @@ export function EditorRoom() {
             Where would it run?
           </button>
           {running && (
-            <button type="button" onClick={() => void client().tasks.cancel(task.id)} disabled={task.cancelRequested}>
+            <button type="button" onClick={() => void cancel(task.id)} disabled={task.cancelRequested || !allowed}>
               Cancel
             </button>
           )}
@@ -76,7 +75,8 @@ export function EditorRoom() {
         </div>
         <Code onRun={start} />
         <p class="note" id="code-keys">
-          Ctrl-Enter runs, Ctrl-Space completes, Ctrl-] indents. The text is kept in this browser.
+          Ctrl-Enter runs, Ctrl-Space completes, Ctrl-] indents. The text is kept in this browser, after signing out
+          too.
         </p>
       </section>
       {!allowed && (

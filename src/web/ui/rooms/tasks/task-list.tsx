@@ -1,5 +1,6 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
+import { toArchipelError } from '../../../../protocols/model/errors.ts'
 import type { TaskState } from '../../../../protocols/model/task.ts'
 import type { TaskSummary } from '../../../../protocols/model/views.ts'
 import { Heading } from '../../parts/heading.tsx'
@@ -12,6 +13,7 @@ import { connection } from '../../state/connection.ts'
 import { ENDS } from '../../state/follow.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { navigate, place, taskPath } from '../../state/router.ts'
+import { may } from '../../state/session.ts'
 import { taskChanges } from '../../state/tasks.ts'
 import { TASK_STATES } from '../../text/lists.ts'
 import { clock, duration, number, shortDataset, shortTask } from '../../text/words.ts'
@@ -156,6 +158,16 @@ export function TaskList() {
 }
 
 function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => void }) {
+  const failed = useSignal<string | undefined>(undefined)
+  async function cancel(): Promise<void> {
+    failed.value = await client()
+      .tasks.cancel(task.id)
+      .then(
+        () => undefined,
+        (cause) => toArchipelError(cause).message,
+      )
+    onChanged()
+  }
   const ended = ENDS.has(task.state)
   return (
     <tr>
@@ -186,10 +198,16 @@ function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => voi
             type="button"
             class="quiet"
             aria-label={`Cancel task ${shortTask(task.id)}`}
-            onClick={() => void client().tasks.cancel(task.id).then(onChanged, onChanged)}
+            disabled={!may('run')}
+            onClick={() => void cancel()}
           >
             Cancel
           </button>
+        )}
+        {failed.value !== undefined && (
+          <div class="sub" role="alert">
+            {failed.value}
+          </div>
         )}
       </td>
     </tr>

@@ -11,6 +11,7 @@ import { client } from '../../state/client.ts'
 import { code, kind, programData } from '../../state/draft.ts'
 import { ENDS, followTask } from '../../state/follow.ts'
 import { datasetPath, navigate, taskPath } from '../../state/router.ts'
+import { may } from '../../state/session.ts'
 import { clock, shortTask } from '../../text/words.ts'
 import { Attempts } from './attempts.tsx'
 
@@ -48,7 +49,7 @@ export function Task({ id }: { id: string }) {
         {task !== undefined && !ENDS.has(task.state) && (
           <button
             type="button"
-            disabled={task.cancelRequested}
+            disabled={task.cancelRequested || !may('run')}
             onClick={() => void act(() => client().tasks.cancel(id))}
           >
             Cancel
@@ -57,6 +58,7 @@ export function Task({ id }: { id: string }) {
         {task !== undefined && ENDS.has(task.state) && (
           <button
             type="button"
+            disabled={!may('run')}
             onClick={() =>
               void act(
                 () => client().tasks.retry(id),
