@@ -25,7 +25,13 @@ export function Result({
   const others = result.items.filter((item) => item.name !== TABLE_ITEM)
   const { table } = result
   const source = useMemo(
-    () => (table === undefined ? undefined : rowSource(task.id, table.rowCount)),
+    () =>
+      table &&
+      rowSource(
+        task.id,
+        table.rowCount,
+        table.columns.map((column) => column.type),
+      ),
     [task.id, table?.rowCount],
   )
   const tab = useSignal<Tab>(table === undefined || result.kind !== 'table' ? 'items' : 'table')

@@ -2,7 +2,7 @@
 import { type Signal, signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cell } from '../../../protocols/model/task.ts'
-import { compareCells } from '../text/cells.ts'
+import { sortRows } from '../text/order.ts'
 import { client } from './client.ts'
 
 const PAGE_ROWS = 500
@@ -35,7 +35,7 @@ export interface RowSource {
   sort(sorting: Sorting | undefined): Promise<void>
 }
 
-export function rowSource(task: string, total: number): RowSource {
+export function rowSource(task: string, total: number, types: string[]): RowSource {
   const pages = new Map<number, Cell[][]>()
   const asked = new Set<number>()
   const changes = signal(0)
@@ -116,8 +116,7 @@ export function rowSource(task: string, total: number): RowSource {
         if (wanted === undefined) order = undefined
         else {
           const { column, descending } = wanted
-          const sign = descending ? -1 : 1
-          order = (await all()).toSorted((a, b) => compareCells(a[column] ?? null, b[column] ?? null, sign))
+          order = sortRows(await all(), column, types[column] ?? '', descending)
         }
         sorting.value = wanted
         error.value = undefined

@@ -22,14 +22,3 @@ export function cellNumber(cell: Cell): number {
   const plain = Number(cell)
   return Number.isNaN(plain) ? Number.NaN : plain
 }
-
-/** Numbers before texts, nothing last, whichever direction. */
-export function compareCells(a: Cell, b: Cell, sign: 1 | -1): number {
-  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1
-  const x = cellNumber(a)
-  const y = cellNumber(b)
-  if (!Number.isNaN(x) && !Number.isNaN(y)) return sign * (x - y)
-  if (Number.isNaN(x) !== Number.isNaN(y)) return Number.isNaN(x) ? 1 : -1
-  const [s, t] = [cellText(a), cellText(b)]
-  return s < t ? -sign : s > t ? sign : 0
-}
