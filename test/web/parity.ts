@@ -18,9 +18,15 @@ export const OTHER_COMMAND: Record<string, { command: string | undefined; reason
   taskRead: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
   taskTable: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
   statementCreate: { command: 'session run', reason: 'a statement belongs to its session; run waits for its end' },
-  statementShow: { command: 'session run', reason: 'run shows what came out' },
+  statementShow: {
+    command: 'session run',
+    reason: 'run waits for its statement and shows it; those of other programs are for the service',
+  },
   statementList: { command: 'session show', reason: 'a session is shown with its statements' },
-  statementCancel: { command: 'session run', reason: 'Ctrl-C cancels what run waits for' },
+  statementCancel: {
+    command: 'session run',
+    reason: 'Ctrl-C cancels the statement that run waits for; those of other programs are for the service',
+  },
   events: { command: 'datasets', reason: 'datasets --follow: changes of what a filter finds' },
   openapi: { command: undefined, reason: 'for programs; the document is in config/openapi.json, too' },
   signInCode: { command: 'open', reason: 'the code is part of the link that open prints' },

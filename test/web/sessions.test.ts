@@ -1,6 +1,7 @@
 /** Sessions and statements of an island's own engine. */
 import { once } from 'node:events'
 import * as assert from 'uvu/assert'
+import { errorOutput } from '../../src/node/sessions/output.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type { StatementView } from '../../src/protocols/model/views.ts'
 import type { Scope } from '../../src/web/contract/scopes.ts'
@@ -9,6 +10,27 @@ import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { json, raw, serve } from './harness.ts'
 
 const test = suite('sessions')
+
+test('an exception of Python is told as Livy tells it, and the hint speaks of the session', () => {
+  const told = (message: string) => {
+    const output = errorOutput(3, 7, new ArchipelError('CODE_FAILED', message).toInfo())
+    assert.ok(output.status === 'error')
+    assert.match(output.error.hint, 'archipel session log 7')
+    assert.not.match(output.error.hint, 'archipel task')
+    return [output.ename, output.evalue, output.traceback.length]
+  }
+  const head = 'Traceback (most recent call last):\n  File "<program>", line 1, in <module>\n    1/0\n'
+  assert.equal(told(`${head}ZeroDivisionError: division by zero`), ['ZeroDivisionError', 'division by zero', 4])
+  assert.equal(told(`${head}json.decoder.JSONDecodeError: Expecting: x`), ['JSONDecodeError', 'Expecting: x', 4])
+  assert.equal(told(`${head}KeyboardInterrupt`), ['KeyboardInterrupt', '', 4])
+  assert.equal(told(`${head}ValueError: two\nOf: lines\n`), ['ValueError', 'two\nOf: lines', 6])
+  const both = `${head}KeyError: 'a'\n\nDuring handling of the above exception, another exception occurred:\n\n${head}E: last`
+  assert.equal(told(both).slice(0, 2), ['E', 'last'])
+  const unread = '  File "<program>", line 1\n    x =\n       ^\nSyntaxError: invalid syntax'
+  assert.equal(told(unread), ['SyntaxError', 'invalid syntax', 4])
+  assert.equal(told('the program exited with 3'), ['CODE_FAILED', 'the program exited with 3', 0])
+  assert.equal(told('Error in f(3): no good: 3'), ['CODE_FAILED', 'Error in f(3): no good: 3', 0])
+})
 
 test('statements run one after the other, with the states and outputs of Livy', async (t) => {
   const engine = fakeEngine()

@@ -97,12 +97,12 @@ export function held(init: HeldInit): Held {
       await init.recheck()
       return okOutput(statement.id, outcome)
     } catch (cause) {
-      return errorOutput(statement.id, toArchipelError(cause).toInfo())
+      return errorOutput(statement.id, id, toArchipelError(cause).toInfo())
     }
   }
 
   const expired = (statement: number) =>
-    errorOutput(statement, new ArchipelError('RESULT_EXPIRED', 'the output is not kept any more').toInfo())
+    errorOutput(statement, id, new ArchipelError('RESULT_EXPIRED', 'the output is not kept any more').toInfo())
 
   return {
     id,

@@ -31,14 +31,31 @@ export function okOutput(id: number, { result, items }: StatementOutcome): State
   return { status: 'ok', execution_count: id, data }
 }
 
-export function errorOutput(id: number, error: ErrorInfo): StatementOutput {
-  const lines = error.message.split('\n')
+const TRACEBACK = 'Traceback (most recent call last):'
+/** `ValueError: no good`, `json.decoder.JSONDecodeError: …`, or a name alone. */
+const EXCEPTION = /^(?:[\w.]+\.)?([A-Za-z_]\w*)(?:: ?(.*))?$/
+
+/** Name and words of the exception of Python that was raised last; undefined for what is no traceback. */
+function exceptionOf(lines: string[]): { ename: string; evalue: string } | undefined {
+  const begin = lines.lastIndexOf(TRACEBACK) + 1
+  // Of a statement that cannot be read there are only the indented lines of the place.
+  if (begin === 0 && !/^\s*File "/.test(lines[0]!)) return undefined
+  const at = lines.findIndex((line, i) => i >= begin && EXCEPTION.test(line))
+  if (at < 0) return undefined
+  const [, ename = '', first = ''] = EXCEPTION.exec(lines[at]!)!
+  return { ename, evalue: [first, ...lines.slice(at + 1)].join('\n').trimEnd() }
+}
+
+/** As Livy says it: of an exception its name, its words and the lines of its traceback; else the code and the first line. */
+export function errorOutput(id: number, session: number, info: ErrorInfo): StatementOutput {
+  const lines = info.message.split('\n')
+  const failed = info.code === 'CODE_FAILED'
+  const hint = `The statement ended with an error; \`archipel session log ${session}\` has what it printed.`
   return {
     status: 'error',
     execution_count: id,
-    ename: error.code,
-    evalue: lines[0] ?? '',
+    ...((failed && exceptionOf(lines)) || { ename: info.code, evalue: lines[0] ?? '' }),
     traceback: lines.length > 1 ? lines : [],
-    error,
+    error: failed ? { ...info, hint } : info,
   }
 }
