@@ -4,8 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
-import { eventually, requires, suite } from '../kit/index.ts'
+import { eventually, freePort, requires, suite } from '../kit/index.ts'
 import { datasetView, NOW, SELF, untilAborted } from '../web/fake-island.ts'
+import { TOKEN } from '../web/harness.ts'
 import { cli, daemonDir, FAKE_MAIN, shareCompiled, start } from './harness.ts'
 
 const test = suite('cli: process')
@@ -274,6 +275,24 @@ test('config shows what is in effect and from where', async (t) => {
   assert.match(stdout, new RegExp(`web\\.port +1234 +${dir}/config.json\n`))
   const { stdout: json } = await cli(t, ['--data-dir', dir, 'config', 'web.port', '--json'])
   assert.equal(JSON.parse(json), { 'web.port': { value: 1234, source: join(dir, 'config.json') } })
+})
+
+test('config shows the settings of an island that is named, and says when it shows those of files', async (t) => {
+  const { run, dir, url, island } = await daemonDir(t)
+  const asked = () => island.calls.filter((c) => c.name === 'config').length
+  const files = await run(['config', 'web.port'])
+  assert.match(files.stdout, /^web\.port/m)
+  assert.match(files.stderr, 'for the next start; --running')
+  assert.is(asked(), 0)
+  assert.is((await run(['config', '--island', url])).code, 0)
+  assert.is((await run(['config', '--token', TOKEN])).code, 0)
+  const named = await cli(t, ['--data-dir', dir, 'config'], { env: { ARCHIPEL_ISLAND: url } })
+  assert.equal([named.code, named.stderr], [0, ''])
+  assert.is(asked(), 3)
+  assert.is((await run(['config', '--island', `http://127.0.0.1:${await freePort()}`])).code, 5)
+  const refused = await run(['config', '--island', url, '--set', 'web.port=1'])
+  assert.is(refused.code, 2)
+  assert.match(refused.stderr, 'Leave out')
 })
 
 test('bash completes commands, options, choices and values', async (t) => {

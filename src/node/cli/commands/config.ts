@@ -3,6 +3,7 @@ import { ArchipelError } from '../../../protocols/model/errors.ts'
 import { loadConfig, shownSettings } from '../../config/load.ts'
 import { didYouMean } from '../../config/nearest.ts'
 import type { Cli } from '../context.ts'
+import { findIsland } from '../remote.ts'
 import { table } from '../table.ts'
 
 const COLUMNS = [{ header: 'SETTING', min: 20 }, { header: 'VALUE', min: 12 }, { header: 'FROM' }]
@@ -15,13 +16,20 @@ export function define(command: Command, cli: Cli): void {
       'as for up: to see what it would do (repeatable)',
       (value: string, before: string[] = []) => [...before, value],
     )
-    .option('--running', 'those of the island that runs, which may have been started with others')
+    .option(
+      '--running',
+      'those of the island that runs, which may have been started with others; so do --island and --token',
+    )
     .addHelpText('after', '\nExample:\n  $ archipel config network')
     .action(async (only: string | undefined, { set, running }: { set?: string[]; running?: boolean }) => {
       const { io } = cli
-      if (running && set !== undefined)
-        throw new ArchipelError('BAD_INPUT', '--set: a running island is not asked what if')
-      const all = running ? await ofIsland(cli) : ofFiles(cli, set)
+      const asks = running === true || isNamed(cli)
+      if (asks && set !== undefined) {
+        throw new ArchipelError('BAD_INPUT', '--set: a running island is not asked what if', {
+          hint: 'Leave out --running, --island, --token and ARCHIPEL_ISLAND, or --set.',
+        })
+      }
+      const all = asks ? await ofIsland(cli) : ofFiles(cli, set)
       const entries = Object.entries(all).filter(
         ([path]) => only === undefined || path === only || path.startsWith(`${only}.`),
       )
@@ -30,10 +38,26 @@ export function define(command: Command, cli: Cli): void {
           hint: '`archipel config` lists them all.',
         })
       }
+      if (!asks && runsHere(cli)) io.note('these are for the next start; --running shows those of the island that runs')
       if (io.json) return io.printJson(Object.fromEntries(entries))
       const rows = entries.map(([path, { value, source }]) => [path, shown(value), source])
       io.print(table(COLUMNS, rows, { width: io.width, style: (text) => io.style('bold', text) }))
     })
+}
+
+/** Whether an island is named that has to be asked. */
+function isNamed(cli: Cli): boolean {
+  const { island, token } = cli.globals()
+  return Boolean(island || process.env.ARCHIPEL_ISLAND || token)
+}
+
+function runsHere(cli: Cli): boolean {
+  try {
+    findIsland(cli.globals(), process.env)
+    return true
+  } catch {
+    return false
+  }
 }
 
 type Settings = Record<string, { value?: unknown; source: string }>
