@@ -1,4 +1,4 @@
-/** The examples of programs are run as they stand, against a real island. */
+/** The examples of programs, unchanged, against a real island; `archipel/client` is taken from the sources in place of `dist/`. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises'
