@@ -9,7 +9,8 @@ import { Problem } from './problem.tsx'
 import { ROW_PX, scrollFor, windowOf } from './row-window.ts'
 
 type Columns = NonNullable<ResultMeta['table']>['columns']
-type Requery = (column: string, descending: boolean) => void
+/** Of the column at a place, from 0. */
+type Requery = (column: number, descending: boolean) => void
 
 const SAMPLE = 100
 const [LEAST_CH, MOST_CH] = [7, 42]
@@ -103,7 +104,8 @@ export function ResultTable({
       )}
       {asked.value !== undefined && (
         <SortByIsland
-          column={columns[asked.value]!.name}
+          column={asked.value}
+          name={columns[asked.value]!.name}
           total={total}
           onRequery={onRequery}
           onClose={() => {
@@ -202,11 +204,13 @@ function Row({ index, columns, cells }: { index: number; columns: Columns; cells
 /** What to do about a table that is too long to be sorted here. */
 function SortByIsland({
   column,
+  name,
   total,
   onRequery,
   onClose,
 }: {
-  column: string
+  column: number
+  name: string
   total: number
   onRequery: Requery | undefined
   onClose: () => void
@@ -222,10 +226,10 @@ function SortByIsland({
       {onRequery !== undefined && (
         <>
           <button type="button" onClick={() => onRequery(column, false)}>
-            By {column}, ascending
+            By {name}, ascending
           </button>
           <button type="button" onClick={() => onRequery(column, true)}>
-            By {column}, descending
+            By {name}, descending
           </button>
         </>
       )}

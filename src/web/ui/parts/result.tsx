@@ -20,7 +20,7 @@ export function Result({
 }: {
   task: TaskView
   result: ResultMeta
-  onRequery?: (column: string, descending: boolean) => void
+  onRequery?: (column: number, descending: boolean) => void
 }) {
   const others = result.items.filter((item) => item.name !== TABLE_ITEM)
   const { table } = result

@@ -31,7 +31,7 @@ export function TaskOutcome({
   log: string
   /** To its own address. */
   linked?: boolean
-  onRequery?: (column: string, descending: boolean) => void
+  onRequery?: (column: number, descending: boolean) => void
 }) {
   const ended = ENDS.has(task.state)
   const chosen = task.explain.find((entry) => entry.chosen)

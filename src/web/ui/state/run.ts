@@ -2,6 +2,7 @@
 import { effect, signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { PlacementView, SubmitRequest } from '../../../protocols/model/views.ts'
+import { sortedStatement } from '../text/statement.ts'
 import { client } from './client.ts'
 import { code, kind, lastTask, programData } from './draft.ts'
 import { type Followed, followTask } from './follow.ts'
@@ -14,7 +15,7 @@ export const refused = signal<ArchipelError | undefined>()
 /** The answer to "where would it run?". */
 export const foreseen = signal<PlacementView | undefined>()
 
-/** A statement as it is sent: comments after it stay where they are, a semicolon at its end goes. */
+/** What stands in the editor, as it is sent. */
 function request(): SubmitRequest {
   const language = kind.peek()
   const data = programData
@@ -51,10 +52,8 @@ export function run(): Promise<void> {
 }
 
 /** Runs the statement of a task again with its rows in another order, as a new task. */
-export function runSorted(statement: string, column: string, descending: boolean): Promise<void> {
-  const inner = statement.trim().replace(/;\s*$/, '')
-  const order = `"${column.replaceAll('"', '""')}"${descending ? ' DESC' : ''}`
-  return submit({ kind: 'sql', code: `SELECT * FROM (\n${inner}\n) ORDER BY ${order}` })
+export function runSorted(statement: string, column: number, descending: boolean): Promise<void> {
+  return submit({ kind: 'sql', code: sortedStatement(statement, column, descending) })
 }
 
 export async function explain(): Promise<void> {
