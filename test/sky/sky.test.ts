@@ -91,6 +91,17 @@ test('a cone of no size meets exactly the cell its point is in', () => {
   )
 })
 
+test('every direction is in a cell, where base cells meet, too', () => {
+  const edge = (Math.asin(2 / 3) * 180) / Math.PI
+  for (const ra of [0, 45, 90, 135, 180, 270, 360])
+    for (const dec of [edge, -edge, 41.810314895778525, -41.810314895778525, 0, 90, -90])
+      for (let order = 0; order <= 13; order++) {
+        const cell = cellOf(order, ra, dec)
+        assert.ok(cell >= 0 && cell < 12 * 4 ** order, `${order} ${ra} ${dec}: ${cell}`)
+        assert.ok(coneTest({ ra, dec, radius: 0 }).meets(mocOfCells(order, [cell])), `${order} ${ra} ${dec}`)
+      }
+})
+
 /** Within about an arcsecond of the cell's edge, sampled. */
 function nearEdge(order: number, cell: number, a: number, d: number): boolean {
   const p = direction(a, d)

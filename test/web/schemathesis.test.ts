@@ -18,7 +18,7 @@ const STARS = fileURLToPath(new URL('../../examples/data/bright_stars.csv', impo
 const TOOL = process.env.ARCHIPEL_TEST_SCHEMATHESIS ?? ''
 /** Requests made up for each route, beside those at the edges of its schema. */
 const EXAMPLES = 20
-const RUN_MS = 80_000
+const RUN_MS = 240_000
 const SEED = '20261121'
 
 /** `leave` would end the island, and the stream of events has no end. */
@@ -99,7 +99,7 @@ test(
     assert.equal(failed, [])
     assert.equal(await client.ready(), { status: 'ready' })
   },
-  { timeoutMs: 110_000 },
+  { timeoutMs: 300_000 },
 )
 
 test.run()

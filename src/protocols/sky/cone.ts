@@ -31,6 +31,11 @@ const RADII = Array.from({ length: FINEST_ORDER + 1 }, (_, order) =>
     : max_pixrad(order2nside(LIBRARY_ORDER)) / 2 ** (order - LIBRARY_ORDER),
 )
 
+/** Degrees; less than a ten-thousandth of an arcsecond. */
+const NUDGE_DEG = 1e-8
+/** Radians: what lies on an edge counts as inside, whichever way it was rounded. */
+const EDGE = 1e-9
+
 /** Unit vector of a direction in degrees. */
 export function direction(ra: number, dec: number): V3 {
   const c = Math.cos(dec * RAD)
@@ -39,7 +44,13 @@ export function direction(ra: number, dec: number): V3 {
 
 /** Nested cell of `order` (at most 13) that holds a direction in degrees. */
 export function cellOf(order: number, ra: number, dec: number): number {
-  return vec2pix_nest(order2nside(order), direction(ra, dec))
+  const nside = order2nside(order)
+  const point = direction(ra, dec)
+  const cell = vec2pix_nest(nside, point)
+  // On the meridians where base cells meet the library may round to a cell elsewhere, or to none; a hair beside is as good.
+  const isNear =
+    cell >= 0 && cell < 12 * nside * nside && separation(pix2vec_nest(nside, cell), point) <= max_pixrad(nside) + EDGE
+  return isNear ? cell : vec2pix_nest(nside, direction(ra + NUDGE_DEG, dec - NUDGE_DEG))
 }
 
 /** Radians between two directions; exact for small angles. */
@@ -101,7 +112,7 @@ function coverOf(centre: V3, radius: number): { inner: Moc; edge: Moc } {
     const next: Cell[] = []
     for (const cell of edge) {
       const d = separation(cellCentre(cell), centre)
-      if (d > radius + RADII[order]!) continue
+      if (d > radius + RADII[order]! + EDGE) continue
       if (d + RADII[order]! <= radius) inner.push(rangeOf(cell))
       else next.push(cell)
     }
@@ -120,7 +131,7 @@ function exact(moc: Moc, centre: V3, radius: number): boolean {
     if (!meets(moc, start, end)) continue
     const d = separation(cellCentre(cell), centre)
     const size = RADII[cell.order]!
-    if (d > radius + size) continue
+    if (d > radius + size + EDGE) continue
     if (d + size <= radius || cell.order === FINEST_ORDER || (d <= radius && holds(moc, start, end))) return true
     // The nearest child last, so that it is looked at first.
     const near = children(cell).map((child) => ({ child, d: separation(cellCentre(child), centre) }))
