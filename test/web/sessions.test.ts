@@ -28,6 +28,10 @@ test('an exception of Python is told as Livy tells it, and the hint speaks of th
   assert.equal(told(both).slice(0, 2), ['E', 'last'])
   const unread = '  File "<program>", line 1\n    x =\n       ^\nSyntaxError: invalid syntax'
   assert.equal(told(unread), ['SyntaxError', 'invalid syntax', 4])
+  assert.equal(told('...\n  File "<program>", line 1, in f\nRecursionError: too deep').slice(0, 2), [
+    'RecursionError',
+    'too deep',
+  ])
   assert.equal(told('the program exited with 3'), ['CODE_FAILED', 'the program exited with 3', 0])
   assert.equal(told('Error in f(3): no good: 3'), ['CODE_FAILED', 'Error in f(3): no good: 3', 0])
 })
