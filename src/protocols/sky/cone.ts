@@ -45,12 +45,12 @@ export function direction(ra: number, dec: number): V3 {
 /** Nested cell of `order` (at most 13) that holds a direction in degrees. */
 export function cellOf(order: number, ra: number, dec: number): number {
   const nside = order2nside(order)
-  const point = direction(ra, dec)
-  const cell = vec2pix_nest(nside, point)
-  // On the meridians where base cells meet the library may round to a cell elsewhere, or to none; a hair beside is as good.
-  const isNear =
-    cell >= 0 && cell < 12 * nside * nside && separation(pix2vec_nest(nside, cell), point) <= max_pixrad(nside) + EDGE
-  return isNear ? cell : vec2pix_nest(nside, direction(ra + NUDGE_DEG, dec - NUDGE_DEG))
+  // On the meridians where base cells meet the library rounds to a cell elsewhere, or to none; a hair beside is as good.
+  const beside = ((ra % 90) + 90) % 90
+  const isMeridian = beside < NUDGE_DEG || beside > 90 - NUDGE_DEG
+  const cell = vec2pix_nest(nside, direction(isMeridian ? ra + 2 * NUDGE_DEG : ra, dec))
+  const isCell = cell >= 0 && cell < 12 * nside * nside
+  return isCell ? cell : vec2pix_nest(nside, direction(ra + 2 * NUDGE_DEG, dec - NUDGE_DEG))
 }
 
 /** Radians between two directions; exact for small angles. */
