@@ -9,6 +9,8 @@ import { type Followed, followTask } from './follow.ts'
 import { onLeave } from './session.ts'
 
 export const followed = signal<Followed | undefined>()
+/** The task whose outcome was shown before the question that was refused, or that is being submitted. */
+export const before = signal<string | undefined>()
 export const submitting = signal(false)
 /** Why the last attempt to run or to explain came to nothing. */
 export const refused = signal<ArchipelError | undefined>()
@@ -29,15 +31,26 @@ function request(): SubmitRequest {
   }
 }
 
+/** The outcome of another question does not stay below the words about a new one; the task itself goes on. */
+function leaveOutcome(): void {
+  const present = followed.peek()
+  if (present === undefined) return
+  present.stop()
+  before.value = present.id
+  followed.value = undefined
+  lastTask.value = undefined
+}
+
 async function submit(work: SubmitRequest): Promise<void> {
   if (submitting.peek()) return
   submitting.value = true
   refused.value = undefined
   foreseen.value = undefined
+  leaveOutcome()
   try {
     // A key of its own: an answer that was lost does not make a second task when the browser tries again.
     const view = await client().tasks.submit({ ...work, idempotencyKey: crypto.randomUUID() })
-    followed.peek()?.stop()
+    before.value = undefined
     followed.value = followTask(view.id, view)
     lastTask.value = view.id
   } catch (cause) {
@@ -58,9 +71,16 @@ export function runSorted(statement: string, column: number, descending: boolean
 
 export async function explain(): Promise<void> {
   refused.value = undefined
+  foreseen.value = undefined
+  const present = followed.peek()
+  // The answer may come when another question has been submitted.
+  const late = () => submitting.peek() || followed.peek() !== present
   try {
-    foreseen.value = await client().tasks.place(request())
+    const found = await client().tasks.place(request())
+    if (!late()) foreseen.value = found
   } catch (cause) {
+    if (late()) return
+    leaveOutcome()
     refused.value = toArchipelError(cause)
   }
 }
@@ -93,6 +113,7 @@ export async function cancel(id: string): Promise<void> {
 onLeave(({ asked }) => {
   followed.peek()?.stop()
   followed.value = undefined
+  before.value = undefined
   foreseen.value = undefined
   refused.value = undefined
   // Whoever signs in again goes on with it; after a sign-out it may be somebody else.

@@ -6,8 +6,21 @@ import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
 import { code, kind, programData } from '../../state/draft.ts'
 import { ENDS } from '../../state/follow.ts'
-import { cancel, explain, followed, foreseen, refused, resume, run, runSorted, submitting } from '../../state/run.ts'
+import { taskPath } from '../../state/router.ts'
+import {
+  before,
+  cancel,
+  explain,
+  followed,
+  foreseen,
+  refused,
+  resume,
+  run,
+  runSorted,
+  submitting,
+} from '../../state/run.ts'
 import { may } from '../../state/session.ts'
+import { shortTask } from '../../text/words.ts'
 import { Code } from './code.tsx'
 
 const LANGUAGES: [TaskKind, string][] = [
@@ -90,6 +103,16 @@ export function EditorRoom() {
           <Placement entries={foreseen.value.explain} caption="Where it would run, at what cost" />
         </section>
       )}
+      {before.value !== undefined && task === undefined && (
+        <p class="note">
+          The question before is{' '}
+          <a href={taskPath(before.value)}>
+            task <code>{shortTask(before.value)}</code>
+          </a>
+          .
+        </p>
+      )}
+      {foreseen.value !== undefined && task !== undefined && <h2>Result of the question before</h2>}
       {now?.error.value !== undefined && <Problem error={now.error.value} />}
       {task !== undefined && (
         <TaskOutcome
