@@ -105,7 +105,10 @@ test(
     assert.match(page.url(), 'text=galaxies')
     await page.getByLabel('Search', { exact: true }).fill('')
     await page.getByLabel('Cone: RA, Dec, radius (°)').fill('83.8, -5.4')
-    await page.getByText('three numbers in degrees').waitFor()
+    await page.getByText('RA 0 to 360, Dec -90 to 90, radius above 0, in degrees').waitFor()
+    await page.getByLabel('Cone: RA, Dec, radius (°)').fill('999,-100,-5')
+    await page.getByText('Nothing was searched').waitFor()
+    assert.is(await page.getByRole('link', { name: 'Yale Bright Star Catalogue, 5th edition' }).count(), 0)
     await page.getByLabel('Cone: RA, Dec, radius (°)').fill('')
     await page.getByLabel('Island').selectOption('observatory')
     await page.getByRole('link', { name: 'Yale Bright Star Catalogue, 5th edition' }).click()
@@ -177,6 +180,8 @@ test(
     seen.islandIsDown = true
     await ask(page, 'SELECT vmagg FROM no_such_data')
     await page.getByRole('alert').getByText('DATASET_NOT_FOUND').waitFor()
+    assert.is(await page.getByRole('region', { name: 'Result' }).count(), 0, 'nothing of the question before')
+    await page.getByText(/^The question before is task/).waitFor()
     seen.islandIsDown = false
     seen.faults.splice(0, seen.faults.length, ...seen.faults.filter((fault) => !fault.includes('status of 404')))
     assertClean(seen)

@@ -72,8 +72,7 @@ export function DatasetSearch() {
 
   const items = [...(found.value?.items ?? []), ...more.value]
   const filtered = Object.keys(fields).length > 0
-  const badCone =
-    typed.value.cone !== undefined && typed.value.cone.trim() !== '' && readCone(typed.value.cone) === undefined
+  const badCone = [typed.value.cone, fields.cone].some((cone) => cone?.trim() && readCone(cone) === undefined)
   const input = (name: Field) => ({
     id: `filter-${name}`,
     name,
@@ -84,9 +83,11 @@ export function DatasetSearch() {
     <>
       <Heading title="Datasets">
         <p role="status">
-          {found.value === undefined
-            ? found.busy && 'Searching …'
-            : `${count(found.value.total, 'dataset')}${filtered ? ' found' : ''}`}
+          {badCone
+            ? 'Nothing was searched: the cone is not complete or not on the sky.'
+            : found.value === undefined
+              ? found.busy && 'Searching …'
+              : `${count(found.value.total, 'dataset')}${filtered ? ' found' : ''}`}
         </p>
       </Heading>
       <search class="filters panel">
@@ -135,7 +136,7 @@ export function DatasetSearch() {
           />
           {badCone && (
             <small id="cone-help" class="warn">
-              three numbers in degrees
+              RA 0 to 360, Dec -90 to 90, radius above 0, in degrees
             </small>
           )}
         </div>
@@ -157,7 +158,7 @@ export function DatasetSearch() {
         )}
       </search>
       {found.error !== undefined && <Problem error={found.error} onRetry={found.again} />}
-      {found.value !== undefined && items.length === 0 && (
+      {!badCone && found.value !== undefined && items.length === 0 && (
         <p class="nothing">
           {filtered ? 'No dataset matches.' : 'No island has published a dataset yet.'}{' '}
           {!filtered && (
@@ -167,8 +168,8 @@ export function DatasetSearch() {
           )}
         </p>
       )}
-      {items.length > 0 && <DatasetList items={items} busy={found.busy} />}
-      {cursor.value !== undefined && (
+      {!badCone && items.length > 0 && <DatasetList items={items} busy={found.busy} />}
+      {!badCone && cursor.value !== undefined && (
         <p>
           <button type="button" disabled={moreBusy.value} onClick={() => void loadMore()}>
             Show more

@@ -9,15 +9,15 @@ export type Fields = Partial<Record<Field, string>>
 
 const MB = 1_000_000
 
-/** `ra,dec,radius` in degrees; separated by commas or spaces. */
+/** `ra,dec,radius` in degrees; separated by commas or spaces. A radius of 180 is all of the sky, as is a larger one. */
 export function readCone(text: string): DatasetFilter['cone'] | undefined {
   const [ra, dec, radius, more] = text
     .split(/[\s,]+/)
     .filter(Boolean)
     .map(Number)
   if (more !== undefined || ra === undefined || dec === undefined || radius === undefined) return undefined
-  const valid = ra >= 0 && ra <= 360 && dec >= -90 && dec <= 90 && radius > 0 && radius <= 180
-  return valid ? { ra, dec, radius } : undefined
+  const valid = ra >= 0 && ra <= 360 && dec >= -90 && dec <= 90 && radius > 0
+  return valid ? { ra, dec, radius: Math.min(radius, 180) } : undefined
 }
 
 export function readFields(query: URLSearchParams): Fields {
@@ -35,7 +35,7 @@ export function addressOf(fields: Fields): string {
   return query.size === 0 ? '/datasets' : `/datasets?${query}`
 }
 
-/** What is not finished yet (half a cone) does not filter. */
+/** What is not finished yet (half a cone) does not filter; of such a cone the page shows no list. */
 export function filterOf({ text, keyword, island, format, cone, minSize }: Fields): DatasetFilter {
   const least = Number(minSize)
   return {
