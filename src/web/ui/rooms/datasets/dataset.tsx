@@ -9,6 +9,7 @@ import { client } from '../../state/client.ts'
 import { queryDataset } from '../../state/draft.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { clock, count, number, size } from '../../text/words.ts'
+import { isAmbiguous } from '../editor/options.ts'
 import { Columns } from './columns.tsx'
 import { Files } from './files.tsx'
 import { Holders } from './holders.tsx'
@@ -16,11 +17,6 @@ import { PreviewTable } from './preview-table.tsx'
 import { SkyCoverage } from './sky-coverage.tsx'
 
 const isAddress = (text: string | undefined) => text !== undefined && /^https?:\/\//.test(text)
-
-/** More than one publisher uses this short name, so that a statement has to say the id. */
-function isAmbiguous({ id, body }: DatasetView): boolean {
-  return [...catalog.peek().values()].some((other) => other.id !== id && other.body.name === body.name)
-}
 
 /** One dataset, by its id in any spelling. */
 export function Dataset({ reference }: { reference: string }) {
@@ -45,7 +41,11 @@ export function Dataset({ reference }: { reference: string }) {
       </p>
       <Heading title={view?.body.title ?? (loaded.busy ? 'Dataset' : reference)}>
         {view !== undefined && view.body.format !== 'files' && (
-          <button type="button" class="primary" onClick={() => queryDataset(view, { ambiguous: isAmbiguous(view) })}>
+          <button
+            type="button"
+            class="primary"
+            onClick={() => queryDataset(view, { ambiguous: isAmbiguous(view, catalog.peek().values()) })}
+          >
             Query this
           </button>
         )}

@@ -4,20 +4,9 @@ import type { DatasetView } from '../../../../protocols/model/views.ts'
 import { catalog, learn } from '../../state/catalog.ts'
 import { client } from '../../state/client.ts'
 import { tableName } from '../../state/draft.ts'
-import { size } from '../../text/words.ts'
+import { datasetOptions, MEMBERS } from './options.ts'
 
 const MAX_FOUND = 20
-
-function datasetOption({ body, publisher, id }: DatasetView, quote: (name: string) => string): Completion {
-  return {
-    label: body.name,
-    apply: quote(body.name),
-    type: 'class',
-    detail: `${publisher.name}, ${body.rows === undefined ? size(body.size) : `${body.rows} rows`}`,
-    info: `${body.title} · ${id}`,
-    boost: 2,
-  }
-}
 
 function columnOptions(view: DatasetView, quote: (name: string) => string): Completion[] {
   return (view.body.columns ?? []).map(({ name, type, unit }) => ({
@@ -28,6 +17,9 @@ function columnOptions(view: DatasetView, quote: (name: string) => string): Comp
     boost: 1,
   }))
 }
+
+/** As a part of a regular expression that means itself. */
+const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 /** Datasets whose name or id is a word of the text. */
 function named(text: string): DatasetView[] {
@@ -50,36 +42,45 @@ export async function completeSql(context: CompletionContext): Promise<Completio
   const word = context.matchBefore(/[\w$]*/)
   if (word === null || (word.from === word.to && !context.explicit)) return null
   const text = context.state.doc.toString()
-  const qualified = /([\w"]+)\.$/.exec(text.slice(Math.max(0, word.from - 200), word.from))?.[1]
+  const qualified = /("[^"\n]+"|\w+)\.$/.exec(text.slice(Math.max(0, word.from - 200), word.from))?.[1]
   await search(word.text)
   const views = named(text)
   if (qualified !== undefined) {
     const table = qualified.replaceAll('"', '')
     const meant = views.filter(
-      ({ body }) => body.name === table || new RegExp(`\\b${body.name}"?\\s+(as\\s+)?${table}\\b`, 'i').test(text),
+      ({ body, id }) =>
+        body.name === table ||
+        id === table ||
+        new RegExp(`\\b(${literal(body.name)}|${literal(id)})"?\\s+(as\\s+)?"?${literal(table)}\\b`, 'i').test(text),
     )
     return { from: word.from, options: meant.flatMap((view) => columnOptions(view, tableName)), validFor: /^[\w$]*$/ }
   }
   const options = [
-    ...[...catalog.peek().values()].map((view) => datasetOption(view, tableName)),
+    ...datasetOptions([...catalog.peek().values()], tableName),
     ...views.flatMap((view) => columnOptions(view, tableName)),
   ]
   return { from: word.from, options, validFor: /^[\w$]*$/ }
 }
 
-/** In programs: names inside of strings. */
+/** In programs: what `archipel` has, under whatever name it was imported, and names inside of strings. */
 export async function completeProgram(context: CompletionContext): Promise<CompletionResult | null> {
+  const text = context.state.doc.toString()
+  const alias = /\bimport\s+archipel\s+as\s+(\w+)/.exec(text)?.[1] ?? 'archipel'
+  const member = context.matchBefore(new RegExp(`(?<![\\w.$])(archipel|${alias})[.$]\\w*`))
+  if (member !== null) {
+    const from = member.from + member.text.search(/[.$]/) + 1
+    return { from, options: MEMBERS, validFor: /^\w*$/ }
+  }
   const before = context.matchBefore(/["'][\w$-]*/)
   if (before === null) return null
   const prefix = before.text.slice(1)
   await search(prefix)
-  const plain = (name: string) => name
-  const text = context.state.doc.toString()
+  const bare = (name: string) => name
   return {
     from: before.from + 1,
     options: [
-      ...[...catalog.peek().values()].map((view) => datasetOption(view, plain)),
-      ...named(text).flatMap((view) => columnOptions(view, plain)),
+      ...datasetOptions([...catalog.peek().values()], bare),
+      ...named(text).flatMap((view) => columnOptions(view, bare)),
     ],
     validFor: /^[\w$-]*$/,
   }
