@@ -21,6 +21,13 @@ const span = (values: number[]) => {
   return `${Number(low.toPrecision(6))} to ${Number(high.toPrecision(6))}`
 }
 
+const LEFT = 'without a value that can be drawn'
+
+function nothingWords(left: number, total: number): string {
+  if (total === 0) return 'the table has no rows'
+  return `${total > left ? `of ${number(total)} rows the first ` : ''}${count(left, 'row')} ${left === 1 ? 'is' : 'are'} ${LEFT}`
+}
+
 export function Chart({ columns, source }: { columns: Columns; source: RowSource }) {
   const choice = useSignal(firstChoice(columns))
   const rows = useLoaded(`chart ${source.total}`, (signal) => source.first(signal))
@@ -56,22 +63,22 @@ export function Chart({ columns, source }: { columns: Columns; source: RowSource
           Fetching rows: {Math.round(source.loading.value * 100)} %
         </p>
       )}
-      {data !== undefined && (
+      {data !== undefined && data.xs.length === 0 && (
+        <p class="nothing" role="status">
+          Nothing to draw: {nothingWords(data.left, source.total)}.
+        </p>
+      )}
+      {data !== undefined && data.xs.length > 0 && (
         <>
           <div
             class="chart"
             ref={box}
             role="img"
-            aria-label={
-              data.xs.length === 0
-                ? 'Nothing to draw'
-                : `${kind} of ${words.y} over ${words.x}: ${words.x} ${span(data.xs)}, ${words.y} ${span(data.ys)}`
-            }
+            aria-label={`${kind} of ${words.y} over ${words.x}: ${words.x} ${span(data.xs)}, ${words.y} ${span(data.ys)}`}
           />
           <p class="note">
-            {data.xs.length === 0 ? 'Nothing to draw. ' : ''}
             {kind === 'histogram' ? count(data.xs.length, 'bin') : count(data.xs.length, 'point')}
-            {data.left > 0 && `; ${count(data.left, 'row')} without a value that can be drawn`}
+            {data.left > 0 && `; ${count(data.left, 'row')} ${LEFT}`}
             {source.total > MAX_LOCAL_ROWS &&
               `; only the first ${number(MAX_LOCAL_ROWS)} of ${number(source.total)} rows`}
             . Drag to enlarge, double-click for all.

@@ -18,7 +18,7 @@ export interface ChartChoice {
 export interface Drawn {
   xs: number[]
   ys: number[]
-  /** Rows without a number, or with one that a logarithm does not know. */
+  /** Rows without a number, with NaN or an infinity, or with a number that a logarithm does not know. */
   left: number
 }
 
@@ -32,13 +32,19 @@ function value(cell: Cell, type: string): number {
   return isTime(type) && typeof cell === 'string' ? Date.parse(cell) / 1000 : cellNumber(cell)
 }
 
+/** Beyond this, the differences of two numbers are no longer finite ones. */
+const MOST = 1e300
+
+/** Neither NaN nor an infinity. */
+const fits = (n: number) => Math.abs(n) <= MOST
+
 /** Points by growing x. */
 export function points(rows: Cell[][], types: string[], { x, y, logX, logY }: ChartChoice): Drawn {
   const found: [number, number][] = []
   for (const row of rows) {
     const a = value(row[x] ?? null, types[x]!)
     const b = value(row[y] ?? null, types[y]!)
-    if (Number.isFinite(a) && Number.isFinite(b) && !(logX && a <= 0) && !(logY && b <= 0)) found.push([a, b])
+    if (fits(a) && fits(b) && !(logX && a <= 0) && !(logY && b <= 0)) found.push([a, b])
   }
   found.sort((a, b) => a[0] - b[0])
   return { xs: found.map((p) => p[0]), ys: found.map((p) => p[1]), left: rows.length - found.length }
@@ -48,7 +54,7 @@ const [LEAST_BINS, MOST_BINS] = [8, 120]
 
 /** Counts in bins of equal width, chosen by Freedman and Diaconis; `xs` are the middles of the bins. */
 export function histogram(rows: Cell[][], types: string[], { x }: ChartChoice): Drawn & { width: number } {
-  const numbers = rows.map((row) => value(row[x] ?? null, types[x]!)).filter(Number.isFinite)
+  const numbers = rows.map((row) => value(row[x] ?? null, types[x]!)).filter(fits)
   numbers.sort((a, b) => a - b)
   const left = rows.length - numbers.length
   if (numbers.length === 0) return { xs: [], ys: [], left, width: 1 }
