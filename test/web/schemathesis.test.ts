@@ -86,7 +86,7 @@ test(
     const args = [
       ['run', 'openapi.json', '--url', island.url!, '--header', `Authorization: Bearer ${token}`],
       ['--checks', checks.join(','), '--phases', 'examples,coverage,fuzzing', '--max-examples', String(EXAMPLES)],
-      ['--continue-on-failure', '--seed', SEED, '--request-timeout', '30', '--workers', '2', '--no-color'],
+      ['--continue-on-failure', '--seed', SEED, '--request-timeout', '30', '--workers', '1', '--no-color'],
       ['--warnings', 'off', '--generation-database', 'none'],
       LEFT_OUT.flatMap((name) => ['--exclude-operation-id', name]),
     ].flat()

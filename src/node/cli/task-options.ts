@@ -4,6 +4,10 @@ import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { ParamValue } from '../../protocols/model/task.ts'
 import type { SubmitRequest } from '../../protocols/model/views.ts'
 import { durationOf, LEASE, TIMEOUT } from './duration.ts'
+import { wholeNumber } from './whole-number.ts'
+
+/** As the service takes it. */
+const MAX_ROWS = 10_000_000
 
 const collect = (value: string, before: string[] = []) => [...before, value]
 
@@ -101,13 +105,6 @@ function paramsOf(texts: string[]): Record<string, ParamValue> {
   return Object.fromEntries(params)
 }
 
-function positive(text: string | undefined, flag: string): number | undefined {
-  if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,7}$/.test(text))
-    throw new ArchipelError('BAD_INPUT', `${flag}: has to be a number from 1 to 10000000`)
-  return Number(text)
-}
-
 function publishOf(options: TaskOptions): SubmitRequest['publish'] {
   const { publish, title, description, keyword, licence } = options
   const more = { title, description, keywords: keyword, licence }
@@ -137,8 +134,7 @@ export function requestOf(
   if (options.on !== undefined) request.on = options.on
   if (options.timeout !== undefined) request.timeoutMs = durationOf(options.timeout, TIMEOUT)
   if (options.lease !== undefined) request.leaseMs = durationOf(options.lease, LEASE)
-  const maxRows = positive(options.maxRows, '--max-rows')
-  if (maxRows !== undefined) request.maxRows = maxRows
+  if (options.maxRows !== undefined) request.maxRows = wholeNumber(options.maxRows, '--max-rows', MAX_ROWS)
   if (options.name !== undefined) request.name = options.name
   if (options.key !== undefined) request.idempotencyKey = options.key
   if (options.atMostOnce) request.atMostOnce = true

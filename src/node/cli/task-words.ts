@@ -3,6 +3,7 @@ import { ArchipelError, errorFromInfo } from '../../protocols/model/errors.ts'
 import { FINAL_STATES, type ResultMeta, taskId } from '../../protocols/model/task.ts'
 import type { TaskView } from '../../protocols/model/views.ts'
 import type { IslandClient } from '../../web/client/index.ts'
+import { iterate } from '../../web/client/pages.ts'
 import { clean } from './clean.ts'
 import { bytes, milliseconds, plural } from './format.ts'
 
@@ -23,16 +24,11 @@ export async function taskIdOf(client: IslandClient, text: string, signal: Abort
       hint: `Give the id, or at least ${MIN_SHORT} characters of it as \`archipel tasks\` shows it.`,
     })
   const found: string[] = []
-  let cursor: string | undefined
-  do {
-    const page = await client.tasks.list({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) }, { signal })
-    for (const { id } of page.items) {
-      const tail = shortTask(id)
-      if (tail === short) return id
-      if (tail.startsWith(short) || tail.endsWith(short)) found.push(id)
-    }
-    cursor = page.items.length > 0 ? page.next : undefined
-  } while (cursor !== undefined)
+  for await (const { id } of iterate(client.tasks.list, { limit: PAGE }, { signal })) {
+    const tail = shortTask(id)
+    if (tail === short) return id
+    if (tail.startsWith(short) || tail.endsWith(short)) found.push(id)
+  }
   if (found.length === 1) return found[0]!
   if (found.length === 0) throw new ArchipelError('TASK_NOT_FOUND', `this island knows no task ${short}`)
   throw new ArchipelError('AMBIGUOUS', `${found.length} tasks of this island fit ${short}`, {

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { DatasetFilter, DatasetView } from '../../../protocols/model/views.ts'
 import type { IslandClient } from '../../../web/client/index.ts'
 import { clean } from '../clean.ts'
 import type { Cli } from '../context.ts'
 import { matcher, parseFilter } from '../dataset-filter.ts'
+import { firstOf, MAX_SHOWN } from '../first-of.ts'
 import { bytes, count, plural } from '../format.ts'
 import type { Io } from '../io.ts'
 import { table } from '../table.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 const PAGE = 500
 const COLUMNS = [
@@ -24,19 +25,6 @@ const COLUMNS = [
 function row({ id, body, publisher, holders }: DatasetView): string[] {
   const rows = body.rows === undefined ? '-' : count(body.rows)
   return [body.name, body.title, body.format, rows, bytes(body.size), publisher.name, String(holders.length), id]
-}
-
-async function list(client: IslandClient, filter: DatasetFilter, limit: number, signal: AbortSignal) {
-  const items: DatasetView[] = []
-  let cursor: string | undefined
-  let total = 0
-  do {
-    const page = await client.datasets({ ...filter, limit: Math.min(PAGE, limit - items.length), cursor }, { signal })
-    items.push(...page.items)
-    total = page.total
-    cursor = page.items.length > 0 ? page.next : undefined
-  } while (cursor !== undefined && items.length < limit)
-  return { items, total }
 }
 
 async function follow(io: Io, client: IslandClient, filter: DatasetFilter, signal: AbortSignal): Promise<void> {
@@ -73,12 +61,14 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel datasets nebulae --filter format=csv --filter "cone=83.8,-5.4,2"')
     .action(async (words: string[], options: { filter?: string[]; limit: string; follow?: boolean }) => {
       const { io, signal } = cli
-      if (!/^[1-9]\d{0,5}$/.test(options.limit))
-        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 999999')
+      const most = wholeNumber(options.limit, '--limit', MAX_SHOWN)
       const filter = parseFilter(words, options.filter ?? [])
       const client = await cli.client()
       if (options.follow) return follow(io, client, filter, signal)
-      const { items, total } = await list(client, filter, Number(options.limit), signal)
+      const { items, total } = await firstOf((page) => client.datasets({ ...filter, ...page }, { signal }), {
+        most,
+        pageSize: PAGE,
+      })
       if (io.json) return io.printJson({ items, total })
       if (items.length > 0)
         io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cli } from '../context.ts'
 import { withProgress } from '../progress.ts'
 import { table } from '../table.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 const MAX_ISLANDS = 50
 
@@ -15,9 +15,7 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel dev --islands 3')
     .action(async ({ islands, baseDir, logLevel }: { islands: string; baseDir?: string; logLevel: string }) => {
       const { io, signal } = cli
-      const number = /^\d{1,3}$/.test(islands) ? Number(islands) : 0
-      if (number < 1 || number > MAX_ISLANDS)
-        throw new ArchipelError('BAD_INPUT', `--islands: has to be a number from 1 to ${MAX_ISLANDS}`)
+      const number = wholeNumber(islands, '--islands', MAX_ISLANDS)
       const { log } = await cli.config({ set: [`log.level=${logLevel}`] })
       const [{ startDev }, { createLogger }] = await Promise.all([cli.daemon(), import('../logger.ts')])
       cli.endsBySignal()

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
-import type { FileView } from '../../../protocols/model/views.ts'
 import type { Cli } from '../context.ts'
+import { firstOf, MAX_SHOWN } from '../first-of.ts'
 import { bytes, count, plural } from '../format.ts'
 import { table } from '../table.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 const PAGE = 1000
 const COLUMNS = [
@@ -20,22 +20,12 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel files bright_stars')
     .action(async (ref: string, { limit }: { limit: string }) => {
       const { io, signal } = cli
-      if (!/^[1-9]\d{0,7}$/.test(limit))
-        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 99999999')
+      const most = wholeNumber(limit, '--limit', MAX_SHOWN)
       const client = await cli.client()
-      const items: FileView[] = []
-      let next: string | undefined
-      let total = 0
-      let version = ''
-      do {
-        const page = await client.files(
-          ref,
-          { limit: Math.min(PAGE, Number(limit) - items.length), ...(next === undefined ? {} : { cursor: next }) },
-          { signal },
-        )
-        items.push(...page.items)
-        ;({ next, total, version } = { next: undefined, ...page })
-      } while (next !== undefined && items.length < Number(limit))
+      const { items, total, version } = await firstOf((page) => client.files(ref, page, { signal }), {
+        most,
+        pageSize: PAGE,
+      })
       if (io.json) return io.printJson({ items, total, version })
       const rows = items.map((file) => [file.path, bytes(file.bytes), file.mediaType, file.pieces.slice(0, 16)])
       io.print(table(COLUMNS, rows, { width: io.width, style: (text) => io.style('bold', text) }))

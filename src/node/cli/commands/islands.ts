@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { IslandView } from '../../../protocols/model/views.ts'
+import { iterate } from '../../../web/client/pages.ts'
 import type { Cli } from '../context.ts'
 import { age, milliseconds, shortId } from '../format.ts'
 import { table } from '../table.ts'
@@ -36,14 +37,7 @@ export function define(command: Command, cli: Cli): void {
     const { io, signal } = cli
     const client = await cli.client()
     const islands: IslandView[] = []
-    let next: string | undefined
-    do {
-      const page = await client.islands(next === undefined ? { limit: PAGE } : { limit: PAGE, cursor: next }, {
-        signal,
-      })
-      islands.push(...page.items)
-      next = page.next
-    } while (next !== undefined)
+    for await (const island of iterate(client.islands, { limit: PAGE }, { signal })) islands.push(island)
     if (io.json) return io.printJson(islands)
     io.print(table(COLUMNS, islands.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
   })

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cli } from '../context.ts'
 import { table } from '../table.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 const COLUMNS = [
   { header: 'TIME', min: 19 },
@@ -17,9 +17,9 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel journal --limit 20')
     .action(async ({ limit }: { limit: string }) => {
       const { io, signal } = cli
-      if (!/^\d{1,4}$/.test(limit)) throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 1000')
+      const most = wholeNumber(limit, '--limit', 1000)
       const client = await cli.client()
-      const { items: entries } = await client.journal({ limit: Number(limit) }, { signal })
+      const { items: entries } = await client.journal({ limit: most }, { signal })
       if (io.json) return io.printJson(entries)
       const rows = entries.map((e) => [
         e.time,

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
 import { clean } from '../clean.ts'
 import type { Cli } from '../context.ts'
 import { cellText, plural } from '../format.ts'
 import { table } from '../table.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 export function define(command: Command, cli: Cli): void {
   command
@@ -12,10 +12,9 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel preview bright_stars --rows 5')
     .action(async (ref: string, { rows }: { rows: string }) => {
       const { io, signal } = cli
-      if (!/^[1-9]\d{0,2}$/.test(rows) || Number(rows) > 100)
-        throw new ArchipelError('BAD_INPUT', '--rows: has to be a number from 1 to 100')
+      const most = wholeNumber(rows, '--rows', 100)
       const client = await cli.client()
-      const preview = await client.preview(ref, { rows: Number(rows) }, { signal })
+      const preview = await client.preview(ref, { rows: most }, { signal })
       if (io.json) return io.printJson(preview)
       const columns = preview.columns.map(({ name, unit }) => ({
         header: unit === undefined ? name : `${name} [${unit}]`,

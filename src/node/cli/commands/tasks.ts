@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
 import { type TaskState, taskState } from '../../../protocols/model/task.ts'
-import type { TaskQuery, TaskSummary } from '../../../protocols/model/views.ts'
+import type { TaskPage, TaskQuery, TaskSummary } from '../../../protocols/model/views.ts'
 import type { IslandClient } from '../../../web/client/index.ts'
 import { clean } from '../clean.ts'
 import type { Cli } from '../context.ts'
+import { firstOf, MAX_SHOWN } from '../first-of.ts'
 import { age, count, milliseconds } from '../format.ts'
 import { table } from '../table.ts'
 import { shortTask } from '../task-words.ts'
+import { wholeNumber } from '../whole-number.ts'
 
 const PAGE = 500
 /** Milliseconds between two looks, with --follow. */
@@ -51,16 +52,8 @@ function row(task: TaskSummary): string[] {
   ]
 }
 
-async function list(client: IslandClient, query: TaskQuery, limit: number, signal: AbortSignal) {
-  const items: TaskSummary[] = []
-  let cursor: string | undefined
-  do {
-    const more = cursor === undefined ? {} : { cursor }
-    const page = await client.tasks.list({ ...query, limit: Math.min(PAGE, limit - items.length), ...more }, { signal })
-    items.push(...page.items)
-    cursor = page.items.length > 0 ? page.next : undefined
-  } while (cursor !== undefined && items.length < limit)
-  return { items, more: cursor !== undefined }
+function list(client: IslandClient, query: TaskQuery, most: number, signal: AbortSignal): Promise<TaskPage> {
+  return firstOf((page) => client.tasks.list({ ...query, ...page }, { signal }), { most, pageSize: PAGE })
 }
 
 /** Prints each task whose state changed since the last look, oldest first. */
@@ -94,9 +87,7 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel tasks --state running')
     .action(async (options: { state?: TaskState; user?: string; all?: boolean; limit: string; follow?: boolean }) => {
       const { io, signal } = cli
-      if (!/^[1-9]\d{0,4}$/.test(options.limit))
-        throw new ArchipelError('BAD_INPUT', '--limit: has to be a number from 1 to 99999')
-      const limit = Number(options.limit)
+      const limit = wholeNumber(options.limit, '--limit', MAX_SHOWN)
       const query: TaskQuery = {
         ...(options.state === undefined ? {} : { state: options.state }),
         ...(options.user === undefined ? {} : { user: options.user }),
@@ -104,11 +95,11 @@ export function define(command: Command, cli: Cli): void {
       }
       const client = await cli.client()
       if (options.follow) return follow(cli, client, query, limit)
-      const { items, more } = await list(client, query, limit, signal)
+      const { items, next } = await list(client, query, limit, signal)
       if (io.json) return io.printJson({ items })
       if (items.length > 0)
         io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
       else io.note('no tasks')
-      if (more) io.note('there are more; --limit shows them')
+      if (next !== undefined) io.note('there are more; --limit shows them')
     })
 }

@@ -6,6 +6,7 @@ import type { IslandClient } from '../../../../web/client/node.ts'
 import type { Cli } from '../../context.ts'
 import { readStdin } from '../../read-input.ts'
 import { printOutput, sessionNumber } from '../../session-words.ts'
+import { wholeNumber } from '../../whole-number.ts'
 
 /** Milliseconds between two looks at a statement: more each time, up to the last. */
 const FIRST_LOOK_MS = 25
@@ -41,11 +42,10 @@ export function define(command: Command, cli: Cli): void {
     .action(async (text: string, argument: string, { maxRows }: { maxRows: string }) => {
       const { io, signal } = cli
       const session = sessionNumber(text)
-      if (!/^[1-9]\d{0,4}$/.test(maxRows) || Number(maxRows) > 10_000)
-        throw new ArchipelError('BAD_INPUT', '--max-rows: has to be a number from 1 to 10000')
+      const most = wholeNumber(maxRows, '--max-rows', 10_000)
       const code = argument === '-' ? await readStdin(signal) : argument
       const client = await cli.client()
-      const begun = await client.statements.create(session, { code, maxRows: Number(maxRows) }, { signal })
+      const begun = await client.statements.create(session, { code, maxRows: most }, { signal })
       const view = await end(client, session, begun, signal)
       if (view.output?.status === 'error') throw errorFromInfo(view.output.error)
       if (io.json) return io.printJson(view)

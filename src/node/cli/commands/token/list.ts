@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { TokenView } from '../../../../protocols/model/views.ts'
+import { iterate } from '../../../../web/client/pages.ts'
 import type { Cli } from '../../context.ts'
 import { age } from '../../format.ts'
 import { table } from '../../table.ts'
 
+const PAGE = 1000
 const COLUMNS = [
   { header: 'ID', min: 12 },
   { header: 'NAME' },
@@ -29,14 +31,9 @@ export function define(command: Command, cli: Cli): void {
     .action(async ({ all }: { all?: boolean }) => {
       const { io, signal } = cli
       const client = await cli.client()
+      const query = { limit: PAGE, ...(all ? { all } : {}) }
       const items: TokenView[] = []
-      let cursor: string | undefined
-      do {
-        const query = { limit: 1000, ...(all ? { all } : {}), ...(cursor === undefined ? {} : { cursor }) }
-        const page = await client.tokens.list(query, { signal })
-        items.push(...page.items)
-        cursor = page.next
-      } while (cursor !== undefined)
+      for await (const token of iterate(client.tokens.list, query, { signal })) items.push(token)
       if (io.json) return io.printJson({ items })
       if (items.length === 0) return io.note('no tokens')
       io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
