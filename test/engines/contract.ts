@@ -23,7 +23,7 @@ export interface EngineUnderTest<E extends EnginePort = EnginePort> {
   /** Builds an engine, not started; the suite stops it. */
   create(t: TestContext, init: { limits: EngineLimits; maxSessions: number; queue: number }): Promise<E>
   /** Where its dialect differs. */
-  code?: Partial<Record<TaskKind, Partial<Snippets>>>
+  code?: Partial<Record<CodeKind, Partial<Snippets>>>
   /** How long its sessions may take to start. Default 30 s for each test. */
   timeoutMs?: number
 }
@@ -67,7 +67,10 @@ export const EMBEDDED: EngineCapability[] = [
 
 const STARS_BYTES = 386_208
 
-export const SNIPPETS: Record<TaskKind, Snippets> = {
+/** Kinds of work that are text; another engine's may add to them. */
+export type CodeKind = Exclude<TaskKind, 'jar' | 'scala'>
+
+export const SNIPPETS: Record<CodeKind, Snippets> = {
   sql: {
     three: 'SELECT 1 + 2',
     fails: 'SELECT nothing FROM bright_stars',
@@ -117,7 +120,7 @@ const LIMITS: EngineLimits = {
   resultBytes: 1024 ** 2,
   threads: 2,
 }
-const KINDS: TaskKind[] = ['sql', 'python', 'r']
+const KINDS: CodeKind[] = ['sql', 'python', 'r']
 
 /** Livy's semantics, which every engine has to keep. Call it once for each engine in a test file. */
 export function engineContract({ name, capabilities, create, ...under }: EngineUnderTest): void {
@@ -125,7 +128,7 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
   test.before(async () => under.requires?.())
   const can = new Set(capabilities)
   const kinds = KINDS.filter((kind) => can.has(kind))
-  const codeOf = (kind: TaskKind): Snippets => ({ ...SNIPPETS[kind], ...under.code?.[kind] })
+  const codeOf = (kind: CodeKind): Snippets => ({ ...SNIPPETS[kind], ...under.code?.[kind] })
 
   /** Registers a test, or says which capability it would need. */
   function needs(needed: EngineCapability[], title: string, fn: (t: TestContext) => Promise<unknown>): void {
@@ -148,7 +151,7 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
     return engine
   }
 
-  async function sessionOf(t: TestContext, kind: TaskKind, limits: Partial<EngineLimits> = {}) {
+  async function sessionOf(t: TestContext, kind: CodeKind, limits: Partial<EngineLimits> = {}) {
     const engine = await started(t, { limits })
     const dir = await t.tmpdir()
     await mkdir(dir, { recursive: true })

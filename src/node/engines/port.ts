@@ -1,3 +1,4 @@
+import type { LivyResources } from '../../protocols/livy/objects.ts'
 import type { Column, DatasetFormat, Dialect } from '../../protocols/model/dataset.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type { EngineInfo } from '../../protocols/model/island.ts'
@@ -28,6 +29,10 @@ export interface SessionInit {
   limits?: Partial<EngineLimits>
   /** Work of another island: a program then runs in a sandbox or not at all. */
   forwarded?: boolean
+  /** Which engine it has to be, where an island has more than one; without it the built-in one where that can do it. */
+  engine?: 'livy' | 'embedded'
+  /** What Spark is asked for, in Livy's fields. Refused by engines without Spark. */
+  spark?: LivyResources
 }
 
 export interface EngineLimits {
@@ -134,7 +139,11 @@ export interface EngineSession {
 }
 
 export interface BatchInit extends SessionInit {
+  /** The program; empty where a main file is it. */
   code: string
+  /** A JAR or a Python file, at an absolute local path, with what it is called. Spark only. */
+  main?: { path: string; name: string; className?: string }
+  args?: string[]
 }
 
 /** One program from its start to its end, in a process of its own. */
@@ -155,6 +164,8 @@ export type EngineCapability =
   | 'sql'
   | 'python'
   | 'r'
+  | 'scala'
+  | 'jar'
   /** Ends a running statement within seconds. */
   | 'cancel-running'
   /** Holds sessions to the limits of memory, time, rows and bytes that it was given. */

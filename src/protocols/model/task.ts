@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { column } from './dataset.ts'
 import { MAX_ID_LENGTH } from './ids.ts'
 
-/** What is run: the languages of the engines. */
-export const taskKind = z.enum(['sql', 'python', 'r'])
+/** What is run: the languages of the engines. `scala` and `jar` (a program with its main file) need Spark. */
+export const taskKind = z.enum(['sql', 'python', 'r', 'scala', 'jar'])
 export type TaskKind = z.infer<typeof taskKind>
 
 /**

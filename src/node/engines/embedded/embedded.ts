@@ -17,7 +17,7 @@ import { findTools, type SandboxMode, type Tools } from '../process/tools.ts'
 import { killMarked } from '../process/tree.ts'
 import { programBackend } from '../program/backend.ts'
 import { findLanguages, type Languages } from '../program/find.ts'
-import type { Language } from '../program/languages.ts'
+import type { Language, ProgramKind } from '../program/languages.ts'
 import { sessionBatch } from '../session/batch.ts'
 import { sessionLog } from '../session/log.ts'
 import { engineSession } from '../session/session.ts'
@@ -111,10 +111,12 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
       return session
     }
 
+    const isProgram = (kind: TaskKind): kind is ProgramKind => kind === 'python' || kind === 'r'
+
     function languageOf(kind: TaskKind): Language {
-      const language = kind === 'sql' ? undefined : languages.found[kind]
+      const language = isProgram(kind) ? languages.found[kind] : undefined
       if (language !== undefined) return language
-      const why = kind === 'sql' ? '' : `: ${languages.missing[kind] ?? 'it is not known'}`
+      const why = isProgram(kind) ? `: ${languages.missing[kind] ?? 'it is not known'}` : ': it has no Spark'
       throw new ArchipelError('LANGUAGE_MISSING', `this island does not run ${kind}${why}`)
     }
 

@@ -4,13 +4,17 @@ import type { DatasetView } from '../../../protocols/model/views.ts'
 import { kept } from './kept.ts'
 import { navigate } from './router.ts'
 
+/** What is written and run here. */
+export type EditorKind = Extract<TaskKind, 'sql' | 'python' | 'r'>
+export const isEditorKind = (kind: TaskKind): kind is EditorKind => kind === 'sql' || kind === 'python' || kind === 'r'
+
 /** One text per language: changing the language keeps both. */
-export const code = kept<Record<TaskKind, string>>('code', {
+export const code = kept<Record<EditorKind, string>>('code', {
   sql: '',
   python: 'import archipel\n\n',
   r: '',
 })
-export const kind = kept<TaskKind>('kind', 'sql')
+export const kind = kept<EditorKind>('kind', 'sql')
 /** Names of the datasets of a program, separated by spaces; those of a statement are in the statement. */
 export const programData = kept('data', '')
 /** The task that was started last, to be followed again after a reload. */

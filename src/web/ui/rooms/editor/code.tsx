@@ -12,21 +12,20 @@ import { bracketMatching, indentOnInput, indentUnit } from '@codemirror/language
 import { Compartment, EditorState, type Extension } from '@codemirror/state'
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers, placeholder } from '@codemirror/view'
 import { useEffect, useRef } from 'preact/hooks'
-import type { TaskKind } from '../../../../protocols/model/task.ts'
-import { code, kind } from '../../state/draft.ts'
+import { code, type EditorKind, kind } from '../../state/draft.ts'
 import { completeProgram, completeSql } from './completion.ts'
 import { look } from './highlight.ts'
 
 /** The only style sheet that is made while the page runs; the page's policy allows it by this nonce. */
 const nonce = () => document.querySelector<HTMLLinkElement>('link[nonce]')?.nonce ?? ''
 
-const HINTS: Record<TaskKind, string> = {
+const HINTS: Record<EditorKind, string> = {
   sql: 'SELECT ... FROM a dataset. Ctrl-Enter runs it.',
   python: 'A Python program. Ctrl-Enter runs it.',
   r: 'An R program. Ctrl-Enter runs it.',
 }
 
-function languageOf(language: TaskKind): Extension {
+function languageOf(language: EditorKind): Extension {
   const hint = placeholder(HINTS[language])
   if (language === 'sql')
     return [

@@ -1,10 +1,9 @@
 import { useEffect } from 'preact/hooks'
-import type { TaskKind } from '../../../../protocols/model/task.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Placement } from '../../parts/placement.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
-import { code, kind, programData } from '../../state/draft.ts'
+import { code, type EditorKind, kind, programData } from '../../state/draft.ts'
 import { ENDS } from '../../state/follow.ts'
 import { taskPath } from '../../state/router.ts'
 import {
@@ -23,7 +22,7 @@ import { may } from '../../state/session.ts'
 import { shortTask } from '../../text/words.ts'
 import { Code } from './code.tsx'
 
-const LANGUAGES: [TaskKind, string][] = [
+const LANGUAGES: [EditorKind, string][] = [
   ['sql', 'SQL'],
   ['python', 'Python'],
   ['r', 'R'],
@@ -50,7 +49,7 @@ export function EditorRoom() {
             id="language"
             value={kind.value}
             onChange={(event) => {
-              kind.value = event.currentTarget.value as TaskKind
+              kind.value = event.currentTarget.value as EditorKind
             }}
           >
             {LANGUAGES.map(([value, word]) => (

@@ -8,7 +8,7 @@ import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
 import { TextBox } from '../../parts/text-box.tsx'
 import { client } from '../../state/client.ts'
-import { code, kind, programData } from '../../state/draft.ts'
+import { code, isEditorKind, kind, programData } from '../../state/draft.ts'
 import { ENDS, followTask } from '../../state/follow.ts'
 import { datasetPath, navigate, taskPath } from '../../state/router.ts'
 import { may } from '../../state/session.ts'
@@ -34,6 +34,7 @@ export function Task({ id }: { id: string }) {
   }
 
   function edit(view: TaskView): void {
+    if (!isEditorKind(view.kind)) return
     code.value = { ...code.peek(), [view.kind]: view.code }
     kind.value = view.kind
     if (view.kind !== 'sql') programData.value = view.datasets.map((dataset) => dataset.table).join(' ')
