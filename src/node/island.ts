@@ -1,56 +1,36 @@
 /** The composition root: builds the parts in order, hands each its ports, starts them, and stops them in reverse. */
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import { joinSpec } from '../protocols/join/messages.ts'
-import { ArchipelError } from '../protocols/model/errors.ts'
 import type { Card, EngineInfo } from '../protocols/model/island.ts'
 import { decodeGenesis } from '../protocols/record/genesis.ts'
-import { verify } from '../protocols/record/keys.ts'
-import { MEMBER_KIND } from '../protocols/record/member-facts.ts'
-import { resolveSpec } from '../protocols/resolve/messages.ts'
-import { serve } from '../protocols/wire/server.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
-import { joiningEnded, memberKey, type Named } from './archipelago.ts'
+import type { Named } from './archipelago.ts'
 import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
-import { type OwnBlock, serveBlocks } from './contents/blocks.ts'
+import type { OwnBlock } from './contents/blocks.ts'
 import { contents } from './contents/contents.ts'
-import { datasets } from './datasets/datasets.ts'
-import { levelPublications } from './datasets/level-publications.ts'
 import { engineOf } from './engines/choose.ts'
-import { duckdbInspector } from './engines/inspect.ts'
 import { islandEvents } from './events.ts'
-import { checkParts, ensureDataDir, pathIn, writeSecret } from './identity/data-dir.ts'
-import { admissionChain, joinDesk } from './identity/join-desk.ts'
-import { readKeyFile } from './identity/keys.ts'
+import { openHome } from './home.ts'
+import { pathIn, writeSecret } from './identity/data-dir.ts'
 import { levelTickets } from './identity/level-tickets.ts'
-import { readMembership } from './identity/membership-file.ts'
-import { ownerToken } from './identity/owner-token.ts'
 import { ticketBook } from './identity/tickets.ts'
-import { openTokenBook } from './identity/token-book.ts'
 import { interactiveSessions } from './interactive.ts'
 import { type IslandParts, islandPort, viewOfIsland } from './island-port.ts'
-import { journal } from './journal/journal.ts'
-import { levelJournal } from './journal/level-journal.ts'
-import { openLogs, seedFacts } from './logs.ts'
 import { ownCard } from './members/own-card.ts'
-import { roster } from './members/roster.ts'
-import { showStanding } from './members/standing.ts'
-import { dialTargets } from './members/targets.ts'
 import { network } from './network/network.ts'
-import { peerIdOf } from './network/peer-id.ts'
 import { islandHealth } from './numbers.ts'
-import { memberPolicy } from './policy/policy.ts'
+import { ownDatasets } from './own-datasets.ts'
 import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
-import { publisher } from './publish/publisher.ts'
 import { announcer } from './resolve/announcer.ts'
 import type { IslandLookup } from './resolve/port.ts'
 import { reaching } from './resolve/reaching.ts'
 import { resolver } from './resolve/resolver.ts'
 import { searchIndex } from './search/search-index.ts'
-import { serveCatalog, syncRemote } from './spread/catalog-protocol.ts'
+import { followMembers, serveOthers } from './serving.ts'
+import { syncRemote } from './spread/catalog-protocol.ts'
 import { syncer } from './spread/syncer.ts'
 import { journalled } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
@@ -73,8 +53,6 @@ export interface StartedIsland {
 
 /** Members to be connected to; more connections may come in. */
 const WANTED_PEERS = 64
-const WATCH_SOURCES_MS = 60_000
-const INSPECT_CPU_MS = 4 * 3_600_000
 const MAX_RELAY_RESERVATIONS = 256
 /** Datasets that come at once and are indexed at once; more by a thread beside. */
 const INDEXED_AT_ONCE = 100
@@ -114,39 +92,9 @@ async function compose(
   const stopping = new AbortController()
   undo.push(() => stopping.abort())
 
-  // Who this island is.
-  const membership = await readMembership(config.dataDir)
-  if (membership === undefined) throw new ArchipelError('NO_ARCHIPELAGO', 'this island belongs to no archipelago yet')
-  await ensureDataDir(config.dataDir)
-  await checkParts(config.dataDir)
-  await joiningEnded(config.dataDir)
-  const key = await memberKey(config.dataDir, membership)
-  const adminKey = await readKeyFile(pathIn(config.dataDir, 'adminKey'))
-  const token = await ownerToken(config.dataDir)
-  const self = membership.island.id
-  const archipelago = { id: membership.archipelago.id, name: membership.archipelago.name }
-
-  // What it remembers. Opening the store locks the data directory.
-  const logs = await openLogs({ dataDir: config.dataDir, membership, key, config, logger: log('catalog') })
-  undo.push(() => logs.close())
-  const { store, catalog } = logs
-  await catalog.start({ signal })
-  await seedFacts(catalog, membership)
-  const diary = journal({
-    store: levelJournal(store),
-    onError: (error) => logger.error({ err: error }, 'the journal could not be written'),
-  })
-  const tokens = await openTokenBook({
-    path: pathIn(config.dataDir, 'tokens'),
-    owner: token,
-    onError: (error) => logger.error({ err: error }, 'the last use of a token could not be written'),
-  })
-  undo.push(() => tokens.stop())
-  const policy = memberPolicy({ self, ...config.policy.forwarded })
-
-  // Who the others are.
-  const who = roster({ catalog, peerIdOf })
-  await who.refresh()
+  // Who this island is, and what it remembers.
+  const home = await openHome({ config, signal, logger: log }, undo)
+  const { self, archipelago, key, store, catalog, journal: diary, policy, tokens, roster: who } = home
   const island = (text: string) => oneIsland(text, who.named(text))
 
   // What can run here.
@@ -195,40 +143,11 @@ async function compose(
   undo.push(() => net.stop())
 
   // What this island publishes.
-  const publishing = publisher({
-    stateDir: pathIn(config.dataDir, 'publish'),
-    own: { dir: config.dataDir, except: pathIn(config.dataDir, 'published') },
-  })({
-    inspectorFor: (files) =>
-      duckdbInspector({
-        files,
-        sandbox: config.engine.sandbox,
-        scratchDir: pathIn(config.dataDir, 'scratch'),
-        // The owner's own file, however large: the wall clock of each question bounds it.
-        limits: { cpuMs: INSPECT_CPU_MS },
-      }),
-    logger: log('publish'),
-  })
-  undo.push(() => publishing.stop())
-  await publishing.start()
   let onServedChange = () => {}
-  const held = datasets(
-    { self, watchMs: WATCH_SOURCES_MS },
-    {
-      publisher: publishing,
-      store: levelPublications(store),
-      ownReplicas: () => catalog.own('replica'),
-      own: async (kind, id) => (await catalog.get(kind, id, self))?.body,
-      append: async (records) => {
-        await catalog.appendMany(records)
-      },
-      policy,
-      journal: diary,
-      onChange: () => onServedChange(),
-      logger: log('datasets'),
-    },
+  const held = await ownDatasets(
+    { config, self, store, catalog, policy, journal: diary, onChange: () => onServedChange(), logger: log },
+    undo,
   )
-  undo.push(() => held.stop())
 
   // Presence: who is there.
   const present = presence(
@@ -340,21 +259,7 @@ async function compose(
   })
   undo.push(() => interactive.stop())
 
-  // Joining.
   const tickets = ticketBook({ store: levelTickets(store) })
-  const desk = joinDesk(
-    { self, archipelagoId: archipelago.id, genesis: membership.archipelago.genesis },
-    {
-      tickets,
-      membership: () => catalog.membership(),
-      facts: () => catalog.membershipFacts(),
-      append: (fact) => catalog.append(MEMBER_KIND, fact.id, fact.body),
-      learn: (facts) => catalog.addFacts(facts),
-      peerIdOf,
-      verify,
-      journal: diary,
-    },
-  )
 
   // From here on others can hear us.
   const card = ownCard({ catalog, self, describe: () => describe(), logger: log('card') })
@@ -371,12 +276,8 @@ async function compose(
     software: SOFTWARE,
   })
 
-  await serve(net, joinSpec, (request, { remote }) => desk(request, remote), { stopping: stopping.signal })
-  await serve(net, resolveSpec, async ({ ids }) => ({ holdings: await held.holdings(ids) }), {
-    stopping: stopping.signal,
-  })
-  await serveBlocks(net, ownBlock, { stopping: stopping.signal })
-  if (config.catalog.enabled) await serveCatalog(net, catalog, { stopping: stopping.signal })
+  const serving = { config, home, network: net, datasets: held, ownBlock, tickets, logger: log }
+  await serveOthers(serving, { stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
   await reachable.start()
@@ -384,31 +285,8 @@ async function compose(
   undo.push(() => work.stop())
   await work.start({ stopping: stopping.signal })
 
-  const contacts = membership.contacts.map((c) => ({ peerId: c.peerId, addresses: c.addresses }))
-  const retarget = () => net.setTargets(who.member(self)?.state === 'revoked' ? [] : dialTargets(who, self, contacts))
-  who.onChange(() => {
-    net.membershipChanged()
-    retarget()
-  })
+  const retarget = followMembers(serving, { stopping: stopping.signal })
   net.on('addresses:changed', () => card.changed())
-  const standing = showStanding({
-    catalog,
-    network: net,
-    chain: () => admissionChain(catalog.membership(), self),
-    signal: stopping.signal,
-    logger: log('members'),
-  })
-  net.on('peer:ready', (peerId) => void standing(peerId))
-  catalog.on('self:revoked', () => {
-    logger.error('this island was revoked: nobody speaks with it any more')
-    retarget()
-    for (const { peerId } of net.connections()) net.drop(peerId)
-  })
-  catalog.on('own:recovered', () => {
-    void held
-      .findLost()
-      .catch((error: unknown) => logger.error({ err: error }, 'the own datasets could not be checked'))
-  })
 
   if (config.catalog.enabled) sync.start()
   undo.push(() => sync.stop())
@@ -454,8 +332,8 @@ async function compose(
     webUrl,
     islandNamed: island,
     key,
-    admins: decodeGenesis(membership.archipelago.genesis).admins,
-    adminKey,
+    admins: decodeGenesis(home.membership.archipelago.genesis).admins,
+    adminKey: home.adminKey,
     stop,
   }
   const port = islandPort(parts)
