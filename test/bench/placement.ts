@@ -254,8 +254,7 @@ function placingOf(net: NetworkPort, lookup: IslandLookup, islands: string[], ve
     policy: { check() {} },
     journal: { write() {}, read: async () => ({ items: [] }) },
     engine: {
-      info: () => engine,
-      status: () => ({ state: 'ready', sandbox: true, running: 0, waiting: 0 }),
+      engines: () => [{ info: engine, status: { state: 'ready', sandbox: true, running: 0, waiting: 0 } }],
     },
     holdings: async (ids) =>
       ids.flatMap((id) => {

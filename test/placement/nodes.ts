@@ -7,6 +7,7 @@ import { type Placing, placing } from '../../src/node/placement/placing.ts'
 import type { LocalLoad } from '../../src/node/placement/port.ts'
 import { type PresencePort, presence } from '../../src/node/presence/presence.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import type { Card } from '../../src/protocols/model/island.ts'
 import type { JournalEntry } from '../../src/protocols/model/views.ts'
 import type { Holding } from '../../src/protocols/resolve/messages.ts'
 import type { Context } from '../hostile/islands.ts'
@@ -24,7 +25,9 @@ export interface PlacedNode {
   presence: PresencePort
   holdings: Holding[]
   load: LocalLoad
-  engine: { languages: string[]; sandbox: boolean; state: 'ready' | 'down'; memoryBytes?: number }
+  /** Of others, as far as they are known here. */
+  cards: Map<string, Pick<Card, 'engines'>>
+  engine: { languages: string[]; sandbox: boolean; state: 'ready' | 'down'; memoryBytes?: number; spark?: string[] }
   /** Reason why its policy refuses everybody else. */
   forbids: string | undefined
   journal: Omit<JournalEntry, 'time'>[]
@@ -63,6 +66,7 @@ async function placedNode(
     line,
     holdings: [],
     load: { running: 0, waiting: 0, slots: 2 },
+    cards: new Map(),
     engine: { languages: ['sql'], sandbox: false, state: 'ready' },
     forbids: undefined,
     journal: [],
@@ -85,7 +89,7 @@ async function placedNode(
       isMember: (island) => members.has(island),
       members: () => [...members],
       liveness: (island) => node.presence.of(island).liveness,
-      card: () => undefined,
+      card: (island) => node.cards.get(island),
       load: (island) => node.presence.of(island).load,
       connect: async (island, { signal }) => {
         if (net.connections().some((c) => c.peerId === island)) return island
@@ -99,12 +103,16 @@ async function placedNode(
       },
       journal: { write: (entry) => void node.journal.push(entry), read: async () => ({ items: [] }) },
       engine: {
-        info: () => {
-          const { languages, memoryBytes } = node.engine
-          const info = { kind: 'embedded' as const, languages, version: '1' }
-          return memoryBytes === undefined ? info : { ...info, memoryBytes }
+        engines: () => {
+          const { languages, memoryBytes, state, sandbox, spark } = node.engine
+          const status = { state, sandbox, running: 0, waiting: 0 }
+          const info = { kind: 'embedded' as const, languages, version: '1', ...(memoryBytes && { memoryBytes }) }
+          const livy = { kind: 'livy' as const, languages: spark ?? [], version: '0.9.0' }
+          return [
+            { info, status },
+            ...(spark === undefined ? [] : [{ info: livy, status: { ...status, sandbox: false } }]),
+          ]
         },
-        status: () => ({ state: node.engine.state, sandbox: node.engine.sandbox, running: 0, waiting: 0 }),
       },
       holdings: async (ids) => node.holdings.filter((h) => ids.some((id) => h.id === id || h.aliases.includes(id))),
       localLoad: () => node.load,

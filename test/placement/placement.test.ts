@@ -284,6 +284,38 @@ test('what all holders say alike is what the asker is told', async () => {
   assert.match(own.message, /A: this user runs nothing/)
 })
 
+test('work on Spark goes to an island with Spark that holds the data, or the error says of each why it cannot', async () => {
+  const scala = { kind: 'scala' as const, engine: 'livy' as const }
+  const spark = ['sql', 'python', 'r', 'scala', 'jar']
+  const some = world({ islands: { [A]: { languages: ['sql', 'scala'] }, [B]: {}, [C]: { spark, rttMs: 100 } } })
+  const { order } = await some.port.place(request([dataset(X, [A, B, C])], scala), options())
+  assert.equal(
+    order.map((o) => o.island),
+    [C],
+    'what another engine lists does not count',
+  )
+  assert.is(some.requests.at(-1)?.engine, 'livy')
+  const python = await some.port.place(request([dataset(X, [A, B, C])], { kind: 'python', engine: 'livy' }), options())
+  assert.is(python.order[0]?.island, C)
+  const none = world({ islands: { [A]: {}, [B]: { noCard: true }, [C]: {} } })
+  const error = await rejects(none.port.place(request([dataset(X, [B, C])], scala), options()), 'LANGUAGE_MISSING')
+  assert.match(error.message, /holds the data runs scala on Spark: B: .*card is not known.*; C: .*has no Spark/)
+  const without = await rejects(none.port.place(request([], scala), options()), 'LANGUAGE_MISSING')
+  assert.match(without.message, /no island runs scala on Spark: A: .*; B: .*; C: /)
+  const apart = world({ islands: { [A]: {}, [B]: {}, [C]: { spark } } })
+  const far = await rejects(apart.port.place(request([dataset(X, [B])], scala), options()), 'LANGUAGE_MISSING')
+  assert.match(far.message, /B: cannot run scala: has no Spark/)
+  const asked = world({
+    islands: {
+      [A]: {},
+      [B]: { spark: [] },
+      [C]: { spark, answer: { accepts: false, code: 'FORBIDDEN', reason: 'only for some' } },
+    },
+  })
+  const differ = await rejects(asked.port.place(request([], scala), options()), 'NO_HOLDER')
+  assert.match(differ.message, /A: .*no Spark; B: .*; C: only for some/)
+})
+
 test('holders that are stale, or hold another version, or said no just now, are none', async () => {
   const { port, asked } = world({ islands: { [A]: {}, [B]: {}, [C]: {}, [D]: {} } })
   const stale = await rejects(port.place(request([dataset(X, [holder(B, { state: 'stale' })])]), options()), 'STALE')

@@ -97,6 +97,22 @@ test('forwarded programs need a sandbox, own ones do not', async (t) => {
   assert.is((await asker.placing.place(forwarded, options())).order[0]!.island, node.id)
 })
 
+test('an island says for its Spark by itself whether it is up and what it runs', async (t) => {
+  const [asker, node] = (await placedNodes(t, 2)) as [PlacedNode, PlacedNode]
+  await connected(t, [asker, node])
+  const scala = request([], { kind: 'scala', engine: 'livy', on: node.id })
+  const engines = [{ kind: 'livy' as const, languages: ['scala', 'python'], version: '0.9.0' }]
+  asker.cards.set(node.id, { engines })
+  await rejects(asker.placing.place(scala, options()), 'LANGUAGE_MISSING')
+  node.engine.spark = ['sql']
+  const { message } = await rejects(asker.placing.place(scala, options()), 'LANGUAGE_MISSING')
+  assert.match(message, /scala/)
+  node.engine.spark = ['scala', 'python']
+  assert.is((await asker.placing.place(scala, options())).order[0]!.island, node.id)
+  const python = request([], { kind: 'python', engine: 'livy', on: node.id })
+  assert.is((await asker.placing.place(python, options())).order[0]!.island, node.id, 'needs no sandbox of ours')
+})
+
 test('bad requests are refused and the island goes on', async (t) => {
   const [asker, holder] = (await placedNodes(t, 2)) as [PlacedNode, PlacedNode]
   await connected(t, [asker, holder])

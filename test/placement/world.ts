@@ -20,6 +20,8 @@ export interface IslandSketch {
   unmeasured?: boolean
   load?: Partial<Load>
   languages?: string[]
+  /** What its Spark runs, where it has one. */
+  spark?: string[]
   labels?: string[]
   memoryBytes?: number
   member?: boolean
@@ -79,11 +81,14 @@ export function world(sketch: WorldSketch) {
     members: () => Object.keys(sketch.islands).filter((island) => of(island).member !== false),
     liveness: (island) => of(island).liveness ?? 'live',
     card: (island) => {
-      const { noCard, languages = ['sql'], labels, memoryBytes } = of(island)
+      const { noCard, languages = ['sql'], spark, labels, memoryBytes } = of(island)
       if (noCard === true) return undefined
       const engine = { kind: 'embedded' as const, languages, version: '1' }
       return {
-        engines: [memoryBytes === undefined ? engine : { ...engine, memoryBytes }],
+        engines: [
+          memoryBytes === undefined ? engine : { ...engine, memoryBytes },
+          ...(spark === undefined ? [] : [{ kind: 'livy' as const, languages: spark, version: '0.9.0' }]),
+        ],
         ...(labels === undefined ? {} : { labels }),
       }
     },
@@ -188,6 +193,7 @@ export function soundFacts(more: Partial<Facts> = {}): Facts {
     liveness: 'live',
     heard: false,
     kind: 'sql',
+    wantedEngine: 'embedded',
     languages: ['sql', 'python'],
     labels: ['gpu', 'big'],
     wantedLabels: ['gpu'],

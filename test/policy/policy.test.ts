@@ -49,4 +49,22 @@ test('the owner runs programs at home, and unknown kinds of work are refused to 
   await rejects(() => check({ python: [OTHER], r: [OTHER] }, { kind: 'spark' }), 'FORBIDDEN')
 })
 
+test('work on Spark runs for those only whom the site names, in whatever language, whatever else they may run', async () => {
+  const open = { python: [OTHER], r: [OTHER] }
+  const works: Partial<PolicyRequest>[] = [
+    { kind: 'sql', engine: 'livy' },
+    { kind: 'python', engine: 'livy' },
+    { kind: 'scala' },
+    { kind: 'jar' },
+  ]
+  for (const work of works) {
+    const { hint } = await rejects(() => check(open, work), 'FORBIDDEN')
+    assert.match(hint, 'policy.forwarded.spark', JSON.stringify(work))
+    await rejects(() => check({ ...open, spark: [`bob@${OTHER}`] }, work), 'FORBIDDEN')
+    check({ spark: [`ada@${OTHER}`] }, work)
+    check({}, { ...work, island: SELF })
+  }
+  check(open, { engine: 'embedded' })
+})
+
 test.run()

@@ -254,6 +254,13 @@ const policy = z.strictObject({
         .max(1000)
         .default([])
         .describe('Whose R programs run here beside those of the owner; as for Python.'),
+      spark: z
+        .array(personOrIsland)
+        .max(1000)
+        .default([])
+        .describe(
+          'Whose work runs on the Spark of this island beside that of the owner, in whatever language; who may run code there may read what that Spark reads. None by default.',
+        ),
     })
     .prefault({}),
 })

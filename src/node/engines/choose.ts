@@ -41,18 +41,21 @@ export function engineOf(
     ...(kind === 'disabled' ? { spares: 0, python: 'none', r: 'none' } : { python, r }),
   })({ logger: options.logger })
   if (kind === 'embedded') return embedded
+  const info = () => ({ kind: 'disabled' as const, languages: [], version: '' })
+  const status = () => ({
+    state: 'down' as const,
+    sandbox: false,
+    running: 0,
+    waiting: 0,
+    reason: 'it is switched off (engine.kind)',
+  })
   return {
     start: (o) => embedded.start(o),
     stop: () => embedded.stop(),
     analyse: (sql, o) => embedded.analyse(sql, o),
-    info: () => ({ kind: 'disabled', languages: [], version: '' }),
-    status: () => ({
-      state: 'down',
-      sandbox: false,
-      running: 0,
-      waiting: 0,
-      reason: 'it is switched off (engine.kind)',
-    }),
+    info,
+    engines: () => [{ info: info(), status: status() }],
+    status,
     capabilities: () => new Set(),
     createSession: off,
     createBatch: off,

@@ -196,6 +196,8 @@ export interface EnginePort {
   start(options?: { signal?: AbortSignal }): Promise<void>
   stop(): Promise<void>
   info(): EngineInfo
+  /** Each engine behind it, with how it is: this one alone, unless it is several in one. The one that is the default comes first. */
+  engines(): { info: EngineInfo; status: EngineStatus }[]
   /** Known after the start. */
   capabilities(): ReadonlySet<EngineCapability>
   status(): EngineStatus

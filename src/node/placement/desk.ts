@@ -1,4 +1,5 @@
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { wantedEngine } from '../../protocols/model/spark.ts'
 import { type ConfirmAnswer, type ConfirmRequest, confirmSpec, probeSpec } from '../../protocols/placement/messages.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import { type StreamAcceptor, serve } from '../../protocols/wire/server.ts'
@@ -15,7 +16,7 @@ export interface DeskComponents {
   network: StreamAcceptor
   policy: PolicyPort
   journal: JournalPort
-  engine: Pick<EnginePort, 'info' | 'status'>
+  engine: Pick<EnginePort, 'engines'>
   /** What this island holds of these ids; the files are looked at now. */
   holdings(ids: string[]): Promise<Holding[]>
   load(): LocalLoad
@@ -37,9 +38,16 @@ export function confirmDesk(components: DeskComponents): DeskPort {
   const { self, policy, engine, load, history } = components
   const stopping = new AbortController()
 
-  function checkPolicy({ user, kind, datasets }: ConfirmRequest, island: string): void {
+  function checkPolicy({ user, kind, engine: wanted, datasets }: ConfirmRequest, island: string): void {
     try {
-      policy.check({ island, user, action: 'task:run', kind, datasets: datasets.map((d) => d.id) })
+      policy.check({
+        island,
+        user,
+        action: 'task:run',
+        kind,
+        ...(wanted === undefined ? {} : { engine: wanted }),
+        datasets: datasets.map((d) => d.id),
+      })
     } catch (cause) {
       const { code } = toArchipelError(cause)
       const subject = [kind, ...datasets.map((d) => d.id)].join(' ')
@@ -54,13 +62,18 @@ export function confirmDesk(components: DeskComponents): DeskPort {
     }
   }
 
-  function checkEngine({ kind, memoryBytes }: ConfirmRequest, island: string): void {
-    const { languages, memoryBytes: limit } = engine.info()
-    const status = engine.status()
-    if (status.state !== 'ready') throw new ArchipelError('ENGINE_DOWN', 'its engine is down')
-    if (!languages.includes(kind)) throw new ArchipelError('LANGUAGE_MISSING', `it does not run ${kind}`)
-    if (kind !== 'sql' && island !== self && !status.sandbox)
+  function checkEngine(request: ConfirmRequest, island: string): void {
+    const { kind, memoryBytes } = request
+    const spark = wantedEngine(request) === 'livy'
+    const found = engine.engines().find(({ info }) => (info.kind === 'livy') === spark)
+    if (found === undefined) throw new ArchipelError('LANGUAGE_MISSING', spark ? 'it has no Spark' : 'it has no engine')
+    const { info, status } = found
+    if (status.state !== 'ready')
+      throw new ArchipelError('ENGINE_DOWN', spark ? 'its Spark is down' : 'its engine is down')
+    if (!info.languages.includes(kind)) throw new ArchipelError('LANGUAGE_MISSING', `it does not run ${kind}`)
+    if (!spark && kind !== 'sql' && island !== self && !status.sandbox)
       throw new ArchipelError('NO_SANDBOX', `it has no sandbox to run forwarded ${kind} in`)
+    const limit = info.memoryBytes
     if (memoryBytes !== undefined && limit !== undefined && memoryBytes > limit)
       throw new ArchipelError(
         'MEMORY_LIMIT',

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../protocols/model/errors.ts'
 import type { Liveness } from '../../protocols/model/island.ts'
+import type { EngineName } from '../../protocols/model/spark.ts'
 import type { TaskKind } from '../../protocols/model/task.ts'
 import type { ConfirmAnswer } from '../../protocols/placement/messages.ts'
 import type { LinkEstimate } from './links.ts'
@@ -32,7 +33,9 @@ export interface Facts {
   /** What became of an earlier attempt. */
   tried?: string
   kind: TaskKind
-  /** Kinds of work its engines run; undefined while its card is not known. */
+  /** The engine that is wanted. */
+  wantedEngine: EngineName
+  /** Kinds of work that its engines of that sort run; undefined while its card is not known. */
   languages?: string[]
   labels: string[]
   wantedLabels: string[]

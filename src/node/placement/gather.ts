@@ -1,5 +1,6 @@
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { Card, Liveness, Load } from '../../protocols/model/island.ts'
+import { wantedEngine } from '../../protocols/model/spark.ts'
 import type { TaskKind } from '../../protocols/model/task.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { LocatedHolder } from '../resolve/port.ts'
@@ -84,6 +85,7 @@ function factsOf(island: string, known: Knowledge, shared: Shared): Facts {
     liveness: self ? 'live' : known.liveness(island),
     heard: holders.some((map) => map.get(island)?.confirmed === true),
     kind: request.kind,
+    wantedEngine: wantedEngine(request),
     labels: card?.labels ?? [],
     wantedLabels: request.labels ?? [],
     holds: [],
@@ -102,7 +104,7 @@ function factsOf(island: string, known: Knowledge, shared: Shared): Facts {
   const tried = shared.tried.get(island)
   if (tried !== undefined) facts.tried = tried
   if (card !== undefined) {
-    const able = card.engines.filter((e) => e.kind !== 'disabled')
+    const able = card.engines.filter((e) => e.kind === facts.wantedEngine)
     facts.languages = [...new Set(able.flatMap((e) => e.languages))]
     const limits = able.filter((e) => e.languages.includes(request.kind)).map((e) => e.memoryBytes)
     if (limits.length > 0 && !limits.includes(undefined)) facts.memoryBytes = Math.max(...(limits as number[]))
@@ -161,6 +163,7 @@ function forbiddenHere(request: PlacementRequest, known: Knowledge): string | un
       user: request.user,
       action: 'task:run',
       kind: request.kind,
+      ...(request.engine === undefined ? {} : { engine: request.engine }),
       datasets: request.datasets.map((d) => d.id),
     })
     return undefined

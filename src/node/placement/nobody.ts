@@ -1,4 +1,5 @@
 import { ArchipelError, type ErrorCode } from '../../protocols/model/errors.ts'
+import { wantedEngine } from '../../protocols/model/spark.ts'
 import type { PlacementEntry } from '../../protocols/model/task.ts'
 import { lacksDataOnly, type Verdict } from './judge.ts'
 import type { PlacementRequest } from './port.ts'
@@ -34,7 +35,13 @@ export function nobody(request: PlacementRequest, verdicts: Verdict[], explain: 
 
   // Who has nothing of it is no news, unless it was asked for.
   const relevant = wanted.filter(
-    (v) => v.facts.holds.length > 0 || heldOtherwise(v, request) || request.on !== undefined,
+    (v) =>
+      v.facts.holds.length > 0 ||
+      heldOtherwise(v, request) ||
+      request.on !== undefined ||
+      request.datasets.length === 0 ||
+      // Where few have Spark, who has it is worth a word.
+      (v.facts.wantedEngine === 'livy' && v.facts.languages?.includes(request.kind)),
   )
   const text = relevant.length === 0 ? 'nobody is known to hold the data' : named(relevant)
   const needed = whole.length === 0 ? nearest(wanted) : undefined
@@ -50,7 +57,8 @@ function opening(code: ErrorCode, request: PlacementRequest): string {
   if (request.on !== undefined) return 'the island that was asked for cannot run this'
   const who = request.datasets.length === 0 ? 'no island' : 'no island that holds the data'
   if (code === 'FORBIDDEN') return `${who} allows it`
-  if (code === 'LANGUAGE_MISSING') return `${who} runs ${request.kind}`
+  if (code === 'LANGUAGE_MISSING')
+    return `${who} runs ${request.kind}${wantedEngine(request) === 'livy' ? ' on Spark' : ''}`
   if (code === 'STALE') return 'the source files changed after publishing'
   return `${who} takes it now`
 }

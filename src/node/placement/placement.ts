@@ -58,9 +58,10 @@ export function placement(components: PlacementComponents): PlacementPort {
   }
 }
 
-function confirmRequestOf({ user, kind, datasets, resources }: PlacementRequest): ConfirmRequest {
+function confirmRequestOf({ user, kind, engine, datasets, resources }: PlacementRequest): ConfirmRequest {
   const refs = datasets.map(({ id, publisher, version }) => ({ id, publisher, version }))
   const request: ConfirmRequest = { user, kind, datasets: refs }
+  if (engine !== undefined) request.engine = engine
   if (resources?.memoryBytes !== undefined) request.memoryBytes = resources.memoryBytes
   return request
 }

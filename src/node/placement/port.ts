@@ -1,3 +1,4 @@
+import type { EngineName } from '../../protocols/model/spark.ts'
 import type { BoundRef, PlacementEntry, TaskKind } from '../../protocols/model/task.ts'
 import type { LocatedHolder } from '../resolve/port.ts'
 
@@ -11,6 +12,8 @@ export interface PlacementData extends BoundRef {
 export interface PlacementRequest {
   user: string
   kind: TaskKind
+  /** See `wantedEngine` for what its absence means. */
+  engine?: EngineName
   datasets: PlacementData[]
   /** Island id: only this one. */
   on?: string

@@ -7,6 +7,8 @@ export interface PolicyRequest {
   action: 'task:run' | 'dataset:publish' | 'dataset:unpublish' | 'member:invite' | 'member:revoke' | 'archipelago:leave'
   /** Kind of work, e.g. `sql`. */
   kind?: string
+  /** The engine that has to run it, where it has to be a certain one. */
+  engine?: 'livy' | 'embedded'
   datasets?: string[]
 }
 
@@ -25,13 +27,15 @@ export interface PolicyInit {
   /** Whose forwarded programs run here: island ids, or `user@<island id>`. Default none. */
   python?: string[]
   r?: string[]
+  /** Whose forwarded work runs on this island's Spark, in whatever language: as for Python. Default none. */
+  spark?: string[]
 }
 
-const PROGRAMS = { python: 'Python', r: 'R' } as const
+const PROGRAMS = { python: 'Python programs', r: 'R programs', spark: 'work on Spark' } as const
 
 /**
  * The first policy: the owner may do everything at home; members may run SELECTs over published data unless the site says
- * otherwise; programs of others run only for those that the site names.
+ * otherwise; programs of others, and anything on Spark, run only for those that the site names.
  */
 export function memberPolicy(init: PolicyInit): PolicyPort {
   const refuse = (why: string, hint?: string) => new ArchipelError('FORBIDDEN', why, hint === undefined ? {} : { hint })
@@ -42,14 +46,14 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
       throw refuse('this island runs forwarded SQL for some members only')
   }
 
-  function checkProgram(kind: 'python' | 'r', { island, user }: PolicyRequest): void {
+  function checkNamed(kind: keyof typeof PROGRAMS, { island, user }: PolicyRequest): void {
     const named = init[kind] ?? []
     if (named.includes(island) || named.includes(`${user}@${island}`)) return
-    const language = PROGRAMS[kind]
+    const what = PROGRAMS[kind]
     throw refuse(
       named.length === 0
-        ? `this island runs no forwarded ${language} programs`
-        : `this island runs forwarded ${language} programs for those only that its operator named`,
+        ? `this island runs no forwarded ${what}`
+        : `this island runs forwarded ${what} for those only that its operator named`,
       `Its operator can name you: policy.forwarded.${kind} takes ${island} or ${user}@${island}.`,
     )
   }
@@ -58,8 +62,10 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
     check(request) {
       if (request.island === init.self) return
       if (request.action !== 'task:run') throw refuse(`${request.action} is for this island's owner only`)
-      if (request.kind === 'sql') checkSql(request.island)
-      else if (request.kind === 'python' || request.kind === 'r') checkProgram(request.kind, request)
+      const { kind } = request
+      if (request.engine === 'livy' || kind === 'scala' || kind === 'jar') checkNamed('spark', request)
+      else if (kind === 'sql') checkSql(request.island)
+      else if (kind === 'python' || kind === 'r') checkNamed(kind, request)
       else throw refuse(`forwarded ${request.kind ?? 'work'} is not accepted here`)
     },
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { column } from './dataset.ts'
 import { MAX_ID_LENGTH } from './ids.ts'
+import { batchWork, engineName, sparkResources } from './spark.ts'
 
 /** What is run: the languages of the engines. `scala` and `jar` (a program with its main file) need Spark. */
 export const taskKind = z.enum(['sql', 'python', 'r', 'scala', 'jar'])
@@ -85,6 +86,10 @@ export const work = z.object({
   /** Milliseconds of wall time of an attempt; the provider's limit when absent. */
   timeoutMs: z.number().int().positive().optional(),
   maxRows: z.number().int().positive().optional(),
+  /** The engine it has to run on; with `livy`, `spark` and `batch` say how. See `wantedEngine` for what its absence means. */
+  engine: engineName.optional(),
+  spark: sparkResources.optional(),
+  batch: batchWork.optional(),
 })
 export type Work = z.infer<typeof work>
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { replicaState } from '../model/dataset.ts'
 import { MAX_ID_LENGTH } from '../model/ids.ts'
+import { engineName } from '../model/spark.ts'
 import { boundRef, MAX_TASK_DATASETS, taskKind } from '../model/task.ts'
 import type { ProtocolSpec } from '../wire/spec.ts'
 
@@ -13,6 +14,8 @@ export const confirmRequest = z.object({
   datasets: z.array(boundRef.omit({ table: true })).max(MAX_TASK_DATASETS),
   /** Memory that the work needs. */
   memoryBytes: z.number().int().positive().optional(),
+  /** The engine that has to run it. Who does not know the field has none but the built-in one, as its card says. */
+  engine: engineName.optional(),
 })
 export type ConfirmRequest = z.infer<typeof confirmRequest>
 

@@ -2,13 +2,16 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { EngineInfo } from '../../../protocols/model/island.ts'
 import type { TaskKind } from '../../../protocols/model/task.ts'
 import type {
+  BatchInit,
   BoundDataset,
   EngineCapability,
   EngineLimits,
   EnginePort,
   EngineSession,
+  EngineStatus,
   SessionInit,
   SqlAnalyser,
 } from '../port.ts'
@@ -120,8 +123,10 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
       throw new ArchipelError('LANGUAGE_MISSING', `this island does not run ${kind}${why}`)
     }
 
-    function check({ kind, datasets, forwarded }: SessionInit): void {
+    function check({ kind, datasets, forwarded, engine, spark, main }: SessionInit & Pick<BatchInit, 'main'>): void {
       if (reason !== undefined) throw down()
+      if (engine === 'livy' || spark !== undefined || main !== undefined)
+        throw new ArchipelError('LANGUAGE_MISSING', `this island does not run ${kind} on Spark: it has none`)
       if (kind === 'sql') checkTables(datasets)
       else checkProgram(kind, datasets, forwarded)
     }
@@ -148,6 +153,30 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
       } catch (error) {
         release()
         throw error
+      }
+    }
+
+    const info = (): EngineInfo => ({
+      kind: 'embedded',
+      languages: ['sql', ...present()],
+      version: version === '' ? 'duckdb' : `duckdb ${version}`,
+      versions: Object.fromEntries([
+        ...(version === '' ? [] : [['sql', `duckdb ${version}`]]),
+        ...present().map((kind) => [kind, languages.found[kind]!.version]),
+      ]),
+      memoryBytes: most.memoryBytes,
+    })
+
+    function status(): EngineStatus {
+      const sandbox = tools?.bwrap !== undefined
+      return {
+        state: reason === undefined ? 'ready' : 'down',
+        sandbox,
+        running: gate.running,
+        waiting: gate.waiting,
+        ...(reason !== undefined && { reason }),
+        ...(!sandbox && tools?.reason !== undefined && { sandboxReason: tools.reason }),
+        missing: languages.missing,
       }
     }
 
@@ -185,32 +214,11 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
         await analyser.stop()
       },
 
-      info: () => ({
-        kind: 'embedded',
-        languages: ['sql', ...present()],
-        version: version === '' ? 'duckdb' : `duckdb ${version}`,
-        versions: Object.fromEntries([
-          ...(version === '' ? [] : [['sql', `duckdb ${version}`]]),
-          ...present().map((kind) => [kind, languages.found[kind]!.version]),
-        ]),
-        memoryBytes: most.memoryBytes,
-      }),
-
+      info,
+      engines: () => [{ info: info(), status: status() }],
       capabilities: () => new Set([...CAPABILITIES, ...present()]),
 
-      status() {
-        const sandbox = tools?.bwrap !== undefined
-        return {
-          state: reason === undefined ? 'ready' : 'down',
-          sandbox,
-          running: gate.running,
-          waiting: gate.waiting,
-          ...(reason !== undefined && { reason }),
-          ...(!sandbox && tools?.reason !== undefined && { sandboxReason: tools.reason }),
-          missing: languages.missing,
-        }
-      },
-
+      status,
       createSession,
 
       async createBatch(batch, options = {}) {
