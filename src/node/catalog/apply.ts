@@ -9,7 +9,7 @@ import { covers, livesRecordName, readLives } from './coverage.ts'
 import { MAX_LOG_RECORDS } from './limits.ts'
 import type { Members } from './members.ts'
 import { asOrphan, type Orphans } from './orphans.ts'
-import type { StoreChange } from './port.ts'
+import type { CatalogChange, StoreChange } from './port.ts'
 import type { LogState, LogTable } from './table.ts'
 
 /** `moved`: the log is not where the work started any more. `mismatch`: the result is not the set of the head. */
@@ -154,7 +154,7 @@ export class Applier {
   /** A whole live set, staged and proven to be that of `whole.head`. What it no longer contains is kept as orphans. */
   whole(
     whole: WholeLog,
-    options: { lower?: boolean; before?: () => void; earlier?: SignedRecord[] } = {},
+    options: { lower?: boolean; before?: () => void; earlier?: SignedRecord[]; live?: SignedRecord[] | undefined } = {},
   ): Promise<Applied> {
     const { head, generation } = whole
     const { origin } = head
@@ -177,7 +177,9 @@ export class Applier {
       await this.#orphans.resolve(next)
       const old = state?.generation ?? null
       if (this.#context.hasListeners('change')) {
-        await tellDifference(this.#context.store, (c) => this.#context.emit('change', c), origin, old, generation)
+        const emit = (changes: CatalogChange[]) => this.#context.emit('change', changes)
+        if (old === null && options.live !== undefined) tell(emit, options.live.map(changeOf))
+        else await tellDifference(this.#context.store, emit, origin, old, generation)
       }
       await this.#context.store.discard(origin, generation)
       return 'applied'

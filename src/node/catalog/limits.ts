@@ -9,6 +9,8 @@ export const MAX_EXTRA_FACTS = 10_000
 /** A ranged pull is put together in memory; beyond either bound the log is pulled whole, by way of the disk. */
 export const MAX_RANGED_RECORDS = 10_000
 export const MAX_RANGED_BYTES = 64 * 1024 * 1024
+/** A log pulled whole is told of as it came, up to here; a larger one is read again for it. */
+export const MAX_KEPT_BYTES = 16 * 1024 * 1024
 /** Whole logs up to here are checked record by record before use, larger ones afterwards: 1,000 take 0.1 s. */
 export const VERIFY_FIRST_RECORDS = 1_000
 /** Signatures checked between two breaths of the event loop. */

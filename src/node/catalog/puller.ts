@@ -7,7 +7,13 @@ import { headTag, type PullItem } from '../../protocols/sync/messages.ts'
 import { type Applier, orderProblem } from './apply.ts'
 import type { Checks, Refusal } from './checks.ts'
 import type { Context } from './context.ts'
-import { MAX_LOG_RECORDS, MAX_RANGED_BYTES, MAX_RANGED_RECORDS, VERIFY_FIRST_RECORDS } from './limits.ts'
+import {
+  MAX_KEPT_BYTES,
+  MAX_LOG_RECORDS,
+  MAX_RANGED_BYTES,
+  MAX_RANGED_RECORDS,
+  VERIFY_FIRST_RECORDS,
+} from './limits.ts'
 import type { SyncRemote } from './port.ts'
 import type { LogTable } from './table.ts'
 import { UNSIGNED, type Verifier } from './verifier.ts'
@@ -157,7 +163,8 @@ export class Puller {
     try {
       const set = new LiveSet()
       const earlier: SignedRecord[] = []
-      const count = await this.#stage(head, generation, set, earlier, items)
+      const live = new Kept()
+      const count = await this.#stage(head, generation, { set, earlier, live }, items)
       if (count !== head.liveCount || Buffer.compare(set.digest(), head.liveHash) !== 0) {
         throw new Dishonest('the records are not those of the signed head')
       }
@@ -169,7 +176,7 @@ export class Puller {
         return { state: 'refused', reason: 'signature' }
       }
       const whole = { head, set, generation, verified, horizon: start.horizon }
-      const applied = await this.#applier.whole(whole, { ...options, earlier })
+      const applied = await this.#applier.whole(whole, { ...options, earlier, live: live.records })
       if (applied !== 'applied') return { state: 'nothing' }
       if (!verified) this.#verifier.later(origin)
       return { state: 'applied', records: count }
@@ -182,8 +189,7 @@ export class Puller {
   async #stage(
     head: SignedHead,
     generation: number,
-    set: LiveSet,
-    earlier: SignedRecord[],
+    { set, earlier, live }: { set: LiveSet; earlier: SignedRecord[]; live: Kept },
     items: AsyncIterable<PullItem>,
   ): Promise<number> {
     const key = this.#checks.keyOf(head.origin)
@@ -198,6 +204,7 @@ export class Puller {
         if (record.withdrawn === true) withdrawn.push(record)
         else {
           set.add(record.bytes)
+          live.add(record)
           count++
         }
       }
@@ -219,6 +226,18 @@ export class Puller {
     await this.#table.locked(origin, () =>
       this.#context.store.discard(origin, this.#table.get(origin)?.generation ?? null),
     )
+  }
+}
+
+/** The live records of a log as they came, so that they need not be read again; none of a log that is too large for that. */
+class Kept {
+  #bytes = 0
+  records: SignedRecord[] | undefined = []
+
+  add(record: SignedRecord): void {
+    this.#bytes += record.bytes.length
+    if (this.#bytes > MAX_KEPT_BYTES) this.records = undefined
+    this.records?.push(record)
   }
 }
 

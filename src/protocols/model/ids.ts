@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { ArchipelError } from './errors.ts'
 
 /** An island's id: `isl` + lower-case base32 (RFC 4648, no padding) of the first 20 bytes of the hash of its first card. */
-export const islandId = z.string().regex(/^isl[a-z2-7]{32}$/, 'an island id is "isl" and 32 base32 characters')
+export const ISLAND_ID = /^isl[a-z2-7]{32}$/
+export const islandId = z.string().regex(ISLAND_ID, 'an island id is "isl" and 32 base32 characters')
 export type IslandId = z.infer<typeof islandId>
 
 /** An archipelago's id: `arc` + base32 of the first 20 bytes of the hash of its genesis record. */

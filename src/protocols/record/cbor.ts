@@ -1,4 +1,4 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg'
+import { encode, rfc8949EncodeOptions } from 'cborg'
 import { ArchipelError } from '../model/errors.ts'
 
 /** Levels of arrays and maps inside each other; what a record or a frame of ours needs is below 10. */
@@ -8,15 +8,8 @@ export const MAX_DEPTH = 32
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 const ENCODE = { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }
-const DECODE = {
-  strict: true,
-  allowIndefinite: false,
-  allowUndefined: false,
-  allowInfinity: false,
-  allowNaN: false,
-  allowBigInt: false,
-  rejectDuplicateMapKeys: true,
-}
+/** The smallest normal number of 16 bits. */
+const LEAST_NORMAL = 2 ** -14
 
 /**
  * CBOR in the core deterministic encoding of RFC 8949, 4.2.1. Properties that are undefined are left out.
@@ -150,17 +143,35 @@ function simple(cursor: Cursor, info: number): unknown {
     return info === 22 ? null : info === 21
   }
   if (info < 25 || info > 27) throw invalid('a simple value other than true, false and null')
-  const part = taken(cursor, 1 + (1 << (info - 24)))
-  let value: unknown
-  try {
-    value = decode(part, DECODE)
-  } catch (error) {
-    throw invalid((error as Error).message, error)
-  }
-  // An integral float is written as an integer by `encodeCanonical`, so it has one form only.
-  const again = encode(value, ENCODE)
-  if (again.length !== part.length || again[0] !== bytes[at]) throw invalid('a number not in its shortest form')
+  const size = 1 << (info - 24)
+  if (at + 1 + size > bytes.length) throw invalid('cut short')
+  cursor.at = at + 1 + size
+  const value =
+    size === 2
+      ? float16(bytes.readUInt16BE(at + 1))
+      : size === 4
+        ? bytes.readFloatBE(at + 1)
+        : bytes.readDoubleBE(at + 1)
+  if (!Number.isFinite(value)) throw invalid('a number that is none, or without end')
+  if (!isShortest(value, size)) throw invalid('a number not in its shortest form')
   return value
+}
+
+/** An integral number is written as an integer, any other in the smallest form that holds it. */
+function isShortest(value: number, size: number): boolean {
+  // Near zero the encoder has its own mind about 16 bits, and what it writes is the form.
+  if (Math.abs(value) < LEAST_NORMAL) return encode(value, ENCODE).length === size + 1
+  if (Number.isSafeInteger(value)) return false
+  return size === 2 || value !== (size === 4 ? Math.f16round(value) : Math.fround(value))
+}
+
+/** IEEE 754 binary16. */
+function float16(bits: number): number {
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  const size =
+    exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? Number.NaN : (1024 + fraction) * 2 ** (exponent - 25)
+  return bits >> 15 === 0 ? size : -size
 }
 
 /** Above this, text is scanned by the decoder, which is then faster than a loop. */

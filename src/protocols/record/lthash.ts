@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { ArchipelError } from '../model/errors.ts'
 
 /**
@@ -23,7 +23,7 @@ export class LiveSet {
   /** @throws DATA_DIR_BROKEN when it is not a state (2048 bytes) */
   static from(state: Uint8Array): LiveSet {
     if (state.length !== STATE_BYTES) throw new ArchipelError('DATA_DIR_BROKEN', 'a set hash of the wrong size')
-    return new LiveSet(lanesOf(state))
+    return new LiveSet(lanesOf(state).slice())
   }
 
   /** The signed bytes of a record that became live. The caller sees to it that nothing is added twice. */
@@ -57,14 +57,15 @@ export class LiveSet {
 }
 
 function expand(bytes: Uint8Array): Uint16Array {
-  return lanesOf(createHash('shake128', { outputLength: STATE_BYTES }).update(PREFIX).update(bytes).digest())
+  const input = Buffer.concat([PREFIX, bytes])
+  return lanesOf(hash('shake128', input, { outputLength: STATE_BYTES, outputEncoding: 'buffer' }))
 }
 
+/** A view of `bytes` where the machine has them so, else of a copy. */
 function lanesOf(bytes: Uint8Array): Uint16Array {
-  // A copy, because the view needs an even offset.
-  const copy = Buffer.from(bytes)
-  if (!LITTLE_ENDIAN) copy.swap16()
-  return copy.byteOffset % 2 === 0
-    ? new Uint16Array(copy.buffer, copy.byteOffset, LANES)
-    : new Uint16Array(new Uint8Array(copy).buffer)
+  // The view needs an even offset.
+  if (LITTLE_ENDIAN && bytes.byteOffset % 2 === 0) return new Uint16Array(bytes.buffer, bytes.byteOffset, LANES)
+  const copy = new Uint8Array(bytes)
+  if (!LITTLE_ENDIAN) Buffer.from(copy.buffer).swap16()
+  return new Uint16Array(copy.buffer)
 }
