@@ -14,6 +14,9 @@ export interface EventsPort {
   stop(): void
 }
 
+/** An event, or how to make one when somebody comes to read it: of the many of a catalog that comes in whole, most are never read. */
+type Told = IslandEvent | (() => IslandEvent | undefined)
+
 /** Turns what happens inside into the events that people and programs follow. */
 export function islandEvents(components: {
   catalog: CatalogPort
@@ -22,11 +25,11 @@ export function islandEvents(components: {
   viewOf: (island: string) => IslandView | undefined
 }): EventsPort {
   const { catalog, browse, roster } = components
-  const readers = new Set<Channel<IslandEvent>>()
+  const readers = new Set<Channel<Told>>()
   const now = () => new Date().toISOString()
   let members = new Map(roster.all().map((m) => [m.id, m.name]))
 
-  function tell(event: IslandEvent): void {
+  function tell(event: Told): void {
     for (const reader of readers) reader.push(event)
   }
 
@@ -40,9 +43,12 @@ export function islandEvents(components: {
     if (readers.size === 0) return
     for (const change of changes) {
       if (change.type === 'put' && change.record.kind === 'dataset') {
-        const dataset = browse.viewOf(change.record)
-        if (dataset !== undefined)
-          tell({ type: 'dataset:changed', time: now(), id: dataset.id, publisher: dataset.publisher, dataset })
+        const time = now()
+        tell(() => {
+          const dataset = browse.viewOf(change.record)
+          if (dataset === undefined) return undefined
+          return { type: 'dataset:changed', time, id: dataset.id, publisher: dataset.publisher, dataset }
+        })
       } else if (change.type === 'withdrawn' && change.kind === 'dataset') {
         tell({
           type: 'dataset:withdrawn',
@@ -82,10 +88,13 @@ export function islandEvents(components: {
     islandChanged,
     taskChanged: (task) => tell({ type: 'task:changed', time: now(), task }),
     async *subscribe(signal) {
-      const reader = channel<IslandEvent>(BUFFER)
+      const reader = channel<Told>(BUFFER)
       readers.add(reader)
       try {
-        yield* reader.read(signal)
+        for await (const told of reader.read(signal)) {
+          const event = typeof told === 'function' ? told() : told
+          if (event !== undefined) yield event
+        }
       } finally {
         readers.delete(reader)
       }
