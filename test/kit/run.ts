@@ -1,18 +1,20 @@
 /**
- * The test runner: `node test/kit/run.ts [filter...] [--jobs N] [--timeout seconds]`.
- * A filter is a part of a path; a path of an existing file is run whatever its name. The last line is
+ * The test runner: `node test/kit/run.ts [filter...] [--jobs N] [--timeout seconds] [--with-livy]`.
+ * A filter is a part of a path; a path of an existing file is run whatever its name. Without a filter everything runs
+ * but `test/livy`, which needs a Spark (`npm run test:livy`); `--with-livy` runs that too, last. The last line is
  * `N passed, N failed[, N skipped]`; the exit code is 1 when something failed or nothing ran.
  */
 import { globSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type FileResult, killAll, runFile } from './run-file.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { jobs: { type: 'string' }, timeout: { type: 'string' } },
+  options: { jobs: { type: 'string' }, timeout: { type: 'string' }, 'with-livy': { type: 'boolean' } },
 })
+const LIVY = join('test', 'livy', '/')
 const jobs = positive('jobs', values.jobs, availableParallelism())
 const timeoutMs = positive('timeout', values.timeout, 1800) * 1000
 
@@ -58,7 +60,10 @@ function print({ file, ms, passed, failed, skipped, faults, output }: FileResult
 
 function select(filters: string[]): string[] {
   const all = globSync('test/**/*.test.ts').sort()
-  if (filters.length === 0) return all
+  if (filters.length === 0) {
+    const others = all.filter((file) => !file.startsWith(LIVY))
+    return values['with-livy'] ? [...others, ...all.filter((file) => file.startsWith(LIVY))] : others
+  }
   const chosen = new Set<string>()
   for (const filter of filters) {
     const path = relative('', filter)

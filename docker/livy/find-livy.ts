@@ -1,0 +1,123 @@
+/** Finds a Livy: `LIVY_HOME`, a zip named by `LIVY_ZIP`, the official zip with its published checksum; in this order. */
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { LivyFault } from './fault.ts'
+import { run } from './tools.ts'
+
+export const LIVY_VERSION = '0.9.0-incubating'
+const ZIP = `apache-livy-${LIVY_VERSION}_2.12-bin.zip`
+/** The first has the current releases only, the second every release there was. */
+const SITES = ['https://downloads.apache.org/incubator/livy', 'https://archive.apache.org/dist/incubator/livy']
+/** A site that sends nothing for this long is given up. */
+const SILENCE_MS = 30_000
+
+export const HOW_TO_GET_LIVY =
+  `get ${ZIP} from https://livy.apache.org/download/ and name it with LIVY_ZIP=<file>, ` +
+  'or name an unpacked Livy 0.9 (Scala 2.12) with LIVY_HOME=<folder>'
+
+interface Wanted {
+  cache: string
+  env: Record<string, string | undefined>
+  say(text: string): void
+  signal?: AbortSignal
+}
+
+/** The folder of a Livy, and where it came from. */
+export async function findLivy({ cache, env, say, signal }: Wanted): Promise<{ home: string; from: string }> {
+  if (env.LIVY_HOME) {
+    if (!isLivy(env.LIVY_HOME)) throw new LivyFault('LIVY_HOME has no Livy: no bin/livy-server in it', HOW_TO_GET_LIVY)
+    return { home: env.LIVY_HOME, from: 'LIVY_HOME' }
+  }
+  if (env.LIVY_ZIP) {
+    if (!existsSync(env.LIVY_ZIP)) throw new LivyFault(`LIVY_ZIP names no file: ${env.LIVY_ZIP}`, HOW_TO_GET_LIVY)
+    const digest = (await digestOf(env.LIVY_ZIP, 'sha256')).slice(0, 16)
+    return { home: await unpacked(env.LIVY_ZIP, join(cache, `livy-${digest}`), say, signal), from: 'LIVY_ZIP' }
+  }
+  const folder = join(cache, `livy-${LIVY_VERSION}`)
+  const from = 'the official distribution'
+  if (existsSync(folder)) return { home: await homeIn(folder), from }
+  const file = join(cache, ZIP)
+  try {
+    await download(env.LIVY_SITE ? [env.LIVY_SITE] : SITES, file, say, signal)
+    return { home: await unpacked(file, folder, say, signal), from }
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+/** Fetches the zip from the first site that has it, and refuses it when its SHA-512 is not the published one. */
+async function download(sites: string[], file: string, say: Wanted['say'], signal?: AbortSignal): Promise<void> {
+  const faults: string[] = []
+  for (const site of sites) {
+    const url = `${site}/${LIVY_VERSION}/${ZIP}`
+    try {
+      const published = parseChecksum(await (await get(`${url}.sha512`, signal)).text())
+      say(`fetching ${url}`)
+      const body = (await get(url, signal)).body
+      if (body === null) throw new LivyFault('the answer is empty', 'try again')
+      await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(file), {
+        signal,
+      })
+      if ((await digestOf(file, 'sha512')) === published) return
+      throw new LivyFault('its SHA-512 is not the published one', 'it is not used')
+    } catch (error) {
+      signal?.throwIfAborted()
+      const { message, cause } = error as Error
+      faults.push(`${url}: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`)
+    }
+  }
+  throw new LivyFault(`no Livy is to be had: ${faults.join('; ')}`, HOW_TO_GET_LIVY)
+}
+
+async function get(url: string, signal?: AbortSignal): Promise<Response> {
+  const silence = AbortSignal.timeout(SILENCE_MS)
+  const headers = new AbortController()
+  const giveUp = () => headers.abort(silence.reason)
+  silence.addEventListener('abort', giveUp)
+  try {
+    const response = await fetch(url, { signal: signal ? AbortSignal.any([headers.signal, signal]) : headers.signal })
+    if (!response.ok) throw new LivyFault(`the site answered ${response.status}`, 'try another one')
+    return response
+  } finally {
+    silence.removeEventListener('abort', giveUp)
+  }
+}
+
+/** `<hex>  <file>` as sha512sum writes it, and `<file>: <hex in groups>` as gpg does. */
+export function parseChecksum(text: string): string {
+  const plain = /\b[0-9a-f]{128}\b/i.exec(text)?.[0]
+  return (plain ?? text.slice(text.indexOf(':') + 1).replaceAll(/\s/g, '')).toLowerCase()
+}
+
+async function digestOf(file: string, algorithm: 'sha256' | 'sha512'): Promise<string> {
+  const hash = createHash(algorithm)
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+/** Unpacks beside the folder and moves it there when it is whole. */
+async function unpacked(zip: string, folder: string, say: Wanted['say'], signal?: AbortSignal): Promise<string> {
+  if (existsSync(folder)) return homeIn(folder)
+  say(`unpacking ${basename(zip)}`)
+  await mkdir(join(folder, '..'), { recursive: true })
+  const half = await mkdtemp(`${folder}-`)
+  try {
+    await run('python3', ['-m', 'zipfile', '-e', zip, half], signal)
+    await homeIn(half)
+    await rename(half, folder)
+  } finally {
+    await rm(half, { recursive: true, force: true })
+  }
+  return homeIn(folder)
+}
+
+async function homeIn(folder: string): Promise<string> {
+  for (const name of await readdir(folder)) if (isLivy(join(folder, name))) return join(folder, name)
+  throw new LivyFault('the zip has no Livy in it: no bin/livy-server', HOW_TO_GET_LIVY)
+}
+
+const isLivy = (folder: string) => existsSync(join(folder, 'bin', 'livy-server'))

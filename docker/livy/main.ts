@@ -1,0 +1,117 @@
+/**
+ * `node docker/livy/main.ts up|down|status|assemble [--port N] [--data folder]... [--run folder] [--json]`: a Livy with a Spark on
+ * loopback. Exit code 1 when something is missing, 2 for a wrong argument; `status` gives 3 when no server runs.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { assemble } from './assemble.ts'
+import { LivyFault } from './fault.ts'
+import { driversOf, end, isRunning } from './processes.ts'
+import { answers, type Server, startServer } from './server.ts'
+import { cacheFolder } from './tools.ts'
+
+const DEFAULT_PORT = 8998
+/** So long the server may take to end its drivers. */
+const GRACE_MS = 10_000
+const USAGE = 'usage: npm run livy:up|livy:down|livy:status -- [--port N] [--data folder]... [--run folder] [--json]'
+
+const { values, positionals } = parsed()
+const runDir = resolve(values.run ?? join(cacheFolder(), 'run'))
+const note = join(runDir, 'server.json')
+const commands: Record<string, () => Promise<void>> = { up, down, status, assemble: assembleOnly }
+const command = commands[positionals[0] ?? '']
+if (command === undefined || positionals.length > 1) usage()
+try {
+  await command()
+} catch (error) {
+  if (!(error instanceof LivyFault)) throw error
+  process.stderr.write(`error: ${error.message}\n`)
+  process.exitCode = 1
+}
+
+async function up(): Promise<void> {
+  const port = Number(values.port ?? DEFAULT_PORT)
+  if (!Number.isInteger(port) || port < 0 || port > 65535) usage()
+  const running = noted()
+  if (running !== undefined && (await answers(running.url))) return tell(running, 'runs already')
+  if (running !== undefined) await end(running, 0)
+  const assembled = await assemble({ say })
+  mkdirSync(runDir, { recursive: true })
+  const dataDirs = (values.data ?? []).map((folder) => resolve(folder))
+  say('starting Livy')
+  const server = await startServer(assembled, { runDir, port: port || undefined, dataDirs, detached: true })
+  writeFileSync(note, JSON.stringify(server))
+  tell(server, 'runs')
+}
+
+async function down(): Promise<void> {
+  const server = noted()
+  if (server === undefined) return print({ running: false }, 'no Livy runs')
+  await end(server, GRACE_MS)
+  rmSync(note, { force: true })
+  print({ running: false }, 'Livy and its drivers have ended')
+}
+
+async function status(): Promise<void> {
+  const server = noted()
+  if (server !== undefined && (await answers(server.url))) return tell(server, 'runs')
+  const drivers = server === undefined ? [] : driversOf(server)
+  process.exitCode = 3
+  const left = drivers.length > 0 ? `; ${drivers.length} of its processes are left: npm run livy:down` : ''
+  print({ running: false, drivers: drivers.length }, `no Livy runs${left}`)
+}
+
+async function assembleOnly(): Promise<void> {
+  const { livyHome, livyFrom, sparkHome } = await assemble({ say })
+  print({ livyHome, livyFrom, sparkHome }, `Livy of ${livyFrom}: ${livyHome}\nSpark: ${sparkHome}`)
+}
+
+function tell(server: Server, what: string): void {
+  const drivers = driversOf(server).length
+  print(
+    { running: true, url: server.url, pid: server.pid, drivers, log: server.log },
+    `Livy ${what}: ${server.url} (log: ${server.log})
+an island in front of it: archipel start --set livy.url=${server.url}
+to end it: npm run livy:down${values.run === undefined ? '' : ` -- --run ${values.run}`}`,
+  )
+}
+
+function noted(): Server | undefined {
+  try {
+    const server = JSON.parse(readFileSync(note, 'utf8')) as Server
+    return isRunning(server) || driversOf(server).length > 0 ? server : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function print(json: object, text: string): void {
+  process.stdout.write(values.json ? `${JSON.stringify(json)}\n` : `${text}\n`)
+}
+
+function say(text: string): void {
+  if (!values.json) process.stderr.write(`${text}\n`)
+}
+
+function parsed() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        port: { type: 'string' },
+        data: { type: 'string', multiple: true },
+        run: { type: 'string' },
+        json: { type: 'boolean' },
+      },
+    })
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message}\n`)
+    return usage()
+  }
+}
+
+function usage(): never {
+  process.stderr.write(`${USAGE}\n`)
+  process.exit(2)
+}
