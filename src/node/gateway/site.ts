@@ -35,6 +35,8 @@ export interface Mark {
   datasets: BoundDataset[]
   /** Work of another island: an engine may then ask for a sandbox. */
   forwarded: boolean
+  /** Who asks: the name of the token here, `name@island` for work of another. The site may map it to a user of its own. */
+  user?: string
 }
 
 /**
