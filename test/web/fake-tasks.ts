@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type { Cell, ResultMeta } from '../../src/protocols/model/task.ts'
-import { FINAL_STATES, TABLE_ITEM } from '../../src/protocols/model/task.ts'
+import { TABLE_ITEM } from '../../src/protocols/model/task.ts'
+import { FINAL_STATES } from '../../src/protocols/model/task-states.ts'
 import type * as V from '../../src/protocols/model/views.ts'
 import type { IslandTasks } from '../../src/web/ports.ts'
 

@@ -1,8 +1,8 @@
 /** Answers that were there before: ETags, idempotency keys, and pages of lists. */
 import { createHash } from 'node:crypto'
 import * as assert from 'uvu/assert'
-import { pageOf } from '../../src/node/paging.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import { pageOf } from '../../src/protocols/model/paging.ts'
 import { fillPath } from '../../src/web/contract/route.ts'
 import { routeList } from '../../src/web/contract/routes.ts'
 import { type AnswerStore, answers } from '../../src/web/server/idempotency.ts'

@@ -48,7 +48,7 @@ test('an idempotency key may be a field or a header, quoted or not; both have to
 test('a task that is not as the contract says is refused before the island sees it', async (t) => {
   const { client, island } = await serve(t)
   const bad: object[] = [
-    { kind: 'scala' },
+    { kind: 'cobol' },
     { code: '' },
     { code: 'é'.repeat(600_000) },
     { params: { '1x': 1 } },

@@ -1,6 +1,7 @@
 /** Tasks in words. */
 import { ArchipelError, errorFromInfo } from '../../protocols/model/errors.ts'
-import { FINAL_STATES, type ResultMeta, taskId } from '../../protocols/model/task.ts'
+import { type ResultMeta, taskId } from '../../protocols/model/task.ts'
+import { FINAL_STATES } from '../../protocols/model/task-states.ts'
 import type { TaskView } from '../../protocols/model/views.ts'
 import type { IslandClient } from '../../web/client/index.ts'
 import { iterate } from '../../web/client/pages.ts'

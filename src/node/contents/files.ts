@@ -1,7 +1,7 @@
 import type { FileEntry, Root } from '../../protocols/manifest/messages.ts'
 import { comparePaths } from '../../protocols/manifest/paths.ts'
 import { decodePage, decodeRoot, pageOf } from '../../protocols/manifest/read.ts'
-import { ArchipelError } from '../../protocols/model/errors.ts'
+import { readCursor, writeCursor } from '../../protocols/model/paging.ts'
 import type { FilePage, FileView } from '../../protocols/model/views.ts'
 import { mediaTypeOf } from './media-type.ts'
 
@@ -10,16 +10,6 @@ export type Block = (hash: string) => Promise<Uint8Array>
 
 export const DEFAULT_FILES = 100
 export const MAX_FILES = 1000
-
-const writeCursor = (path: string) => Buffer.from(path).toString('base64url')
-
-/** @throws BAD_INPUT */
-function readCursor(text: string): string {
-  const path = Buffer.from(text, 'base64url').toString()
-  if (path === '' || writeCursor(path) !== text)
-    throw new ArchipelError('BAD_INPUT', 'this cursor is not from a list of files')
-  return path
-}
 
 function viewOf({ path, size, pieces, sha256 }: FileEntry): FileView {
   return {
@@ -46,14 +36,14 @@ export async function listFiles(
   block: Block,
   { limit = DEFAULT_FILES, cursor }: { limit?: number | undefined; cursor?: string | undefined },
 ): Promise<FilePage> {
-  const after = cursor === undefined ? undefined : readCursor(cursor)
+  const after = cursor === undefined ? undefined : readCursor(cursor, 1, 'files')[0]
   const root = decodeRoot(version, await block(version))
   const most = Math.min(Math.max(1, limit), MAX_FILES)
   const items: FileView[] = []
   for (const ref of root.pages.slice(startOf(root, after))) {
     for (const file of decodePage(ref, await block(ref.hash))) {
       if (after !== undefined && comparePaths(file.path, after) <= 0) continue
-      if (items.length === most) return { items, total: root.files, version, next: writeCursor(items.at(-1)!.path) }
+      if (items.length === most) return { items, total: root.files, version, next: writeCursor([items.at(-1)!.path]) }
       items.push(viewOf(file))
     }
   }

@@ -1,5 +1,7 @@
 /** The tokens that this island has given out, and who comes with one. */
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { descending, pageOf } from '../../protocols/model/paging.ts'
+import { MAX_TOKEN_MS, TOKEN_NAME, TOKEN_NAME_RULE } from '../../protocols/model/token-rules.ts'
 import type { NewToken, TokenPage, TokenQuery, TokenRequest, TokenView } from '../../protocols/model/views.ts'
 import { type SignInAs, signInCodes } from './sign-in-codes.ts'
 import { readTokens, type StoredToken, writeTokens } from './token-file.ts'
@@ -22,11 +24,9 @@ const MAX_SESSIONS = 50
 const KEEP_MS = 90 * 86_400_000
 const MAX_ENDED = 2000
 const SESSION_MS = 7 * 86_400_000
-const MAX_EXPIRES_MS = 10 * 366 * 86_400_000
 /** `lastUsed` is kept to the hour. */
 const COARSE_MS = 3_600_000
 const MAX_TIMER_MS = 86_400_000
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const OWNER = 'owner'
 
 export interface TokenBookInit {
@@ -71,7 +71,6 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
   const active = () => [...tokens.values()].filter((t) => stateOf(t) === 'active')
   const named = (name: string) => active().find((t) => t.kind === 'token' && t.name === name)
   const sessionsOf = (name: string) => active().filter((t) => t.kind === 'browser' && t.name === name)
-  const newestFirst = () => [...tokens.values()].sort((a, b) => b.created - a.created || (a.id < b.id ? -1 : 1))
 
   function ended(t: StoredToken): ArchipelError {
     if (t.revoked !== undefined)
@@ -167,12 +166,12 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
 
     /** @throws BAD_INPUT, TOKEN_EXISTS, TOO_MANY */
     async create({ name, scopes, expiresMs }: TokenRequest): Promise<NewToken> {
-      if (!NAME.test(name) || name.toLowerCase() === OWNER)
+      if (!TOKEN_NAME.test(name) || name.toLowerCase() === OWNER)
         throw new ArchipelError('BAD_INPUT', `a token cannot be named ${JSON.stringify(name.slice(0, 100))}`, {
-          hint: 'A name has 1 to 64 letters, digits, ".", "_" and "-"; "owner" is the owner.',
+          hint: `${TOKEN_NAME_RULE} "owner" is the owner.`,
         })
       if (scopes.length === 0) throw new ArchipelError('BAD_INPUT', 'a token has at least one scope')
-      if (expiresMs !== undefined && !(expiresMs >= 1000 && expiresMs <= MAX_EXPIRES_MS))
+      if (expiresMs !== undefined && !(expiresMs >= 1000 && expiresMs <= MAX_TOKEN_MS))
         throw new ArchipelError('BAD_INPUT', 'a token is good for at least a second and at most ten years')
       return await alone(async () => {
         if (named(name) !== undefined) throw new ArchipelError('TOKEN_EXISTS', `there is a token named ${name} already`)
@@ -182,17 +181,9 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
     },
 
     list({ all, limit = 100, cursor }: TokenQuery): TokenPage {
-      const shown = newestFirst().filter((t) => all === true || stateOf(t) === 'active')
-      const after = cursor === undefined ? undefined : tokens.get(cursor)
-      if (cursor !== undefined && after === undefined)
-        throw new ArchipelError('BAD_INPUT', 'cursor is not one of this list')
-      const from =
-        after === undefined
-          ? shown
-          : shown.filter((t) => t.created < after.created || (t.created === after.created && t.id > after.id))
-      const items = from.slice(0, limit)
-      const next = from.length > limit ? { next: items.at(-1)!.id } : {}
-      return { items: items.map(viewOf), ...next, total: shown.length }
+      const shown = [...tokens.values()].filter((t) => all === true || stateOf(t) === 'active')
+      const page = pageOf(shown, (t) => [descending(t.created), t.id], { limit, cursor }, 'tokens')
+      return { ...page, items: page.items.map(viewOf) }
     },
 
     /** @throws TOKEN_NOT_FOUND, BAD_INPUT */

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { logPage } from '../../protocols/model/log-page.ts'
+import { descending, pageOf } from '../../protocols/model/paging.ts'
 import type { BoundRef } from '../../protocols/model/task.ts'
 import type { LogPage, SessionRequest, StatementSummary } from '../../protocols/model/views.ts'
 import type { EnginePort } from '../engines/port.ts'
@@ -135,14 +137,9 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
     return next
   }
 
-  /** Newest first, from the one after the cursor. @throws BAD_INPUT */
-  function page<T extends { id: number }>(entries: T[], { limit = DEFAULT_LIMIT, cursor }: PageRequest) {
-    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor))
-      throw new ArchipelError('BAD_INPUT', 'this cursor is not from a list of sessions or statements')
-    const sorted = entries.sort((a, b) => b.id - a.id)
-    const rest = cursor === undefined ? sorted : sorted.filter((entry) => entry.id < Number(cursor))
-    const items = rest.slice(0, limit)
-    return { items, total: entries.length, ...(rest.length > limit ? { next: String(items.at(-1)!.id) } : {}) }
+  /** Newest first. @throws BAD_INPUT */
+  function page<T extends { id: number }>(entries: T[], { limit = DEFAULT_LIMIT, cursor }: PageRequest, what: string) {
+    return pageOf(entries, ({ id }) => [descending(id)], { limit, cursor }, what)
   }
 
   return {
@@ -159,7 +156,7 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
       },
       async list(query = {}) {
         sweep()
-        const { items, ...more } = page([...all.values()], query)
+        const { items, ...more } = page([...all.values()], query, 'sessions')
         return { items: await Promise.all(items.map((session) => session.view())), ...more }
       },
       show: async (id) => find(id).view(),
@@ -175,8 +172,7 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
       async log(id, range): Promise<LogPage> {
         const session = find(id)
         const { bytes, offset, total } = await session.log(range)
-        const ended = session.ended !== undefined && offset + bytes.length >= total
-        return { text: Buffer.from(bytes).toString(), offset, next: offset + bytes.length, total, ended }
+        return logPage(bytes, { offset, total, ended: session.ended !== undefined })
       },
     },
     statements: {
@@ -185,7 +181,7 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
         return await own(id, who).submit(code, limits, who.signal ?? new AbortController().signal)
       },
       async list(id, query = {}) {
-        const { items, ...more } = page(find(id).statements(), query)
+        const { items, ...more } = page(find(id).statements(), query, 'statements')
         const views = items.map((statement): StatementSummary => {
           const { id: number, code, state, progress, started, completed } = statement.view()
           return { id: number, code, state, progress, started, completed }

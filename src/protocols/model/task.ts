@@ -13,7 +13,6 @@ export type TaskKind = z.infer<typeof taskKind>
  */
 export const taskState = z.enum(['queued', 'placing', 'staging', 'running', 'succeeded', 'failed', 'cancelled'])
 export type TaskState = z.infer<typeof taskState>
-export const FINAL_STATES: ReadonlySet<TaskState> = new Set(['succeeded', 'failed', 'cancelled'])
 
 /** One cell: JSON values only. Integers beyond 2^53 and decimals come as strings, dates and times as ISO 8601, blobs as base64, NaN and infinities as strings. */
 export type Cell = null | boolean | number | string | Cell[] | { [key: string]: Cell }

@@ -1,6 +1,8 @@
 /** A task from its submission to its rows. */
+
 import { type ArchipelError, errorFromInfo, toArchipelError } from '../../protocols/model/errors.ts'
 import type { Cell } from '../../protocols/model/task.ts'
+import { FINAL_STATES } from '../../protocols/model/task-states.ts'
 import type { SubmitRequest, TaskView } from '../../protocols/model/views.ts'
 import type { IslandTasks } from '../ports.ts'
 
@@ -23,7 +25,6 @@ export interface TaskRun {
 const ROWS_PAGE = 1000
 /** Milliseconds that the island has to take the cancellation of a task that nobody waits for any more. */
 const CANCEL_MS = 5000
-const ENDED = new Set<string>(['succeeded', 'failed', 'cancelled'])
 
 /** 128 bits by chance; `randomUUID` is missing in pages that came over plain http. */
 function randomKey(): string {
@@ -49,7 +50,7 @@ export async function runTask(
       view = next
       onChange?.(view)
     }
-    if (!ENDED.has(view.state)) view = await tasks.show(id, { signal })
+    if (!FINAL_STATES.has(view.state)) view = await tasks.show(id, { signal })
   } catch (cause) {
     if (signal?.aborted) await tasks.cancel(id, { signal: AbortSignal.timeout(CANCEL_MS) }).catch(() => {})
     throw toArchipelError(cause)

@@ -13,10 +13,8 @@ import {
   taskKind,
   taskState,
 } from '../../protocols/model/task.ts'
+import { MAX_TOKEN_MS, TOKEN_NAME, TOKEN_NAME_RULE } from '../../protocols/model/token-rules.ts'
 import { SCOPES, scope } from './scopes.ts'
-
-/** Ten years. */
-export const MAX_TOKEN_MS = 10 * 365 * 86_400_000
 
 /** JSON Schema of a query parameter as its user sees it, where the text form would say too little. */
 export const parameterShape = new WeakMap<object, { schema: z.ZodType; text?: string }>()
@@ -181,7 +179,7 @@ export const journalQuery = z.strictObject({
 export const tokenBody = z.strictObject({
   name: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, '1 to 64 letters, digits, ".", "_" and "-"')
+    .regex(TOKEN_NAME, TOKEN_NAME_RULE)
     .describe('As the journal and tasks will have it; one token of a name at a time.'),
   scopes: z.array(scope).min(1).max(SCOPES.length).describe('run and publish imply read; admin implies all.'),
   expiresMs: z
@@ -196,7 +194,7 @@ export const tokenBody = z.strictObject({
 export const tokensQuery = z.strictObject({
   all: z.stringbool().optional().describe('Also those that have expired or were revoked.'),
   limit: queryNumber(z.number().int().min(1).max(1000)).optional().describe('Newest first; 100 by default.'),
-  cursor: z.string().min(1).max(2000).optional().describe('`next` of the page before.'),
+  cursor,
 })
 parameterShape.set(tokensQuery.shape.all, { schema: z.boolean() })
 

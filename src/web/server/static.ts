@@ -1,14 +1,6 @@
 /** Files that anybody may have: no token, one strong ETag, asked for again at each use. */
 import type { BundleFile } from './bundle.ts'
-
-/** `If-None-Match` (RFC 9110, 13.1.2): any of a list, weak or not; `*` is any. */
-export function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false
-  return header.split(',').some((part) => {
-    const given = part.trim().replace(/^W\//, '')
-    return given === '*' || given === `"${etag}"`
-  })
-}
+import { isKnown } from './etag.ts'
 
 /** The file, compressed where the asker takes it; 304 when it has it. `headers` are those of the request. */
 export function answerStatic(
@@ -17,14 +9,14 @@ export function answerStatic(
   more: Record<string, string> = {},
 ): Response {
   const zipped = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(headers.get('accept-encoding') ?? '')
-  const etag = zipped ? `${file.etag}-gzip` : file.etag
+  const etag = `"${zipped ? `${file.etag}-gzip` : file.etag}"`
   const common = {
-    etag: `"${etag}"`,
+    etag,
     'cache-control': 'no-cache',
     vary: 'accept-encoding',
     ...more,
   }
-  if (matches(headers.get('if-none-match') ?? undefined, etag))
+  if (isKnown(etag, headers.get('if-none-match') ?? undefined))
     return new Response(null, { status: 304, headers: common })
   const bytes = zipped ? file.gzipped : file.bytes
   return new Response(bytes as Uint8Array<ArrayBuffer>, {

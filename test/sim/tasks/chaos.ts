@@ -1,4 +1,4 @@
-import { FINAL_STATES } from '../../../src/protocols/model/task.ts'
+import { FINAL_STATES } from '../../../src/protocols/model/task-states.ts'
 import type { SubmitRequest, TaskView } from '../../../src/protocols/model/views.ts'
 import type { Random } from '../random.ts'
 import type { SimIsland } from './island.ts'

@@ -1,4 +1,4 @@
-import { FINAL_STATES } from '../../../src/protocols/model/task.ts'
+import { FINAL_STATES } from '../../../src/protocols/model/task-states.ts'
 import type { TaskView } from '../../../src/protocols/model/views.ts'
 import type { TaskChaos } from './chaos.ts'
 import type { TaskSim } from './world.ts'

@@ -1,4 +1,5 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { logPage } from '../../../protocols/model/log-page.ts'
 import { noResult } from '../../../protocols/model/no-result.ts'
 import { requesterOf, taskId } from '../../../protocols/model/task.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
@@ -12,7 +13,6 @@ import type { OwnProvider, RequesterComponents } from './components.ts'
 import { foreignTasks } from './foreign.ts'
 import { listTasks } from './list.ts'
 import { hasEnded, type LiveTask, type LiveTasks } from './live.ts'
-import { logPage } from './text.ts'
 
 export interface AnswersComponents
   extends Pick<RequesterComponents, 'clock' | 'store' | 'spool' | 'remotes' | 'nameOf' | 'isMember'> {

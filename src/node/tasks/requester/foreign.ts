@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
-import { FINAL_STATES, type ResultMeta, requesterOf, taskKind, taskState } from '../../../protocols/model/task.ts'
+import { type ResultMeta, requesterOf, taskKind, taskState } from '../../../protocols/model/task.ts'
+import { FINAL_STATES } from '../../../protocols/model/task-states.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
 import type { SpoolKey, SpoolPort } from '../../results/port.ts'
 import type { TaskRemotes } from '../calls.ts'

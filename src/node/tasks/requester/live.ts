@@ -1,5 +1,5 @@
 import type { TaskState, Work } from '../../../protocols/model/task.ts'
-import { FINAL_STATES } from '../../../protocols/model/task.ts'
+import { FINAL_STATES } from '../../../protocols/model/task-states.ts'
 import { type Bell, bell } from '../clock.ts'
 import type { OwnedAttempt, OwnedTask, TaskDetails } from '../store/records.ts'
 import { keys } from '../store/records.ts'

@@ -1,5 +1,5 @@
+import { FINAL_STATES } from '../../../protocols/model/task-states.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
-import { ENDS } from '../state/follow.ts'
 import { taskPath } from '../state/router.ts'
 import { count, duration, shortTask } from '../text/words.ts'
 import { LogText } from './log-text.tsx'
@@ -16,7 +16,7 @@ function sentence(task: TaskView): string {
     const rows = task.result?.table === undefined ? '' : `: ${count(task.result.table.rowCount, 'row')}`
     return `${where} in ${duration(task.elapsedMs)}${rows}`
   }
-  if (task.cancelRequested && !ENDS.has(task.state)) return `${where}, being cancelled`
+  if (task.cancelRequested && !FINAL_STATES.has(task.state)) return `${where}, being cancelled`
   return where
 }
 
@@ -33,7 +33,7 @@ export function TaskOutcome({
   linked?: boolean
   onRequery?: (column: number, descending: boolean) => void
 }) {
-  const ended = ENDS.has(task.state)
+  const ended = FINAL_STATES.has(task.state)
   const chosen = task.explain.find((entry) => entry.chosen)
   const attempts = task.attempts.length
   return (

@@ -3,6 +3,7 @@ import { effect, signal } from '@preact/signals'
 import type { DatasetView } from '../../../protocols/model/views.ts'
 import { client } from './client.ts'
 import { connection, epoch, onEvent } from './connection.ts'
+import { onLeave } from './session.ts'
 
 export const catalog = signal<ReadonlyMap<string, DatasetView>>(new Map())
 /** Grows with each change of a dataset, coalesced: lists that are shown ask again. */
@@ -27,6 +28,9 @@ export function learn(views: DatasetView[]): void {
 }
 
 export function startCatalog(): void {
+  onLeave(() => {
+    catalog.value = new Map()
+  })
   effect(() => {
     void epoch.value
     if (connection.value.state !== 'live') return

@@ -1,6 +1,8 @@
 /** Following one task: its state and its log, until its end, over lost connections. */
+
 import { type Signal, signal } from '@preact/signals'
 import { type ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { FINAL_STATES } from '../../../protocols/model/task-states.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
 import { client } from './client.ts'
 
@@ -12,7 +14,6 @@ export interface Followed {
   stop(): void
 }
 
-export const ENDS: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])
 const LOG_EVERY_MS = 700
 const AGAIN_MS = 1500
 /** Bytes of the log that are asked for at once. */
@@ -62,7 +63,10 @@ export function followTask(id: string, known?: TaskView): Followed {
     while (!ended.aborted) {
       const view = task.peek()
       try {
-        if (view !== undefined && (view.logBytes > offset || view.state === 'running' || ENDS.has(view.state))) {
+        if (
+          view !== undefined &&
+          (view.logBytes > offset || view.state === 'running' || FINAL_STATES.has(view.state))
+        ) {
           const page = await client().tasks.log(id, { offset, limit: LOG_BYTES }, { signal: ended })
           offset = page.next
           if (page.text !== '') log.value = (log.peek() + page.text).slice(-MAX_LOG)

@@ -48,7 +48,8 @@ export function useLoaded<T>(
         const error = toArchipelError(cause)
         if (abort.signal.aborted || error.code === 'CANCELLED') return
         state.value = { key, value: state.peek().value, error, busy: false }
-        if (error.code !== 'UNREACHABLE') return
+        // Without a connection the next one asks again.
+        if (error.code !== 'UNREACHABLE' || connection.peek().state !== 'live') return
         const timer = setTimeout(again, AGAIN_MS)
         abort.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
       },

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { FINAL_STATES } from '../../../../protocols/model/task.ts'
+import { FINAL_STATES } from '../../../../protocols/model/task-states.ts'
 import type { TaskView } from '../../../../protocols/model/views.ts'
 import { clean, cleanLines } from '../../clean.ts'
 import type { Cli } from '../../context.ts'

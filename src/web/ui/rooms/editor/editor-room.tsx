@@ -1,10 +1,10 @@
 import { useEffect } from 'preact/hooks'
+import { FINAL_STATES } from '../../../../protocols/model/task-states.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Placement } from '../../parts/placement.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { TaskOutcome } from '../../parts/task-outcome.tsx'
 import { code, type EditorKind, kind, programData } from '../../state/draft.ts'
-import { ENDS } from '../../state/follow.ts'
 import { taskPath } from '../../state/router.ts'
 import {
   before,
@@ -33,7 +33,7 @@ export function EditorRoom() {
   useEffect(resume, [])
   const now = followed.value
   const task = now?.task.value
-  const running = task !== undefined && !ENDS.has(task.state)
+  const running = task !== undefined && !FINAL_STATES.has(task.state)
   const allowed = may('run')
   const empty = code.value[kind.value].trim() === ''
   const start = () => {

@@ -2,6 +2,7 @@ import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { toArchipelError } from '../../../../protocols/model/errors.ts'
 import type { TaskState } from '../../../../protocols/model/task.ts'
+import { FINAL_STATES } from '../../../../protocols/model/task-states.ts'
 import type { TaskSummary } from '../../../../protocols/model/views.ts'
 import { Heading } from '../../parts/heading.tsx'
 import { Problem } from '../../parts/problem.tsx'
@@ -10,7 +11,6 @@ import { Since } from '../../parts/since.tsx'
 import { StateBadge } from '../../parts/state-badge.tsx'
 import { client } from '../../state/client.ts'
 import { connection } from '../../state/connection.ts'
-import { ENDS } from '../../state/follow.ts'
 import { useLoaded } from '../../state/loaded.ts'
 import { navigate, place, taskPath } from '../../state/router.ts'
 import { may } from '../../state/session.ts'
@@ -168,7 +168,7 @@ function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => voi
       )
     onChanged()
   }
-  const ended = ENDS.has(task.state)
+  const ended = FINAL_STATES.has(task.state)
   return (
     <tr>
       <th scope="row">

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { type ArchipelError, toArchipelError } from '../../../../protocols/model/errors.ts'
+import { FINAL_STATES } from '../../../../protocols/model/task-states.ts'
 import type { TaskView } from '../../../../protocols/model/views.ts'
 import { Facts } from '../../parts/facts.tsx'
 import { Heading } from '../../parts/heading.tsx'
@@ -9,7 +10,7 @@ import { TaskOutcome } from '../../parts/task-outcome.tsx'
 import { TextBox } from '../../parts/text-box.tsx'
 import { client } from '../../state/client.ts'
 import { code, isEditorKind, kind, programData } from '../../state/draft.ts'
-import { ENDS, followTask } from '../../state/follow.ts'
+import { followTask } from '../../state/follow.ts'
 import { datasetPath, navigate, taskPath } from '../../state/router.ts'
 import { may } from '../../state/session.ts'
 import { clock, shortTask } from '../../text/words.ts'
@@ -47,7 +48,7 @@ export function Task({ id }: { id: string }) {
         <a href="/tasks">Tasks</a>
       </p>
       <Heading title={task?.name ?? `Task ${shortTask(id)}`}>
-        {task !== undefined && !ENDS.has(task.state) && (
+        {task !== undefined && !FINAL_STATES.has(task.state) && (
           <button
             type="button"
             disabled={task.cancelRequested || !may('run')}
@@ -56,7 +57,7 @@ export function Task({ id }: { id: string }) {
             Cancel
           </button>
         )}
-        {task !== undefined && ENDS.has(task.state) && (
+        {task !== undefined && FINAL_STATES.has(task.state) && (
           <button
             type="button"
             disabled={!may('run')}

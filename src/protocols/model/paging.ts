@@ -1,10 +1,15 @@
 /** Pages of lists that are in memory: a cursor names the last entry shown, so that entries may come and go meanwhile. */
-import { ArchipelError } from '../protocols/model/errors.ts'
+import { ArchipelError } from './errors.ts'
 
 export interface PageRequest {
   limit?: number
   /** `next` of the page before. */
-  cursor?: string
+  cursor?: string | undefined
+}
+
+/** A part of a key that orders whole numbers the other way round. */
+export function descending(number: number): string {
+  return String(Number.MAX_SAFE_INTEGER - number).padStart(16, '0')
 }
 
 /** Opaque text from the parts that order an entry. */
@@ -12,11 +17,12 @@ export function writeCursor(parts: readonly string[]): string {
   return Buffer.from(JSON.stringify(parts)).toString('base64url')
 }
 
-/** @throws BAD_INPUT when it was not made by `writeCursor` from as many parts */
-export function readCursor(text: string, parts: number, what: string): string[] {
+/** @throws BAD_INPUT when it was not made by `writeCursor` from as many parts, where that is known */
+export function readCursor(text: string, parts: number | undefined, what: string): string[] {
   try {
     const read: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    if (Array.isArray(read) && read.length === parts && read.every((part) => typeof part === 'string')) return read
+    if (Array.isArray(read) && read.length === (parts ?? read.length) && read.every((part) => typeof part === 'string'))
+      return read
   } catch {
     // Said below.
   }
@@ -34,7 +40,7 @@ export function pageOf<T>(
   what: string,
 ): { items: T[]; total: number; next?: string } {
   const keyed = entries.map((entry) => ({ entry, key: keyOf(entry) })).sort((a, b) => compare(a.key, b.key))
-  const after = cursor === undefined ? undefined : readCursor(cursor, keyed[0]?.key.length ?? 0, what)
+  const after = cursor === undefined ? undefined : readCursor(cursor, keyed[0]?.key.length, what)
   const rest = after === undefined ? keyed : keyed.filter(({ key }) => compare(key, after) > 0)
   const shown = rest.slice(0, limit)
   const items = shown.map(({ entry }) => entry)

@@ -1,4 +1,4 @@
-import type { LogPage } from '../../../protocols/model/views.ts'
+import type { LogPage } from './views.ts'
 
 /** A page of a log: text up to the last whole character, unless nothing more will come. */
 export function logPage(bytes: Uint8Array, at: { offset: number; total: number; ended: boolean }): LogPage {
