@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openTokenBook } from '../../src/node/identity/token-book.ts'
 import { journalled, tokenPort } from '../../src/node/token-port.ts'
 import { createClient, type IslandClient } from '../../src/web/client/node.ts'
+import type { LivyPort } from '../../src/web/livy/port.ts'
 import { type WebServer, type WebServerInit, webServer } from '../../src/web/server/web-server.ts'
 import type { TestContext } from '../kit/index.ts'
 import { type FakeIsland, fakeHealth, fakeIsland, SELF } from './fake-island.ts'
@@ -33,9 +34,9 @@ export async function testTokens(t: TestContext, init: { now?: () => number; wai
 /** Tests ask more in a second than people. */
 const UNLIMITED = { perSecond: 1e6, burst: 1e6, failuresPerMinute: 1e6 }
 
-type More = Partial<Omit<WebServerInit, 'id'>> & { now?: () => number; waiting?: string[] }
+type More = Partial<Omit<WebServerInit, 'id'>> & { now?: () => number; waiting?: string[]; livy?: LivyPort }
 
-export async function serve(t: TestContext, { now, waiting = [], ...init }: More = {}): Promise<Served> {
+export async function serve(t: TestContext, { now, waiting = [], livy, ...init }: More = {}): Promise<Served> {
   const tokens = await testTokens(t, now === undefined ? {} : { now })
   const island = fakeIsland(tokens.port)
   const log: unknown[][] = []
@@ -48,6 +49,7 @@ export async function serve(t: TestContext, { now, waiting = [], ...init }: More
     island,
     health: fakeHealth(waiting),
     access: tokens.access,
+    livy,
     logger,
   })
   await server.start()

@@ -126,6 +126,17 @@ const web = z
       .max(32)
       .default([])
       .describe('Foreign pages that may call the web service from a browser, with a token and never with its cookie.'),
+    livy: z
+      .strictObject({
+        enabled: z.boolean().default(true).describe('Serve the Livy endpoint, /livy of the web service.'),
+        holdMs: ms(0, 60_000)
+          .default(1000)
+          .describe(
+            'Milliseconds that a Livy client which asks for one unfinished statement, session or batch waits for a change; 0 answers at once.',
+          )
+          .register(about, { unit: 'ms' }),
+      })
+      .prefault({}),
     rate: z
       .strictObject({
         perSecond: z

@@ -34,6 +34,9 @@ export interface AccessInit {
 }
 
 const OWNER = 'owner'
+const BEARER = /^Bearer +(\S{1,1000})$/i
+const PROGRAM_HINT =
+  'Send a token of this island as "Authorization: Bearer ...", or as the password of Basic with any user name; `archipel token create` makes one.'
 
 /** `archipel-` and eight characters of the island's id. */
 export function cookieName(id: string): string {
@@ -57,6 +60,8 @@ function addressOf(c: Context<Env>): string {
 export interface Doorkeeper {
   /** @throws UNAUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED, CSRF_FAILED, TOO_MANY */
   admit(c: Context<Env>): Visitor
+  /** For clients of other services: by the header alone, a bearer token or Basic with the token as password. @throws as `admit` */
+  admitProgram(c: Context<Env>): Visitor
   /** Counts a wrong token or code of the address that it came from. @throws TOO_MANY when there were too many */
   failed(c: Context<Env>): void
 }
@@ -81,7 +86,7 @@ export function doorkeeper(init: AccessInit, access: Pick<AccessPort, 'authentic
   function visitor(c: Context<Env>): Visitor {
     const header = c.req.header('authorization')
     if (header !== undefined) {
-      const token = /^Bearer +(\S{1,1000})$/i.exec(header)?.[1]
+      const token = BEARER.exec(header)?.[1]
       if (token === undefined)
         throw new ArchipelError('UNAUTHENTICATED', 'the header Authorization is not "Bearer" and a token')
       return { caller: known(c, token) }
@@ -96,15 +101,35 @@ export function doorkeeper(init: AccessInit, access: Pick<AccessPort, 'authentic
     return { caller, csrf }
   }
 
+  function counted(found: Visitor): Visitor {
+    const { id, name } = found.caller
+    if (id !== OWNER) requests.take(id, `the token ${name} sends too many requests`)
+    return found
+  }
+
   return {
     failed,
-    admit(c) {
-      const found = visitor(c)
-      const { id, name } = found.caller
-      if (id !== OWNER) requests.take(id, `the token ${name} sends too many requests`)
-      return found
+    admit: (c) => counted(visitor(c)),
+    admitProgram(c) {
+      const header = c.req.header('authorization')
+      if (header === undefined)
+        throw new ArchipelError('UNAUTHENTICATED', 'the token is missing', { hint: PROGRAM_HINT })
+      const token = BEARER.exec(header)?.[1] ?? basicPassword(header)
+      if (token === undefined)
+        throw new ArchipelError('UNAUTHENTICATED', 'the header Authorization has no token', { hint: PROGRAM_HINT })
+      return counted({ caller: known(c, token) })
     },
   }
+}
+
+/** The password of `Basic`, whoever the user is; undefined for anything else. */
+function basicPassword(header: string): string | undefined {
+  const encoded = /^Basic +([A-Za-z0-9+/=]{1,4000})$/i.exec(header)?.[1]
+  if (encoded === undefined) return undefined
+  const text = Buffer.from(encoded, 'base64').toString()
+  const colon = text.indexOf(':')
+  const password = text.slice(colon + 1)
+  return colon >= 0 && /^\S{1,1000}$/.test(password) ? password : undefined
 }
 
 function isSafe(method: string): boolean {

@@ -6,6 +6,9 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route, type RouteInput } from '../contract/route.ts'
 import { type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
+import { errorAnswer, respond } from '../livy/answers.ts'
+import { LIVY_PREFIX, livyEndpoint } from '../livy/endpoint.ts'
+import type { LivyPort } from '../livy/port.ts'
 import type { AccessPort, Caller } from '../ports.ts'
 import { type AccessInit, cookieName, doorkeeper, type Env, type Visitor } from './access.ts'
 import { browser, isBrowserRoute } from './browser.ts'
@@ -39,10 +42,13 @@ export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata
   events: EventHub
   answers: Answers
   metrics: Metrics
+  /** What the Livy endpoint serves; without it there is none. */
+  livy?: LivyPort
   logger: Pick<Logger, 'debug' | 'error'>
 }
 
 const NOBODY: Visitor = { caller: { id: '', name: 'nobody', scopes: [] } }
+const isLivy = (path: string) => path === LIVY_PREFIX || path.startsWith(`${LIVY_PREFIX}/`)
 const publicPaths = new Set<string>(routeList.filter((r) => r.scope === 'public').map((r) => r.path))
 
 export function problemResponse(error: ArchipelError): Response {
@@ -84,7 +90,12 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     return error
   }
 
-  hono.onError((cause, c) => problemResponse(report(toArchipelError(cause), c.req.path)))
+  hono.onError((cause, c) => {
+    const error = report(toArchipelError(cause), c.req.path)
+    // Its own failures are answered there; these are of the doors before it.
+    if (components.livy !== undefined && isLivy(c.req.path)) return respond(errorAnswer(error, {}), undefined)
+    return problemResponse(error)
+  })
   hono.use(async (c, next) => {
     const began = performance.now()
     await next()
@@ -99,6 +110,11 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   })
   hono.use(originGuard(init))
   const door = doorkeeper(init, components.access)
+  if (components.livy !== undefined) {
+    const livy = livyEndpoint(init)({ port: components.livy, door, logger })
+    hono.all(LIVY_PREFIX, livy)
+    hono.all(`${LIVY_PREFIX}/*`, livy)
+  }
   // Before the method and the route are told; a public route of the API asks nobody.
   hono.use(`${API_PREFIX}/*`, async (c, next) => {
     const open = publicPaths.has(new URL(c.req.url).pathname)

@@ -5,6 +5,7 @@ import { ArchipelError } from '../../protocols/model/errors.ts'
 import { wordIssue } from '../../protocols/model/issues.ts'
 import { parseUntrusted } from '../../protocols/model/parse.ts'
 import { MAX_BODY_BYTES, type Route, type RouteInput } from '../contract/route.ts'
+import { readBounded } from './body.ts'
 
 const MAX_ISSUES = 10
 
@@ -58,31 +59,6 @@ function rawQuery(url: string): Record<string, string | string[]> {
 
 function hasBody(c: Context): boolean {
   return c.req.header('transfer-encoding') !== undefined || Number(c.req.header('content-length') ?? 0) > 0
-}
-
-/** @throws TOO_LARGE as soon as the bound is passed, declared or not; CANCELLED when the sender goes away. */
-async function readBounded(c: Context, limitBytes: number): Promise<Uint8Array> {
-  const tooLarge = () =>
-    new ArchipelError('TOO_LARGE', `the body of this request has at most ${limitBytes} bytes`, {
-      details: { limitBytes },
-    })
-  if (Number(c.req.header('content-length') ?? 0) > limitBytes) throw tooLarge()
-  const reader = c.req.raw.body?.getReader()
-  const chunks: Uint8Array[] = []
-  let size = 0
-  while (reader !== undefined) {
-    const { done, value } = await reader.read().catch((cause) => {
-      throw new ArchipelError('CANCELLED', 'the request ended before its body', { cause })
-    })
-    if (done) break
-    size += value.byteLength
-    if (size > limitBytes) {
-      reader.cancel().catch(() => {})
-      throw tooLarge()
-    }
-    chunks.push(value)
-  }
-  return Buffer.concat(chunks, size)
 }
 
 async function readJson(c: Context, limitBytes: number): Promise<unknown> {

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import type { LivyPort } from '../livy/port.ts'
 import type { AccessPort, IslandHealth, IslandPort } from '../ports.ts'
 import type { RateLimits } from './access.ts'
 import { app, problemResponse } from './app.ts'
@@ -35,6 +36,8 @@ export interface WebServerComponents {
   access: AccessPort
   health: IslandHealth
   logger: Pick<Logger, 'debug' | 'warn' | 'error'>
+  /** What `/livy` serves; without it there is no such endpoint. */
+  livy?: LivyPort | undefined
   /** Where answers to idempotency keys outlive the process; in memory only when absent. */
   answerStore?: AnswerStore
 }
@@ -61,7 +64,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
 
 export function webServer(init: WebServerInit): (components: WebServerComponents) => WebServer {
-  return ({ island, access, health, logger, answerStore }) => {
+  return ({ island, access, health, logger, livy, answerStore }) => {
     const stopping = new AbortController()
     const events = eventHub(island, (err) => logger.warn({ err }, 'the events of the island ended'))
     const measured = metrics(health, { readers: () => events.readers })
@@ -88,6 +91,7 @@ export function webServer(init: WebServerInit): (components: WebServerComponents
         events,
         answers: remembered,
         metrics: measured,
+        ...(livy === undefined ? {} : { livy }),
         notReady: () => [...new Set([...(phase === 'up' ? [] : [phase]), ...health.notReady()])],
         logger,
       },

@@ -1,0 +1,171 @@
+/** Bodies of requests, checked and in canonical form. Every failure is Livy's own answer to it. */
+import type {
+  LivyBatchRequest,
+  LivyCodeKind,
+  LivyKind,
+  LivyResources,
+  LivySessionRequest,
+  LivyStatementRequest,
+} from '../../protocols/livy/objects.ts'
+import { LivyRefusal } from '../../protocols/livy/refusal.ts'
+import { type Fields, fields, type Shape } from './fields.ts'
+
+const RESOURCES = [
+  'proxyUser',
+  'jars',
+  'pyFiles',
+  'files',
+  'driverMemory',
+  'driverCores',
+  'executorMemory',
+  'executorCores',
+  'numExecutors',
+  'archives',
+  'queue',
+  'name',
+  'conf',
+]
+const SESSION: Shape = {
+  name: 'org.apache.livy.server.interactive.CreateInteractiveRequest',
+  known: ['kind', ...RESOURCES, 'heartbeatTimeoutInSecond', 'ttl', 'idleTimeout'],
+}
+const BATCH: Shape = {
+  name: 'org.apache.livy.server.batch.CreateBatchRequest',
+  known: ['file', 'className', 'args', ...RESOURCES],
+}
+const STATEMENT: Shape = { name: 'org.apache.livy.server.interactive.ExecuteRequest', known: ['code', 'kind'] }
+const COMPLETION: Shape = { name: 'org.apache.livy.CompletionRequest', known: ['code', 'kind', 'cursor'] }
+const JOB: Shape = {
+  name: 'org.apache.livy.client.common.HttpMessages$SerializedJob',
+  known: ['job', 'jobType'],
+}
+const RESOURCE: Shape = { name: 'org.apache.livy.client.common.HttpMessages$AddResource', known: ['uri'] }
+
+const KINDS: Record<string, LivyKind> = {
+  spark: 'spark',
+  scala: 'spark',
+  pyspark: 'pyspark',
+  python: 'pyspark',
+  sparkr: 'sparkr',
+  r: 'sparkr',
+  sql: 'sql',
+  shared: 'shared',
+}
+/** Settings of Spark that Livy refuses without any configuration. */
+const BLACKLIST = ['spark.submit.deployMode', 'spark.submit.proxyUser.allowCustomClasspathInClusterMode']
+const SUFFIXES = ['us', 'ms', 's', 'm', 'min', 'h', 'd']
+
+const rejected = (reason: string) => new LivyRefusal(400, { msg: `Rejected, Reason: ${reason}` })
+/** What Livy throws and does not catch; it prints a Java stack after it. */
+const thrown = (text: string) => new LivyRefusal(500, text)
+
+function kindOf(text: string): LivyKind | undefined {
+  return Object.hasOwn(KINDS, text) ? KINDS[text] : undefined
+}
+
+function given<T extends object>(parts: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as never
+}
+
+/** @param doAs of the query: beats the field `proxyUser` */
+function resources(f: Fields, doAs: string | undefined): LivyResources {
+  return given({
+    proxyUser: doAs ?? f.text('proxyUser'),
+    jars: f.list('jars'),
+    pyFiles: f.list('pyFiles'),
+    files: f.list('files'),
+    archives: f.list('archives'),
+    driverMemory: f.text('driverMemory'),
+    driverCores: f.int('driverCores'),
+    executorMemory: f.text('executorMemory'),
+    executorCores: f.int('executorCores'),
+    numExecutors: f.int('numExecutors'),
+    queue: f.text('queue'),
+    name: f.text('name'),
+    conf: f.map('conf'),
+  }) as LivyResources
+}
+
+/** Names and settings that Livy would refuse, one of them only after its driver was started. */
+function check({ name, conf = {} }: LivyResources): void {
+  if (name !== undefined && (name === '' || /^\d+$/.test(name))) throw rejected(`Invalid session name: ${name}`)
+  const refused = Object.keys(conf).filter((key) => BLACKLIST.includes(key))
+  if (refused.length > 0) throw rejected(`Blacklisted configuration values in session config: ${refused.join(', ')}`)
+}
+
+function duration(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const parts = /^-?\d+([a-z]+)?$/.exec(text.trim().toLowerCase())
+  if (parts === null) throw rejected(`Invalid time string: ${text}`)
+  if (parts[1] !== undefined && !SUFFIXES.includes(parts[1])) throw rejected(`Invalid suffix: "${parts[1]}"`)
+  return text
+}
+
+export function sessionRequest(body: unknown, doAs?: string): LivySessionRequest {
+  const f = fields(body, SESSION)
+  const word = f.text('kind')
+  const kind = word === undefined ? 'shared' : kindOf(word)
+  if (kind === undefined)
+    throw new LivyRefusal(400, `Invalid kind: ${word} (through reference chain: ${SESSION.name}["kind"])`)
+  const request = given({
+    kind,
+    ...resources(f, doAs),
+    heartbeatTimeoutInSecond: f.int('heartbeatTimeoutInSecond'),
+    ttl: f.text('ttl'),
+    idleTimeout: f.text('idleTimeout'),
+  }) as LivySessionRequest
+  check(request)
+  duration(request.ttl)
+  duration(request.idleTimeout)
+  return request
+}
+
+export function batchRequest(body: unknown, doAs?: string): LivyBatchRequest {
+  const f = fields(body, BATCH)
+  const file = f.text('file')
+  const rest = given({ ...resources(f, doAs), className: f.text('className'), args: f.list('args') })
+  check(rest as LivyResources)
+  if (file === undefined) throw rejected('requirement failed: File is required.')
+  if (file === '') throw thrown('java.lang.IllegalArgumentException: Can not create a Path from an empty string')
+  return { ...rest, file } as LivyBatchRequest
+}
+
+function codeKind(word: string): LivyCodeKind {
+  const kind = kindOf(word)
+  // Livy takes `shared` here and then never runs the statement.
+  if (kind === undefined || kind === 'shared') throw thrown(`java.lang.IllegalArgumentException: Invalid kind: ${word}`)
+  return kind
+}
+
+export function statementRequest(body: unknown): LivyStatementRequest {
+  const f = fields(body, STATEMENT)
+  const code = f.text('code')
+  const kind = f.text('kind')
+  if (code === undefined) throw thrown('java.lang.NullPointerException')
+  return { code: code.replaceAll('\r\n', '\n'), ...(kind === undefined ? {} : { kind: codeKind(kind) }) }
+}
+
+export function completionRequest(body: unknown): { code: string; kind: LivyCodeKind; cursor: number } {
+  const f = fields(body, COMPLETION)
+  const code = f.text('code')
+  if (code === undefined) throw thrown('java.lang.NullPointerException')
+  return { code, kind: codeKind(f.text('kind') ?? 'null'), cursor: f.int('cursor') ?? 0 }
+}
+
+export function jobRequest(body: unknown): { job: string; jobType: string } {
+  const f = fields(body, JOB)
+  const [job, jobType] = [f.text('job'), f.text('jobType')]
+  if (job === undefined || job === '') throw new LivyRefusal(400, { msg: 'requirement failed: no job provided.' })
+  if (Buffer.from(job, 'base64').length === 0)
+    throw new LivyRefusal(
+      400,
+      `Cannot deserialize value of type \`byte[]\` from String value (token \`JsonToken.VALUE_STRING\`)`,
+    )
+  return { job, jobType: jobType ?? 'spark' }
+}
+
+export function resourceRequest(body: unknown): string {
+  const uri = fields(body, RESOURCE).text('uri')
+  if (uri === undefined || uri === '') throw new LivyRefusal(400, { msg: 'requirement failed: uri is required.' })
+  return uri
+}
