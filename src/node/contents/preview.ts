@@ -1,4 +1,5 @@
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { quoted } from '../../protocols/model/sql-names.ts'
 import type { Cell, TableResult } from '../../protocols/model/task.ts'
 import type { DatasetView, Preview, SqlRequest, TaskResult } from '../../protocols/model/views.ts'
 import type { EnginePort } from '../engines/port.ts'
@@ -56,8 +57,6 @@ function shaped(view: DatasetView, table: TableResult, rows: number): Pick<Previ
     truncated: more,
   }
 }
-
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /** The first rows of a dataset: read here where this island holds it, by a task where it does not. */
 export function previewer(components: PreviewComponents) {

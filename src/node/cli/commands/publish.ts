@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { needsQuotes } from '../../../protocols/model/sql-names.ts'
 import type { PublishProgress, PublishRequest } from '../../../protocols/model/views.ts'
 import type { Cli } from '../context.ts'
 import { describeDataset } from '../describe-dataset.ts'
 import { withProgress } from '../progress.ts'
-import { needsQuotes } from '../sql-words.ts'
 
 const collect = (value: string, before: string[] = []) => [...before, value]
 

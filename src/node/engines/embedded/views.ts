@@ -1,9 +1,9 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { quoted } from '../../../protocols/model/sql-names.ts'
 import type { BoundDataset } from '../port.ts'
 
 /** As a string literal; newlines and quotes inside are data. */
 const text = (value: string) => `'${value.replaceAll("'", "''")}'`
-const name = (value: string) => `"${value.replaceAll('"', '""')}"`
 
 /** Files of all datasets of one session; each is one argument of the sandbox's command line. */
 const MAX_FILES = 2000
@@ -49,7 +49,7 @@ export function viewStatements(datasets: BoundDataset[], paths: string[][]): str
   return datasets.flatMap((dataset, i) => {
     const source = tableSource(dataset, `[${paths[i]!.map(text).join(', ')}]`)
     const names = new Map(dataset.names.map((each) => [each.toLowerCase(), each]))
-    return [...names.values()].map((each) => `CREATE VIEW ${name(each)} AS SELECT * FROM ${source}`)
+    return [...names.values()].map((each) => `CREATE VIEW ${quoted(each)} AS SELECT * FROM ${source}`)
   })
 }
 

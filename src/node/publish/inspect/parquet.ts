@@ -1,7 +1,8 @@
 import type { Column } from '../../../protocols/model/dataset.ts'
+import { quoted } from '../../../protocols/model/sql-names.ts'
 import type { SourceFile } from '../port.ts'
 import { unitsFromMetadata } from './parquet-units.ts'
-import { literal, name, numberOf, readParquet, records } from './sql.ts'
+import { literal, numberOf, readParquet, records } from './sql.ts'
 import { differentSchema, type Query, type Table } from './table.ts'
 
 const MAX_TYPE_LENGTH = 128
@@ -38,7 +39,7 @@ export async function inspectParquet(files: SourceFile[], names: string[], query
   })
   // The footer may be whole while the data are not: the first rows of every column are read.
   await query(
-    `SELECT ${columns.map((c) => `count(${name(c.name)})`).join(', ')} FROM (SELECT * FROM ${readParquet([names[0]!])} LIMIT 1000)`,
+    `SELECT ${columns.map((c) => `count(${quoted(c.name)})`).join(', ')} FROM (SELECT * FROM ${readParquet([names[0]!])} LIMIT 1000)`,
   )
   return { columns, rows: numberOf(counted.rows[0]![0]), from: readParquet(names) }
 }

@@ -1,4 +1,5 @@
 import type { Column, Coverage, DatasetBody } from '../../../protocols/model/dataset.ts'
+import { quoted } from '../../../protocols/model/sql-names.ts'
 import {
   isNumeric,
   isoFromMjd,
@@ -10,7 +11,7 @@ import {
 } from './columns.ts'
 import { RA_BINS, skyCollector } from './sky.ts'
 import { cellsSql, decSql, type Encoding, raSql, SQL_ORDER } from './sky-sql.ts'
-import { name, numberOf, records } from './sql.ts'
+import { numberOf, records } from './sql.ts'
 import type { Query, Table } from './table.ts'
 
 /** Share of the rows with both values that have to be a position. */
@@ -35,7 +36,7 @@ export async function findPosition(table: Table, query: Query): Promise<Position
 async function encodingOf(table: Table, ra: Column, dec: Column, query: Query): Promise<Encoding | undefined> {
   if (isNumeric(ra.type) !== isNumeric(dec.type)) return undefined
   const text = !isNumeric(ra.type)
-  const [a, d] = [name(ra.name), name(dec.name)]
+  const [a, d] = [quoted(ra.name), quoted(dec.name)]
   const sexagesimal = { ra: raSql(ra.name, 'sexagesimal'), dec: decSql(dec.name, 'sexagesimal') }
   const degrees = { ra: raSql(ra.name, 'degrees'), dec: decSql(dec.name, 'degrees') }
   const test = text ? sexagesimal : degrees
@@ -91,7 +92,7 @@ export async function findTime(
     const value = timeSql(column.name, kind)
     const [row] = records(
       await query(
-        `SELECT count(${name(column.name)}) AS given, count(t) AS valid, min(t)::VARCHAR AS low, max(t)::VARCHAR AS high FROM (SELECT *, ${value} AS t FROM ${table.from})`,
+        `SELECT count(${quoted(column.name)}) AS given, count(t) AS valid, min(t)::VARCHAR AS low, max(t)::VARCHAR AS high FROM (SELECT *, ${value} AS t FROM ${table.from})`,
       ),
     )
     const given = numberOf(row!.given)
@@ -104,7 +105,7 @@ export async function findTime(
 }
 
 function timeSql(column: string, kind: TimeKind): string {
-  const c = name(column)
+  const c = quoted(column)
   if (kind === 'mjd') return `CASE WHEN ${c} BETWEEN ${MJD_RANGE[0]} AND ${MJD_RANGE[1]} THEN ${c}::DOUBLE END`
   if (kind === 'jd') return `CASE WHEN ${c} BETWEEN ${JD_RANGE[0]} AND ${JD_RANGE[1]} THEN ${c}::DOUBLE END`
   if (kind === 'text')

@@ -1,5 +1,6 @@
 /** SQL for positions; the same arithmetic as HEALPix C++ `loc2pix`, nested scheme (Górski et al. 2005). */
-import { literal, name } from './sql.ts'
+import { quoted } from '../../../protocols/model/sql-names.ts'
+import { literal } from './sql.ts'
 
 /** Order of the cells computed in SQL: 3.4 arcminutes. */
 export const SQL_ORDER = 10
@@ -12,7 +13,7 @@ export type Encoding = 'degrees' | 'hours' | 'sexagesimal'
 
 /** Degrees from a column of right ascensions; NULL where it is none. */
 export function raSql(column: string, encoding: Encoding): string {
-  const c = name(column)
+  const c = quoted(column)
   if (encoding === 'degrees') return `CASE WHEN ${c} BETWEEN -180 AND 360 THEN fmod(${c}::DOUBLE + 360, 360) END`
   if (encoding === 'hours') return `CASE WHEN ${c} >= 0 AND ${c} <= 24 THEN fmod(${c}::DOUBLE * 15, 360) END`
   const hours = parts(c, RA_PATTERN, ['h', 'm', 's'])
@@ -21,7 +22,7 @@ export function raSql(column: string, encoding: Encoding): string {
 
 /** Degrees from a column of declinations; NULL where it is none. */
 export function decSql(column: string, encoding: Encoding): string {
-  const c = name(column)
+  const c = quoted(column)
   if (encoding !== 'sexagesimal') return `CASE WHEN ${c} BETWEEN -90 AND 90 THEN ${c}::DOUBLE END`
   const degrees = parts(c, DEC_PATTERN, ['g', 'h', 'm', 's'])
   return `list_transform([${degrees}], lambda p : CASE WHEN p.m < 60 AND p.s < 61 AND p.h + p.m / 60 + p.s / 3600 <= 90 THEN CASE WHEN p.g IN ('-', '−', '–') THEN -1 ELSE 1 END * (p.h + p.m / 60 + p.s / 3600) END)[1]`

@@ -1,4 +1,5 @@
 import type { Column, Dialect } from '../../../protocols/model/dataset.ts'
+import { quoted } from '../../../protocols/model/sql-names.ts'
 import type { Cell, TableResult } from '../../../protocols/model/task.ts'
 
 /** A text literal. */
@@ -6,17 +7,12 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
-/** A quoted name. */
-export function name(text: string): string {
-  return `"${text.replaceAll('"', '""')}"`
-}
-
 function list(files: string[]): string {
   return `[${files.map(literal).join(', ')}]`
 }
 
 function struct(columns: Pick<Column, 'name' | 'type'>[]): string {
-  return `{${columns.map((c) => `${name(c.name)}: ${literal(c.type)}`).join(', ')}}`
+  return `{${columns.map((c) => `${quoted(c.name)}: ${literal(c.type)}`).join(', ')}}`
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Column, Dialect } from '../../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { quoted } from '../../../protocols/model/sql-names.ts'
 import type { SourceFile } from '../port.ts'
 import { notText, readHead } from './kinds.ts'
-import { jsonCompression, literal, name, numberOf, readCsv, readJsonLines, records } from './sql.ts'
+import { jsonCompression, literal, numberOf, readCsv, readJsonLines, records } from './sql.ts'
 import { differentSchema, type Query, type Table, unreadable } from './table.ts'
 
 const MAX_NAME_LENGTH = 256
@@ -119,7 +120,7 @@ async function pinned(columns: Column[], read: Reader, query: Query, dialect: Di
 
 /** Every column is read: a bare count would not convert the values. */
 async function countAll(columns: Column[], read: Reader, query: Query): Promise<number> {
-  const counts = columns.map((c) => `count(${name(c.name)})`)
+  const counts = columns.map((c) => `count(${quoted(c.name)})`)
   const table = await query(`SELECT count(*), ${counts.join(', ')} FROM ${read(columns)}`)
   return numberOf(table.rows[0]![0])
 }
@@ -164,7 +165,7 @@ async function counted(
   condition: (quoted: string, type: string) => string,
 ): Promise<Column[]> {
   if (columns.length === 0) return []
-  const tests = columns.map((c) => `count_if(${condition(name(c.name), c.type)})`)
+  const tests = columns.map((c) => `count_if(${condition(quoted(c.name), c.type)})`)
   const [row] = (await query(`SELECT ${tests.join(', ')} FROM ${from}`)).rows
   return columns.filter((_, i) => numberOf(row![i]) > 0)
 }

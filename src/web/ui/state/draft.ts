@@ -1,4 +1,5 @@
 /** What stands in the editor. It is kept in this browser at every change, so that nothing is lost. */
+import { asWritten } from '../../../protocols/model/sql-names.ts'
 import type { TaskKind } from '../../../protocols/model/task.ts'
 import type { DatasetView } from '../../../protocols/model/views.ts'
 import { kept } from './kept.ts'
@@ -20,16 +21,11 @@ export const programData = kept('data', '')
 /** The task that was started last, to be followed again after a reload. */
 export const lastTask = kept<string | undefined>('task', undefined)
 
-/** The name of a dataset as a statement writes it. */
-export function tableName(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/i.test(name) ? name : `"${name.replaceAll('"', '""')}"`
-}
-
 /** Puts a first question about a dataset into the editor, before what stands there, and goes to it. */
 export function queryDataset({ id, body }: DatasetView, { ambiguous = false } = {}): void {
-  const names = (body.columns ?? []).slice(0, 12).map((column) => tableName(column.name))
+  const names = (body.columns ?? []).slice(0, 12).map((column) => asWritten(column.name))
   const list = names.length === 0 || (body.columns?.length ?? 0) > 12 ? '*' : names.join(', ')
-  const statement = `SELECT ${list}\nFROM ${ambiguous ? tableName(id) : tableName(body.name)}\nLIMIT 1000\n`
+  const statement = `SELECT ${list}\nFROM ${ambiguous ? asWritten(id) : asWritten(body.name)}\nLIMIT 1000\n`
   const before = code.peek().sql.trim()
   // What was there is kept below as a comment: a statement runs alone.
   const rest = before === '' || before === statement.trim() ? '' : `\n${before.replace(/^(?!--)/gm, '-- ')}\n`

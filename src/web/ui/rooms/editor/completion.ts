@@ -1,9 +1,9 @@
 /** What the editor offers while one types: datasets of the catalog, and the columns of those that the text names. */
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete'
+import { asWritten } from '../../../../protocols/model/sql-names.ts'
 import type { DatasetView } from '../../../../protocols/model/views.ts'
 import { catalog, learn } from '../../state/catalog.ts'
 import { client } from '../../state/client.ts'
-import { tableName } from '../../state/draft.ts'
 import { datasetOptions, MEMBERS } from './options.ts'
 
 const MAX_FOUND = 20
@@ -53,11 +53,11 @@ export async function completeSql(context: CompletionContext): Promise<Completio
         id === table ||
         new RegExp(`\\b(${literal(body.name)}|${literal(id)})"?\\s+(as\\s+)?"?${literal(table)}\\b`, 'i').test(text),
     )
-    return { from: word.from, options: meant.flatMap((view) => columnOptions(view, tableName)), validFor: /^[\w$]*$/ }
+    return { from: word.from, options: meant.flatMap((view) => columnOptions(view, asWritten)), validFor: /^[\w$]*$/ }
   }
   const options = [
-    ...datasetOptions([...catalog.peek().values()], tableName),
-    ...views.flatMap((view) => columnOptions(view, tableName)),
+    ...datasetOptions([...catalog.peek().values()], asWritten),
+    ...views.flatMap((view) => columnOptions(view, asWritten)),
   ]
   return { from: word.from, options, validFor: /^[\w$]*$/ }
 }

@@ -15,3 +15,12 @@ const QUOTED = new Set(
 export function needsQuotes(name: string): boolean {
   return !/^[A-Za-z_]\w*$/.test(name) || QUOTED.has(name.toLowerCase())
 }
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** The name as a statement has to write it. */
+export function asWritten(name: string): string {
+  return needsQuotes(name) ? quoted(name) : name
+}
