@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUNDLES, type BundleName, build } from '../src/web/server/bundle.ts'
 
-const FOLDERS = ['node/engines/drivers']
+const FOLDERS = ['node/engines/drivers', 'node/engines/livy/preludes']
 const root = join(import.meta.dirname, '..')
 
 for (const folder of FOLDERS)

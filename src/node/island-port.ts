@@ -164,6 +164,7 @@ export function islandPort(parts: IslandParts): IslandPort {
       const catalogStatus = catalog.status()
       const engine = parts.engine.status()
       const info = parts.engine.info()
+      const livy = parts.engine.engines().find((each) => each.info.kind === 'livy')?.status
       const disk = await statfs(config.dataDir)
       const freeBytes = disk.bavail * disk.bsize
       const totalBytes = disk.blocks * disk.bsize
@@ -198,18 +199,16 @@ export function islandPort(parts: IslandParts): IslandPort {
           digest: digestOf(catalog),
           quarantined,
         },
-        engines:
-          info.kind === 'disabled'
-            ? []
-            : [
-                {
-                  kind: info.kind,
-                  state: engine.state,
-                  sandbox: engine.sandbox,
-                  languages: info.languages,
-                  version: info.version,
-                },
-              ],
+        engines: parts.engine
+          .engines()
+          .filter((each) => each.info.kind !== 'disabled')
+          .map(({ info: { kind, languages, version }, status: { state, sandbox } }) => ({
+            kind,
+            state,
+            sandbox,
+            languages,
+            version,
+          })),
         disk: { freeBytes, totalBytes },
         memoryBytes: process.memoryUsage().rss,
         roles: { admin: parts.adminKey !== undefined, mayInvite: mayInvite() },
@@ -235,6 +234,9 @@ export function islandPort(parts: IslandParts): IslandPort {
               r: config.policy.forwarded.r.length > 0,
             },
           },
+          ...(livy === undefined
+            ? {}
+            : { livy: { state: livy.state, ...(livy.reason === undefined ? {} : { reason: livy.reason }) } }),
           disk: { freeBytes, totalBytes },
           results: { bytes: await parts.work.resultsBytes(), totalBytes: config.tasks.resultsBytes },
           quarantined: quarantined.filter((o) => o !== self),

@@ -1,7 +1,7 @@
 /** The composition root: builds the parts in order, hands each its ports, starts them, and stops them in reverse. */
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import type { Card, EngineInfo } from '../protocols/model/island.ts'
+import type { Card } from '../protocols/model/island.ts'
 import { decodeGenesis } from '../protocols/record/genesis.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
@@ -10,7 +10,7 @@ import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
 import type { OwnBlock } from './contents/blocks.ts'
 import { contents } from './contents/contents.ts'
-import { engineOf } from './engines/choose.ts'
+import { engineOf, livyOf, withLivy } from './engines/choose.ts'
 import { islandEvents } from './events.ts'
 import { openHome } from './home.ts'
 import { pathIn, writeSecret } from './identity/data-dir.ts'
@@ -98,7 +98,17 @@ async function compose(
   const island = (text: string) => oneIsland(text, who.named(text))
 
   // What can run here.
-  const engine = engineOf(config.engine, { scratchDir: pathIn(config.dataDir, 'scratch'), logger: log('engine') })
+  const livy = livyOf(config.livy, {
+    self,
+    store: store.bucket('livySite'),
+    stagingDir: pathIn(config.dataDir, 'staging'),
+    resultBytes: config.engine.resultBytes,
+    logger: log('livy'),
+  })
+  undo.push(() => livy?.site.stop())
+  await livy?.site.start()
+  const builtIn = engineOf(config.engine, { scratchDir: pathIn(config.dataDir, 'scratch'), logger: log('engine') })
+  const engine = withLivy(builtIn, livy?.engine)
   undo.push(() => engine.stop())
   await engine.start({ signal })
 
@@ -271,7 +281,7 @@ async function compose(
     ...(config.place === undefined ? {} : { place: config.place }),
     peerId: net.peerId,
     addresses: net.addresses().announced.slice(0, 16),
-    engines: engines(engine.info()),
+    engines: engine.engines().flatMap(({ info }) => (info.kind === 'disabled' ? [] : [info])),
     services: [],
     software: SOFTWARE,
   })
@@ -370,5 +380,3 @@ async function compose(
     stop,
   }
 }
-
-const engines = (info: EngineInfo): EngineInfo[] => (info.kind === 'disabled' ? [] : [info])

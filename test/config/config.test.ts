@@ -61,9 +61,16 @@ test('every setting can be given by its variable and by --set', async (t) => {
     'web.host': ['::1', '::1'],
     'web.hosts': ['island.example.org,192.0.2.1:9411', ['island.example.org', '192.0.2.1:9411']],
     'web.origins': ['https://portal.example.org', ['https://portal.example.org']],
+    'livy.url': ['https://livy.example.org:8998/base', 'https://livy.example.org:8998/base'],
+    'livy.header': ['X-Token', 'X-Token'],
+    'livy.locations': ['/data=hdfs://nn/data', ['/data=hdfs://nn/data']],
+    'livy.conf': ['spark.executor.memory=4g', ['spark.executor.memory=4g']],
+    'livy.proxyUsers': ['ana=ana_unix,*=guest', ['ana=ana_unix', '*=guest']],
+    'livy.languages': ['sql,r', ['sql', 'r']],
     'policy.forwarded.allow': [island, [island]],
     'policy.forwarded.python': [`${island},ada@${island}`, [island, `ada@${island}`]],
     'policy.forwarded.r': ['none', []],
+    'policy.forwarded.spark': [island, [island]],
   }
   for (const setting of SETTINGS) {
     if (setting.path === 'dataDir') continue

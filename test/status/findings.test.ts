@@ -48,6 +48,7 @@ const CASES: [string, Partial<StatusFacts>, string, 'warning' | 'error'][] = [
     'ENGINE_DOWN',
     'error',
   ],
+  ['a Livy that is down', { livy: { state: 'down', reason: 'nothing listens there' } }, 'LIVY_DOWN', 'error'],
   ['no sandbox', { engine: { kind: 'embedded', state: 'ready', sandbox: false } }, 'NO_SANDBOX', 'warning'],
   [
     'no sandbox for programs that are allowed',

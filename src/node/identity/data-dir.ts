@@ -25,6 +25,7 @@ export const FILES = {
   /** Data of datasets that were made from results: theirs alone, so to be kept. */
   published: 'published',
   scratch: 'scratch',
+  staging: 'livy-staging',
 } as const
 
 export function pathIn(dataDir: string, file: keyof typeof FILES): string {
@@ -47,10 +48,18 @@ const DERIVED = new Set<string>([
   FILES.publish,
   FILES.results,
   FILES.scratch,
+  FILES.staging,
   FILES.daemon,
   FILES.joining,
 ])
-const FOLDERS = new Set<string>([FILES.store, FILES.publish, FILES.results, FILES.published, FILES.scratch])
+const FOLDERS = new Set<string>([
+  FILES.store,
+  FILES.publish,
+  FILES.results,
+  FILES.published,
+  FILES.scratch,
+  FILES.staging,
+])
 
 /** Whether everything that is there is of the kind it has to be. @throws DATA_DIR_BROKEN naming the part that is not */
 export async function checkParts(dataDir: string): Promise<void> {

@@ -24,6 +24,8 @@ export interface StatusFacts {
     /** Whether the configuration names somebody whose programs run here. */
     forwarded?: { python: boolean; r: boolean }
   }
+  /** Of the Livy that the configuration names. */
+  livy?: { state: 'ready' | 'down'; reason?: string }
   disk: { freeBytes: number; totalBytes: number }
   /** What results and logs take, and may take. */
   results: { bytes: number; totalBytes: number }
@@ -65,6 +67,7 @@ export function findings(facts: StatusFacts): Finding[] {
     reachable(facts),
     skew(facts),
     engine(facts),
+    livy(facts),
     sandbox(facts),
     languages(facts),
     disk(facts),
@@ -213,6 +216,17 @@ function engine(f: StatusFacts): Finding | undefined {
     severity: 'error',
     message: `The ${f.engine.kind} engine is down${f.engine.reason === undefined ? '' : `: ${f.engine.reason}`}.`,
     remedy: 'Look at the island’s log, then restart it; set engine.kind to disabled for an island that runs nothing.',
+  }
+}
+
+function livy(f: StatusFacts): Finding | undefined {
+  if (f.livy === undefined || f.livy.state === 'ready') return undefined
+  return {
+    code: 'LIVY_DOWN',
+    severity: 'error',
+    message: `Livy is down${f.livy.reason === undefined ? '' : `: ${f.livy.reason}`}.`,
+    remedy:
+      'Start Livy, or correct livy.url and what proves to it who asks (livy.user, livy.token); this island connects again by itself.',
   }
 }
 

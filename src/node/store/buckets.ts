@@ -30,6 +30,8 @@ export const BUCKETS = {
   state: '21',
   /** hash of caller, route and idempotency key -> JSON: what the web service answered. */
   answers: '22',
+  /** `session` or `batch`, /, mark -> JSON: what this island made at its Livy. */
+  livySite: '24',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

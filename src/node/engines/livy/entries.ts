@@ -18,7 +18,8 @@ interface Stored {
   /** As it was asked for; shown again, since what Livy got differs. */
   asked: LivySessionRequest | LivyBatchRequest
   datasets: BoundDataset[]
-  params: Record<string, ParamValue>
+  /** With values, or for code that is to find the module `archipel` in any case; absent for sessions of Livy's own clients. */
+  params?: Record<string, ParamValue>
   forwarded: boolean
   /** Ids, as Livy counts, of statements of ours, ascending. */
   hidden: number[]

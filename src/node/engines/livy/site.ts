@@ -146,7 +146,7 @@ export function livySite(init: LivySiteInit) {
 
     const statements = siteStatements({ call, entries, binding: bindingOf, scrub })
 
-    function bindingOf({ datasets, params }: Entry) {
+    function bindingOf({ datasets, params = {} }: Entry) {
       return { datasets: datasets.map((each) => sparkDataset(each, locate)), params }
     }
 
@@ -278,7 +278,7 @@ export function livySite(init: LivySiteInit) {
           .filter((entry) => entry.type === type)
           .map(({ id, mark }) => ({ id, mark })),
 
-      async createSession(request, { mark, datasets, params = {}, forwarded, user }, options = {}) {
+      async createSession(request, { mark, datasets, params, forwarded, user }, options = {}) {
         const known = await remembered('session', mark, options)
         if (known !== undefined) return await shown(known.entry, known.found)
         const proxyUser = proxyUserOf(request.proxyUser, user, init.proxyUsers ?? {})
@@ -349,7 +349,7 @@ export function livySite(init: LivySiteInit) {
         if (known !== undefined) return shownBatch(known.entry, known.found)
         const proxyUser = proxyUserOf(request.proxyUser, user, init.proxyUsers ?? {})
         room()
-        const entry = await entries.make({ mark, type: 'batch', asked: request, datasets, params: {}, forwarded })
+        const entry = await entries.make({ mark, type: 'batch', asked: request, datasets, forwarded })
         return shownBatch(
           entry,
           await create(entry, async () => batchBody(request, additions(entry, proxyUser)), options),

@@ -75,7 +75,7 @@ export function siteStatements({ call, entries, binding, scrub }: SiteStatements
   }
 
   async function bind(entry: Entry, language: PreludeLanguage | undefined, options: Options): Promise<void> {
-    const needs = entry.datasets.length > 0 || Object.keys(entry.params).length > 0
+    const needs = entry.datasets.length > 0 || entry.params !== undefined
     if (!needs || language === undefined || entry.bound.includes(language)) return
     const code = preludeCode(language, binding(entry), entry.mark)
     const { id } = await post(entry, { code, kind: PRELUDE_KIND[language] }, options)

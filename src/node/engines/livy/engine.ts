@@ -1,0 +1,279 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { LivySession } from '../../../protocols/livy/objects.ts'
+import { LivyRefusal } from '../../../protocols/livy/refusal.ts'
+import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { TaskKind } from '../../../protocols/model/task.ts'
+import { slots } from '../embedded/slots.ts'
+import { checkFiles, checkTables } from '../embedded/views.ts'
+import type { BoundDataset, EngineCapability, EngineLimits, EnginePort, EngineSession, SessionInit } from '../port.ts'
+import { scrubber } from '../process/scrub.ts'
+import { sessionBatch } from '../session/batch.ts'
+import { sessionLog } from '../session/log.ts'
+import { engineSession } from '../session/session.ts'
+import { livyBackend, refused } from './backend.ts'
+import { livyBatch } from './batch.ts'
+import { ENDED } from './entries.ts'
+import { type Location, locator } from './locations.ts'
+import type { RealLivySite } from './site.ts'
+import { spareSessions } from './spares.ts'
+
+export interface LivyEngineInit {
+  limits: EngineLimits
+  /** Sessions and batches of tasks at a time. */
+  maxSessions: number
+  queue: number
+  /** What this Livy can run. */
+  languages: TaskKind[]
+  locations?: Location[]
+  /** A folder of this engine alone that Spark reads, for main files. */
+  stagingDir: string
+  /** Sessions that are kept ready once Spark is in use. Default 0. */
+  spares?: number
+  /** Milliseconds that a session may take to start. Default 10 minutes. */
+  startMs?: number
+}
+
+export interface LivyEngineComponents {
+  site: RealLivySite
+  logger?: Pick<Logger, 'debug' | 'info' | 'warn'>
+}
+
+const START_MS = 600_000
+/** Rows that Spark hands out of one statement of SQL at most: they are in the memory of its driver. */
+const MOST_ROWS = 1_000_000
+const FIRST_LOOK_MS = 2_000
+const LOOK_MS = 15_000
+const LOOK_DOWN_MS = 2_000
+const MARK = 'task-'
+const OUR_PLACE = /\b(file|hdfs|s3a?|abfss?|gs):\/+[^\s"')]*/g
+
+const CAPABILITIES: EngineCapability[] = ['cancel-running', 'params', 'batches', 'bound-data', 'queue']
+
+/** Tasks on Spark, through sessions of its Livy: one for each session of the engine, of Livy's kind `shared`. */
+export function livyEngine(init: LivyEngineInit) {
+  return ({ site, logger }: LivyEngineComponents): EnginePort => {
+    const gate = slots(init.maxSessions, init.queue)
+    const locate = locator(init.locations ?? [])
+    const sessions = new Set<EngineSession>()
+    const batches = new Set<{ cancel(): Promise<void> }>()
+    const stopping = new AbortController()
+    let lastId = 0
+    let lastBatch = 0
+    let version = ''
+    let started = false
+    let swept = false
+    let reason: string | undefined = 'the engine is not started'
+    let timer: NodeJS.Timeout | undefined
+
+    const down = () =>
+      new ArchipelError('ENGINE_DOWN', `Spark is down: ${reason}`, {
+        hint: 'The operator of that island starts Livy, or corrects livy.url; `archipel status` there tells more.',
+      })
+    const conf = { 'livy.rsc.sql.num-rows': String(Math.min(init.limits.resultRows, MOST_ROWS) + 1) }
+    const spares = spareSessions({ count: init.spares ?? 0, open: (signal) => openAtLivy({}, signal), close })
+
+    async function close(id: number): Promise<void> {
+      await site.deleteSession(id).catch(() => {})
+    }
+
+    /** Asks for the version until Livy answers; then ends what an earlier run of this island left. */
+    async function look(): Promise<void> {
+      try {
+        version = (await site.version({ signal: stopping.signal })).version
+        if (reason !== undefined) logger?.info({ version }, 'Livy answers')
+        reason = undefined
+        if (!swept) await sweep()
+      } catch (error) {
+        if (stopping.signal.aborted) return
+        const why = toArchipelError(error).message.replace(/^Livy is down: /, '')
+        if (reason !== why) logger?.warn({ reason: why }, 'Livy is down')
+        reason = why
+      }
+      if (!stopping.signal.aborted)
+        timer = setTimeout(() => void look(), reason === undefined ? LOOK_MS : LOOK_DOWN_MS).unref()
+    }
+
+    async function sweep(): Promise<void> {
+      swept = true
+      for (const type of ['session', 'batch'] as const)
+        for (const { id, mark } of site.kept(type)) {
+          if (!mark.startsWith(MARK)) continue
+          const found = id ?? (await (type === 'session' ? site.findSession(mark) : site.findBatch(mark)))?.id
+          if (found === undefined) continue
+          await (type === 'session' ? site.deleteSession(found) : site.deleteBatch(found)).catch(() => {})
+          logger?.info({ type, id: found }, 'what an earlier run left at Livy is ended')
+        }
+    }
+
+    const newMark = () => MARK + randomBytes(8).toString('hex')
+
+    /** A session that is up. @throws ENGINE_FAILED with the end of its log when it does not start */
+    async function openAtLivy(asked: NonNullable<SessionInit['spark']>, signal: AbortSignal): Promise<number> {
+      const { name: _name, ...spark } = asked
+      const request = { ...spark, kind: 'shared' as const, conf: { ...conf, ...spark.conf } }
+      const mark = { mark: newMark(), datasets: [], params: {}, forwarded: false }
+      const { id } = await site.createSession(request, mark, { signal })
+      try {
+        await up(id, signal)
+        return id
+      } catch (error) {
+        await close(id)
+        throw error
+      }
+    }
+
+    async function up(id: number, signal: AbortSignal): Promise<void> {
+      const done = Promise.withResolvers<void>()
+      const failed = (why: string) => done.reject(new ArchipelError('ENGINE_FAILED', why))
+      const unwatch = site.watch({ session: id }, (change) => {
+        if (change.type === 'lost') failed('the Spark session was lost while it started')
+        if (change.type !== 'session') return
+        if (change.session.state === 'idle' || change.session.state === 'busy') done.resolve()
+        else if (change.session.state === 'error' || ENDED.has(change.session.state)) failed(notStarted(change.session))
+      })
+      const onAbort = () => done.reject(new ArchipelError('CANCELLED', 'the call was cancelled'))
+      signal.addEventListener('abort', onAbort, { once: true })
+      if (signal.aborted) onAbort()
+      const late = setTimeout(() => failed('the Spark session did not start in time'), init.startMs ?? START_MS)
+      try {
+        await done.promise
+      } finally {
+        clearTimeout(late)
+        unwatch()
+        signal.removeEventListener('abort', onAbort)
+      }
+    }
+
+    function scrubOf(datasets: BoundDataset[]): (error: ArchipelError) => ArchipelError {
+      const known = scrubber(
+        datasets,
+        datasets.map(({ paths }) => paths.map(locate)),
+      )
+      return (error) => {
+        const own = known(error)
+        const message = own.message.replaceAll(OUR_PLACE, '<path>')
+        return message === own.message ? own : new ArchipelError(own.code, message, { hint: own.hint })
+      }
+    }
+
+    function check({ kind, datasets, engine }: SessionInit): void {
+      if (reason !== undefined) throw down()
+      if (engine === 'embedded' || !init.languages.includes(kind))
+        throw new ArchipelError('LANGUAGE_MISSING', `the Spark of this island does not run ${kind}`)
+      if (kind === 'sql') checkTables(datasets)
+      else checkFiles(datasets)
+    }
+
+    function within(asked: Partial<EngineLimits> = {}): EngineLimits {
+      const least = (key: 'statementMs' | 'resultRows' | 'resultBytes') =>
+        Math.max(1, Math.min(init.limits[key], asked[key] ?? init.limits[key]))
+      return {
+        ...init.limits,
+        statementMs: least('statementMs'),
+        resultRows: least('resultRows'),
+        resultBytes: least('resultBytes'),
+      }
+    }
+
+    async function createSession(session: SessionInit, options: { signal?: AbortSignal } = {}): Promise<EngineSession> {
+      check(session)
+      const { kind, datasets, params = {}, forwarded = false, spark = {} } = session
+      if (kind === 'jar') throw new ArchipelError('BAD_INPUT', 'a JAR runs as a batch')
+      const signal = AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])])
+      const release = await gate.acquire(options.signal)
+      try {
+        const spare = Object.keys(spark).length === 0 ? spares.take() : undefined
+        const livy = spare ?? (await openAtLivy(spark, signal))
+        await site.bind(livy, { datasets, params, forwarded }).catch(async (error: unknown) => {
+          await close(livy)
+          throw error
+        })
+        const log = sessionLog()
+        const scrub = scrubOf(datasets)
+        const backend = livyBackend({ site, session: livy, kind, params, limits: within(session.limits), log, scrub })
+        const onEnd = () => {
+          sessions.delete(opened)
+          release()
+          if (!stopping.signal.aborted) spares.prepare()
+        }
+        const opened = engineSession({ id: lastId++, kind, backend, log, onEnd })
+        sessions.add(opened)
+        return opened
+      } catch (error) {
+        release()
+        if (stopping.signal.aborted) throw down()
+        throw error instanceof LivyRefusal ? refused(error) : error
+      }
+    }
+
+    const info = () => ({
+      kind: 'livy' as const,
+      languages: [...init.languages],
+      version: version === '' ? 'livy' : `livy ${version}`,
+      ...(version === ''
+        ? {}
+        : { versions: Object.fromEntries(init.languages.map((kind) => [kind, `livy ${version}`])) }),
+    })
+    const status = () => ({
+      state: reason === undefined ? ('ready' as const) : ('down' as const),
+      sandbox: false,
+      running: gate.running,
+      waiting: gate.waiting,
+      ...(reason === undefined ? {} : { reason }),
+    })
+
+    return {
+      async start() {
+        if (started) return
+        started = true
+        gate.open()
+        // An island starts without its Livy; it goes on looking for it.
+        await Promise.race([look(), sleep(FIRST_LOOK_MS, undefined, { ref: false })])
+      },
+      async stop() {
+        stopping.abort()
+        clearTimeout(timer)
+        reason = 'the engine is stopped'
+        gate.close(down())
+        await Promise.all([
+          spares.stop(),
+          ...[...sessions].map((session) => session.close()),
+          ...[...batches].map((batch) => batch.cancel()),
+        ])
+      },
+      info,
+      engines: () => [{ info: info(), status: status() }],
+      status,
+      capabilities: () => new Set([...CAPABILITIES, ...init.languages]),
+      createSession,
+      async createBatch(batch, options = {}) {
+        check(batch)
+        const id = lastBatch++
+        const { main } = batch
+        const made =
+          main === undefined
+            ? sessionBatch(id, batch, options, (signal) => createSession(batch, { signal }))
+            : livyBatch({ ...batch, main }, options, {
+                id,
+                site,
+                mark: newMark(),
+                limits: within(batch.limits),
+                staging: init.stagingDir,
+                locate,
+                scrub: scrubOf(batch.datasets),
+                acquire: (signal) => gate.acquire(signal),
+              })
+        batches.add(made)
+        made.outcome.finally(() => batches.delete(made)).catch(() => {})
+        return made
+      },
+    }
+  }
+}
+
+function notStarted({ log }: LivySession): string {
+  const why = log.map((line) => line.trim()).filter((line) => line !== '' && !/^(stdout|stderr):$/.test(line))
+  return `the Spark session did not start${why.length === 0 ? '' : `: ${why.slice(-3).join(' ')}`}`
+}
