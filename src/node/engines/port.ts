@@ -31,8 +31,15 @@ export interface SessionInit {
   forwarded?: boolean
   /** Which engine it has to be, where an island has more than one; without it the built-in one where that can do it. */
   engine?: 'livy' | 'embedded'
+  /** A program as at a prompt: what its last line gives is printed, magics of Livy work, and there is an object `spark`. */
+  prompt?: Prompt
   /** What Spark is asked for, in Livy's fields. Refused by engines without Spark. */
   spark?: LivyResources
+}
+
+export interface Prompt {
+  /** Answers `spark.sql()` of the program. Its error's message is shown to the program. */
+  sql(query: string, options: { maxRows: number; signal: AbortSignal }): Promise<TableResult>
 }
 
 export interface EngineLimits {

@@ -1,5 +1,6 @@
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type { Cell } from '../../protocols/model/task.ts'
+import { exceptionOf } from '../../protocols/model/traceback.ts'
 import type { StatementOutput } from '../../protocols/model/views.ts'
 import type { CollectedItem, StatementOutcome } from '../engines/port.ts'
 
@@ -29,21 +30,6 @@ export function okOutput(id: number, { result, items }: StatementOutcome): State
     if (!(type in data)) data[type] = itemValue(item)
   }
   return { status: 'ok', execution_count: id, data }
-}
-
-const TRACEBACK = 'Traceback (most recent call last):'
-/** `ValueError: no good`, `json.decoder.JSONDecodeError: …`, or a name alone. */
-const EXCEPTION = /^(?:[\w.]+\.)?([A-Za-z_]\w*)(?:: ?(.*))?$/
-
-/** Name and words of the exception of Python that was raised last; undefined for what is no traceback. */
-function exceptionOf(lines: string[]): { ename: string; evalue: string } | undefined {
-  const begin = lines.lastIndexOf(TRACEBACK) + 1
-  // Of a statement that cannot be read there are only the lines of the place; a long traceback is shortened at its head.
-  if (begin === 0 && !/^(\s*File "|\.\.\.$)/.test(lines[0]!)) return undefined
-  const at = lines.findIndex((line, i) => i >= begin && EXCEPTION.test(line))
-  if (at < 0) return undefined
-  const [, ename = '', first = ''] = EXCEPTION.exec(lines[at]!)!
-  return { ename, evalue: [first, ...lines.slice(at + 1)].join('\n').trimEnd() }
 }
 
 /** As Livy says it: of an exception its name, its words and the lines of its traceback; else the code and the first line. */

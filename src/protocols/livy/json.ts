@@ -25,6 +25,11 @@ export function parseLivyJson(text: string): unknown {
   return SUSPICIOUS.test(text) ? json.parse(text, keepText) : JSON.parse(text)
 }
 
+/** A number of this text, which JavaScript might change: `JSON.stringify` writes it as it is. @throws SyntaxError for no number */
+export function keepNumber(text: string): unknown {
+  return json.rawJSON(text)
+}
+
 /** The text of a number that was kept; undefined for anything else. */
 export function keptNumber(value: unknown): string | undefined {
   return json.isRawJSON(value) ? value.rawJSON : undefined

@@ -168,6 +168,7 @@ local({
     charToRaw(enc2utf8(paste0(paste(text, collapse = "\n"), "\n")))
   }
   add <- function(value) {
+    if (isTRUE(state$prompt)) return(invisible(print(value)))
     if (is.matrix(value) && !is.null(colnames(value))) value <- as.data.frame(value)
     if (is.data.frame(value)) {
       value <- as.data.frame(value)
@@ -313,7 +314,7 @@ local({
           if (!is.null(value) && value$visible) print(value$value)
           value <- withVisible(eval(expression, globalenv()))
         }
-        if (!is.null(value) && value$visible && !is.null(value$value)) add(value$value)
+        if (!is.null(value) && value$visible && (isTRUE(state$prompt) || !is.null(value$value))) add(value$value)
         send_files()
       }), error = function(e) {
         stack <- vapply(sys.calls(), function(call) paste(deparse(call[[1L]])[1L], collapse = ""), "")
@@ -335,6 +336,11 @@ local({
   request <- eval(parse(text = read_frame(), keep.source = FALSE))
   dir.create(plots, showWarnings = FALSE)
   bind(request)
+  if (isTRUE(request$prompt)) {
+    state$prompt <- TRUE
+    # What tools that speak to Spark look for; there is none behind it.
+    assign("spark", structure("archipel: R of this island, without Spark", class = "noquote"), envir = globalenv())
+  }
   options(
     device = function(...) grDevices::png(file.path(plots, "figure-%03d.png"), width = 800, height = 600),
     warn = 1, digits.secs = 6, menu.graphics = FALSE

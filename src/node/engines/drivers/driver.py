@@ -46,16 +46,30 @@ class Channel:
         body = self.requests.read(size - 1)
         return body if kind == b"B" else json.loads(body.decode("utf-8"))
 
-    def write(self, kind, body):
-        """Whole frames only: an interrupt waits for the end of one."""
+    def put(self, kind, body):
         view = memoryview(struct.pack(">Ic", len(body) + 1, kind) + body)
-        self.writing = True
         while len(view) > 0:
             view = view[os.write(self.replies, view) :]
+
+    def write(self, kind, body):
+        """Whole frames only: an interrupt waits for the end of one."""
+        self.writing = True
+        self.put(kind, body)
+        self.rest()
+
+    def rest(self):
         self.writing = False
         if self.interrupt:
             self.interrupt = False
             raise KeyboardInterrupt
+
+    def ask(self, **message):
+        """A question to the island, and its answer; an interrupt waits for that."""
+        self.writing = True
+        self.put(b"J", json.dumps(message, allow_nan=False).encode("ascii"))
+        answer = self.read()
+        self.rest()
+        return answer
 
     def send(self, **message):
         self.write(b"J", json.dumps(message, allow_nan=False).encode("ascii"))
@@ -174,6 +188,7 @@ class Driver:
         self.channel = Channel(directory)
         self.out = os.path.join(work, "out")
         self.results = None
+        self.prompt = None
         self.running = False
         self.pid = os.getpid()
         self.main = types.ModuleType("__main__")
@@ -194,7 +209,15 @@ class Driver:
     def result(self, value):
         if self.results is None or os.getpid() != self.pid:
             raise archipel.ArchipelError("result() belongs to a running statement of the program's own process")
-        self.results.add(value)
+        if self.prompt is None:
+            self.results.add(value)
+        else:
+            self.prompt.show(value, self.results)
+
+    def ask(self, **message):
+        if not self.running or os.getpid() != self.pid:
+            raise archipel.ArchipelError("the island answers a running statement of the program's own process")
+        return self.channel.ask(**message)
 
     def progress(self, fraction):
         if os.getpid() == self.pid:
@@ -213,11 +236,11 @@ class Driver:
         self.results = Results(self.channel, request)
         self.running = True
         try:
-            value = self.evaluate(code)
+            value = self.evaluate(code) if self.prompt is None else self.prompt.run(code, self.results)
             if os.getpid() != self.pid:
                 os._exit(0)
             if value is not None:
-                self.results.add(value)
+                self.result(value)
             for image in values.open_figures():
                 self.results.figure(image)
             if os.path.isdir(self.out):
@@ -243,6 +266,13 @@ class Driver:
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
         archipel._bind(request, self.out, self.result, self.progress)
+        if request.get("prompt"):
+            import prompt
+
+            self.prompt = prompt.Prompt(self.evaluate, self.main.__dict__)
+            self.main.spark = prompt.Session(self.ask)
+            sys.modules.pop("prompt", None)
+            sys.modules.pop("values", None)
         signal.signal(signal.SIGINT, self.interrupted)
         self.channel.send(**{"is": "ready", "version": "%d.%d.%d" % sys.version_info[:3]})
         while True:

@@ -92,7 +92,7 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
     }
 
     async function openProgram(
-      { kind, datasets, params = {} }: SessionInit,
+      { kind, datasets, params = {}, prompt }: SessionInit,
       limits: Required<EngineLimits>,
       release: () => void,
       signal?: AbortSignal,
@@ -102,7 +102,7 @@ export function embeddedEngine(init: EmbeddedEngineInit) {
       const log = sessionLog()
       const { scratchDir } = init
       const backend = await programBackend(
-        { language, tools: tools!, limits, datasets, params, scratchDir, log },
+        { language, tools: tools!, limits, datasets, params, scratchDir, log, prompt },
         signal,
       )
       const onEnd = () => {

@@ -1,5 +1,6 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { ParamValue } from '../../../protocols/model/task.ts'
+import type { Prompt } from '../port.ts'
 import { scrubber } from '../process/scrub.ts'
 import { timeLimit } from '../process/time-limit.ts'
 import { COLLECT_BYTES, COLLECT_ROWS } from '../session/collect.ts'
@@ -13,6 +14,7 @@ import { RETURN_LESS, receiver } from './receiver.ts'
 export interface ProgramBackendInit extends Omit<ProgramInit, 'onOutput'> {
   params: Record<string, ParamValue>
   log: SessionLog
+  prompt?: Prompt | undefined
 }
 
 /** Statements of other than rows: frames and names of items. */
@@ -109,7 +111,7 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
       paths: program.paths[i],
     }))
     await converse(
-      () => request({ datasets: bound, params: init.params }),
+      () => request({ datasets: bound, params: init.params, prompt: init.prompt !== undefined }),
       async (frame) => {
         if (frame === undefined || 'raw' in frame || driverMessage.safeParse(frame.message).data?.is !== 'ready')
           throw new ArchipelError(
@@ -124,6 +126,17 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
         ...(signal && { signal }),
       },
     )
+  }
+
+  /** Answers a question of the program; it waits for nothing else meanwhile. */
+  async function answer({ sql }: Prompt, query: { sql: string; maxRows: number }, signal: AbortSignal): Promise<void> {
+    try {
+      const { columns, rows, truncated } = await sql(query.sql, { maxRows: query.maxRows, signal })
+      request({ columns: columns.map(({ name, type }) => ({ name, type })), rows, truncated })
+    } catch (cause) {
+      const { code, message } = toArchipelError(cause)
+      request({ code, message })
+    }
   }
 
   try {
@@ -155,7 +168,9 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
       const started = performance.now()
       const rows = Math.max(0, Math.min(maxRows, limits.resultRows, sink === undefined ? COLLECT_ROWS : Infinity))
       const bytes = Math.min(limits.resultBytes, sink === undefined ? COLLECT_BYTES : Infinity)
+      const { prompt } = init
       const into = receiver({
+        onQuery: prompt && ((query) => answer(prompt, query, options.signal)),
         ...(sink && { sink }),
         maxRows: rows,
         maxBytes: bytes + SLACK_BYTES,

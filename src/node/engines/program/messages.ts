@@ -20,6 +20,7 @@ export const driverMessage = z.discriminatedUnion('is', [
     mediaType: z.string().regex(/^[\w.+-]{1,60}\/[\w.+-]{1,60}$/),
     bytes: z.int().nonnegative(),
   }),
+  z.object({ is: z.literal('query'), sql: z.string(), maxRows: z.int().nonnegative() }),
   z.object({ is: z.literal('progress'), value: z.number().min(0).max(1) }),
   z.object({ is: z.literal('done') }),
   z.object({ is: z.literal('failed'), code, message: z.string() }),

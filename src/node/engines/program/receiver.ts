@@ -20,6 +20,8 @@ export interface ReceiverInit {
   /** A folder of the session for items on their way. */
   dir: string
   onProgress(fraction: number): void
+  /** The program waits for the answer to a question of its own; without it none may be asked. */
+  onQuery?: ((query: { sql: string; maxRows: number }) => Promise<void>) | undefined
 }
 
 export interface Receiver {
@@ -130,6 +132,9 @@ export function receiver(init: ReceiverInit): Receiver {
         case 'progress':
           init.onProgress(message.value)
           return undefined
+        case 'query':
+          if (init.onQuery === undefined) throw strange()
+          return void (await init.onQuery(message))
         case 'ready':
           throw strange()
         default:

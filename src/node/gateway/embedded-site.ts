@@ -1,0 +1,194 @@
+/** The built-in engine as a Livy: SQL, and `pyspark` and `sparkr` as far as plain Python and R go. Ends with the process. */
+import type { LivyCodeKind, LivyKind, LivySessionRequest, LivyVersion } from '../../protocols/livy/objects.ts'
+import { LivyRefusal, notFound } from '../../protocols/livy/refusal.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { EnginePort } from '../engines/port.ts'
+import { type EmbeddedSession, embeddedSession, kindsOf } from './embedded-session.ts'
+import type { LivySite } from './site.ts'
+
+export interface EmbeddedSiteInit {
+  /** Of the software, told as the revision. */
+  version: string
+}
+
+export interface EmbeddedSiteComponents {
+  engine: Pick<EnginePort, 'createSession' | 'info' | 'status'>
+}
+
+/** How long an entry that ended is kept: Livy's `livy.server.session.state-retain.sec`. */
+const RETAIN_MS = 600_000
+
+const NO_SPARK =
+  'The engine of this island is the built-in one, without Spark: it runs sql, pyspark (plain Python) and sparkr (plain R).'
+
+/** Livy's own words for what it does not let in. */
+const notAllowed = (uri: string) => `requirement failed: Local path ${uri} cannot be added to user sessions.`
+
+export function embeddedSite({ version }: EmbeddedSiteInit) {
+  return ({ engine }: EmbeddedSiteComponents): LivySite & { stop(): Promise<void> } => {
+    const sessions = new Map<number, EmbeddedSession>()
+    const marks = new Map<string, number>()
+    let nextId = 0
+
+    const kinds = () => kindsOf(engine.info().languages)
+
+    function found(id: number): EmbeddedSession {
+      const session = sessions.get(id)
+      if (session === undefined) throw notFound(id)
+      return session
+    }
+
+    function forget(id: number): void {
+      sessions.delete(id)
+      for (const [mark, of] of marks) if (of === id) marks.delete(mark)
+    }
+
+    /** Entries that ended long ago go. */
+    function collect(): void {
+      const before = Date.now() - RETAIN_MS
+      for (const { id, ended } of sessions.values()) {
+        if (ended === undefined || ended > before) continue
+        sessions.get(id)!.lost('it ended long ago')
+        forget(id)
+      }
+    }
+
+    function check(request: LivySessionRequest, forwarded: boolean): void {
+      const { state, sandbox, reason, missing } = engine.status()
+      if (state === 'down') throw new ArchipelError('ENGINE_DOWN', `the engine is down: ${reason}`)
+      if (!kinds().has(request.kind)) throw rejected(whyNot(request.kind, missing))
+      if (forwarded && request.kind !== 'sql' && !sandbox)
+        throw new ArchipelError('NO_SANDBOX', `this island has no sandbox to run forwarded ${request.kind} in`)
+      const files = [request.jars, request.pyFiles, request.files, request.archives].flatMap((each) => each ?? [])
+      if (files.length > 0) throw rejected(notAllowed(files[0]!))
+    }
+
+    const refuse = (): never => {
+      throw new LivyRefusal(400, { msg: `requirement failed: ${NO_SPARK}` })
+    }
+
+    return {
+      engine: 'embedded',
+      kinds,
+      state() {
+        const { state, reason } = engine.status()
+        return { up: state === 'ready', ...(reason === undefined ? {} : { reason }) }
+      },
+      async version(): Promise<LivyVersion> {
+        // The version whose interface this is; clients compare it.
+        return {
+          version: '0.9.0-incubating',
+          user: 'archipel',
+          revision: version,
+          branch: 'embedded',
+          date: '',
+          url: '',
+        }
+      },
+
+      async createSession(request, mark) {
+        const known = marks.get(mark.mark)
+        if (known !== undefined) return await found(known).view()
+        collect()
+        check(request, mark.forwarded)
+        const id = nextId++
+        const session = embeddedSession({ id, request, mark, engine })
+        sessions.set(id, session)
+        marks.set(mark.mark, id)
+        return await session.view()
+      },
+      async findSession(mark) {
+        const id = marks.get(mark)
+        return id === undefined ? undefined : await sessions.get(id)?.view()
+      },
+      session: async (id) => await found(id).view(),
+      sessionLog: async (id, range) => await found(id).log(range),
+      async deleteSession(id) {
+        const session = found(id)
+        await session.close()
+        session.lost('it was deleted')
+        forget(id)
+      },
+      async stopSession(id) {
+        await found(id).close()
+      },
+      statements: async (id) => found(id).statements(),
+      async submit(id, request, expect) {
+        const session = found(id)
+        return session.submit(request.code, codeKind(request.kind ?? session.kind, kinds()), expect)
+      },
+      statement: async (id, statement) => found(id).statement(statement),
+      async cancelStatement(id, statement) {
+        found(id).cancel(statement)
+      },
+      // Livy itself has candidates for Scala alone.
+      async complete(id) {
+        found(id)
+        return []
+      },
+      submitJob: async (id) => noJobs(found(id)),
+      job: async (id, job) => {
+        found(id)
+        throw new LivyRefusal(500, `java.util.NoSuchElementException: key not found: ${job}`)
+      },
+      cancelJob: async (id) => void found(id),
+      async upload(id) {
+        found(id)
+        refuse()
+      },
+      async add(id, _what, uri) {
+        found(id)
+        throw new LivyRefusal(400, { msg: notAllowed(uri) })
+      },
+
+      async createBatch(request) {
+        const local = /^(file:|\/)/.test(request.file)
+        throw rejected(local ? notAllowed(request.file) : NO_SPARK)
+      },
+      findBatch: async () => undefined,
+      batch: async (id) => Promise.reject(notFound(id)),
+      batchLog: async (id) => Promise.reject(notFound(id)),
+      deleteBatch: async (id) => Promise.reject(notFound(id)),
+
+      watch(what, onChange) {
+        const session = 'session' in what ? sessions.get(what.session) : undefined
+        if (session !== undefined) return session.watch(onChange)
+        let open = true
+        queueMicrotask(() => {
+          if (open) onChange({ type: 'lost', why: 'it is not known' })
+        })
+        return () => {
+          open = false
+        }
+      },
+
+      /** Ends all sessions. Never throws. */
+      async stop() {
+        await Promise.all([...sessions.values()].map((session) => session.close()))
+      },
+    }
+  }
+}
+
+const rejected = (reason: string) => new LivyRefusal(400, { msg: `Rejected, Reason: ${reason}` })
+
+function whyNot(kind: LivyKind, missing: { python?: string; r?: string } = {}): string {
+  const { python, r } = missing
+  const why = kind === 'pyspark' ? python : kind === 'sparkr' ? r : undefined
+  return `${kind} does not run here${why === undefined ? '' : ` (${why})`}. ${NO_SPARK}`
+}
+
+/** @throws LivyRefusal in Livy's words where a kind is missing, 400 where the engine lacks it */
+function codeKind(kind: LivyKind, has: ReadonlySet<LivyKind>): LivyCodeKind {
+  if (kind === 'shared')
+    throw new LivyRefusal(
+      500,
+      'java.lang.IllegalArgumentException: Code type should be specified if session kind is shared',
+    )
+  if (!has.has(kind)) throw new LivyRefusal(400, { msg: whyNot(kind) })
+  return kind
+}
+
+function noJobs(_: EmbeddedSession): never {
+  throw new LivyRefusal(500, `java.lang.UnsupportedOperationException: ${NO_SPARK}`)
+}
