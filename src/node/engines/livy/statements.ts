@@ -32,7 +32,7 @@ export function siteStatements({ call, entries, binding, scrub }: SiteStatements
   }
 
   /** What Livy has; finds ours by their first line where an answer was lost. */
-  async function sync(entry: Entry, options: Options): Promise<LivyStatement[]> {
+  async function list(entry: Entry, options: Options): Promise<LivyStatement[]> {
     if (readSession(await call(entry, 'GET', '', options)).state === 'dead')
       // Livy itself would not answer for minutes where the session died at its start.
       throw new LivyRefusal(400, { msg: "requirement failed: Session isn't active." })
@@ -45,12 +45,12 @@ export function siteStatements({ call, entries, binding, scrub }: SiteStatements
       found = true
     }
     if (found) await entries.save(entry)
-    entry.next = (listed.at(-1)?.id ?? -1) + 1
     return listed
   }
 
   function remember(entry: Entry, language: PreludeLanguage, id: number): void {
-    entry.hidden = [...entry.hidden, id].sort((a, b) => a - b)
+    // A list that was read meanwhile may have shown it already.
+    entry.hidden = [...new Set([...entry.hidden, id])].sort((a, b) => a - b)
     if (!entry.bound.includes(language)) entry.bound = [...entry.bound, language]
   }
 
@@ -89,7 +89,8 @@ export function siteStatements({ call, entries, binding, scrub }: SiteStatements
     expect: number,
     options: Options,
   ): Promise<LivyStatement> {
-    const known = entry.next === undefined ? await sync(entry, options) : undefined
+    const known = entry.next === undefined ? await list(entry, options) : undefined
+    if (known !== undefined) entry.next = (known.at(-1)?.id ?? -1) + 1
     const next = visibleId(entry.hidden, entry.next ?? 0)
     if (expect < next) {
       const there = known?.find((each) => each.id === realId(entry.hidden, expect))
@@ -115,7 +116,7 @@ export function siteStatements({ call, entries, binding, scrub }: SiteStatements
   return {
     one,
     async all(entry: Entry, options: Options = {}): Promise<LivyStatement[]> {
-      const listed = await sync(entry, options)
+      const listed = await list(entry, options)
       return listed.filter(({ id }) => !entry.hidden.includes(id)).map((each) => shown(entry, each))
     },
     /** `expect` is there already, or it is submitted: once, whatever becomes of the answer. */
