@@ -293,6 +293,8 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
+    mains: parts.work.mains,
+    actions: parts.work.actions,
     sessions: parts.sessions.sessions,
     statements: parts.sessions.statements,
     ...tokenPort(parts.tokens, journal, self),

@@ -3,6 +3,8 @@ import type { Logger } from 'pino'
 import { datasetBody } from '../protocols/model/dataset.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type { SqlRequest, TableExport, TaskResult, TaskSummary } from '../protocols/model/views.ts'
+import { actions } from './actions/actions.ts'
+import type { ActionsPort } from './actions/port.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
@@ -11,6 +13,8 @@ import type { EnginePort, SqlAnalyser } from './engines/port.ts'
 import { failpointOf } from './failpoint.ts'
 import { pathIn } from './identity/data-dir.ts'
 import type { JournalPort } from './journal/journal.ts'
+import { mainFiles } from './main-files.ts'
+import type { MainsPort } from './mains/port.ts'
 import type { Roster } from './members/roster.ts'
 import type { NetworkPort } from './network/port.ts'
 import { type Placing, placing } from './placement/placing.ts'
@@ -26,6 +30,7 @@ import { spool } from './results/spool.ts'
 import type { StorePort } from './store/port.ts'
 import { systemClock } from './tasks/clock.ts'
 import { newTaskSuffix } from './tasks/ids.ts'
+import { checkRequest } from './tasks/requester/submit.ts'
 import { sqlOnTasks } from './tasks/sql.ts'
 import { taskStore } from './tasks/store/task-store.ts'
 import { type Tasks, tasks } from './tasks/tasks.ts'
@@ -57,6 +62,8 @@ export interface WorkComponents {
 
 export interface Work {
   tasks: Tasks & { table(id: string, format: TableFormat, options?: { signal?: AbortSignal }): Promise<TableExport> }
+  mains: Pick<MainsPort, 'put'>
+  actions: ActionsPort
   sql(request: SqlRequest, options?: { signal?: AbortSignal; user?: string }): Promise<TaskResult>
   placing: Placing
   /** Shows it to others, and takes up what ran here. To be called before they can ask. */
@@ -130,7 +137,37 @@ export function islandWork(components: WorkComponents): Work {
     },
   )
 
+  const actionsHere = actions(
+    { self },
+    {
+      store: store.bucket('actions'),
+      catalog,
+      nameOf: lookup.nameOf,
+      isMember: lookup.isMember,
+      islandNamed: components.islandNamed,
+      mains: { find: (file) => files.kept.find(file) },
+      fetchMain: (file, publisher, options) => files.fetch(file, publisher, options),
+      check: checkRequest,
+      submit: (request, options) => made.submit(request, options),
+      journal,
+      logger: logger('actions'),
+    },
+  )
   const failpoint = failpointOf(process.env.ARCHIPEL_FAILPOINT)
+  const kept = taskStore({
+    store,
+    ...(failpoint === undefined ? {} : { failpoint }),
+    onBroken: (key) => logger('tasks').error({ key }, 'an entry of the store cannot be read, and is left out'),
+  })
+  const files = mainFiles({
+    config,
+    self,
+    network,
+    store: kept,
+    connect: components.connect,
+    actions: actionsHere,
+    logger: logger('mains'),
+  })
   const made = tasks(
     {
       self,
@@ -156,11 +193,9 @@ export function islandWork(components: WorkComponents): Work {
     },
     {
       clock,
-      store: taskStore({
-        store,
-        ...(failpoint === undefined ? {} : { failpoint }),
-        onBroken: (key) => logger('tasks').error({ key }, 'an entry of the store cannot be read, and is left out'),
-      }),
+      store: kept,
+      main: files.main,
+      mains: files.mains,
       spool: results,
       remotes: (here) =>
         taskRemotes(
@@ -204,6 +239,8 @@ export function islandWork(components: WorkComponents): Work {
 
   return {
     placing: place,
+    mains: files.kept,
+    actions: actionsHere,
     resultsBytes: () => results.bytes(),
     sql: sqlOnTasks(made),
     tasks: {
@@ -219,6 +256,8 @@ export function islandWork(components: WorkComponents): Work {
     async start(options) {
       await publisher.start()
       await place.start()
+      await files.kept.start()
+      await files.serve(options)
       await made.start()
       await serveTasks(network, made.handlers, options)
       await serveOldRuns(
@@ -230,6 +269,7 @@ export function islandWork(components: WorkComponents): Work {
     resume: () => made.resume(),
     async stop() {
       await made.stop()
+      files.kept.stop()
       await place.stop()
     },
   }

@@ -2,8 +2,14 @@
  * What the web service needs of an island. `node/island.ts` builds one; tests may script one.
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
+import type { MainFile } from '../protocols/model/spark.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type {
+  ActionPage,
+  ActionQuery,
+  ActionRequest,
+  ActionRunRequest,
+  ActionView,
   ConfigView,
   DatasetFilter,
   DatasetPage,
@@ -114,8 +120,30 @@ export interface IslandTasks {
   retry(id: string, options?: CallOptions & { idempotencyKey?: string }): Promise<TaskView>
 }
 
+/** Main files of batches: JARs and Python files. */
+export interface IslandMains {
+  /** Durable when it resolves; the same bytes again are the same file. @throws BAD_INPUT (the name), TOO_LARGE, DISK_FULL */
+  put(name: string, bytes: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<MainFile>
+}
+
+/** Named, reusable pieces of work: those saved here, and those that any island shares. */
+export interface IslandActions {
+  /** A new one, or another content of a known one of the same user. @throws BAD_INPUT, TOO_LARGE, FORBIDDEN (of another user), TOO_MANY */
+  save(request: ActionRequest, options?: OwnOptions): Promise<ActionView>
+  /** By name. */
+  list(query: ActionQuery, options?: CallOptions): Promise<ActionPage>
+  /** By id or name. @throws ACTION_NOT_FOUND, AMBIGUOUS (details.candidates) */
+  show(ref: string, options?: CallOptions): Promise<ActionView>
+  /** An ordinary task, which remembers the action. @throws ACTION_NOT_FOUND, AMBIGUOUS, BAD_INPUT (its parameters), and what submitting throws */
+  run(ref: string, request: ActionRunRequest, options?: CallOptions): Promise<TaskView>
+  /** Shows it, as it is now, to all islands. @throws ACTION_NOT_FOUND (of this island), FORBIDDEN */
+  share(ref: string, options?: OwnOptions): Promise<ActionView>
+  /** Of this island; what was shared is withdrawn. Tasks stay. @throws ACTION_NOT_FOUND, FORBIDDEN */
+  remove(ref: string, options?: OwnOptions): Promise<{ id: string }>
+}
+
 interface OwnOptions extends CallOptions {
-  /** Refuse sessions of other users. */
+  /** Refuse what other users made. */
   onlyOwn?: boolean
 }
 
@@ -165,6 +193,8 @@ export interface IslandPort {
   resolve(request: ResolveRequest, options?: CallOptions): Promise<Resolution>
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
+  mains: IslandMains
+  actions: IslandActions
   sessions: IslandSessions
   statements: IslandStatements
   tokens: IslandTokens

@@ -160,7 +160,7 @@ test('a session is opened, used and ended', async (t) => {
   assert.is((await run(['session', 'delete', '1'])).stdout, 'session 1 has ended\n')
   assert.is((await run(['session', 'show', '1'])).code, 4)
   for (const wrong of [
-    ['session', 'create', 'scala'],
+    ['session', 'create', 'jar'],
     ['session', 'show', 'one'],
     ['session', 'run', '1', 'x', '--max-rows', '0'],
   ])

@@ -83,7 +83,7 @@ test('the language comes from the ending of the file, or from --kind', async (t)
     ['run', '-'],
     ['run', join(dir, 'a.txt')],
     ['run', join(dir, 'missing.py')],
-    ['run', '-', '--kind', 'scala'],
+    ['run', '-', '--kind', 'cobol'],
     ['run', '-', '--kind', 'sql', '--param', '1=2'],
     ['run', '-', '--kind', 'sql', '--param', 'x'],
     ['run', '-', '--kind', 'sql', '--title', 'T'],

@@ -37,6 +37,13 @@ test('each function reaches the island with its argument, and each answer fits i
   const revoke = { member: SELF.id, invitees: 'keep' as const, recoveryKey: 'key' }
   const invite = { expiresMs: 5000, mayInvite: true, local: true }
   const task = { kind: 'sql' as const, code: 'SELECT 1', params: { n: 1, word: 'x', none: null }, datasets: ['stars'] }
+  const action = {
+    name: 'brightest',
+    description: 'The brightest stars',
+    kind: 'sql' as const,
+    code: 'SELECT * FROM stars ORDER BY vmag LIMIT $limit',
+    params: { limit: { type: 'integer' as const, default: 5 } },
+  }
   const submitted = await client.tasks.submit(task)
   const { id } = submitted
   await client.tasks.cancel(id)
@@ -72,6 +79,13 @@ test('each function reaches the island with its argument, and each answer fits i
     statementShow: await client.statements.show(1, 0),
     statementCancel: await client.statements.cancel(1, 0),
     sessionDelete: await client.sessions.delete(1),
+    mainPut: await client.mains.put('job.jar', Buffer.from('bytes')),
+    actionsSave: await client.actions.save(action),
+    actionsList: await client.actions.list({ text: 'bright', limit: 3 }),
+    actionsShow: await client.actions.show('brightest'),
+    actionsShare: await client.actions.share('brightest'),
+    actionsRun: await client.actions.run('brightest', { params: { limit: 3 }, idempotencyKey: 'run-1' }),
+    actionsRemove: await client.actions.remove('brightest'),
     invite: await client.invite(invite),
     revoke: await client.revoke(revoke),
     leave: await client.leave(),
@@ -111,6 +125,8 @@ test('each function reaches the island with its argument, and each answer fits i
   assert.equal(argument('resolve'), { ref: 'stars', via: 'dht', confirm: false })
   assert.equal(argument('tasks.submit'), task)
   assert.equal(argument('tasks.place'), task)
+  assert.equal(argument('actions.save'), action)
+  assert.equal(argument('actions.list'), { text: 'bright', limit: 3 })
   assert.equal(argument('tasks.list'), { state: 'cancelled', user: 'owner', all: true, limit: 3 })
 })
 

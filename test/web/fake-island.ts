@@ -3,13 +3,16 @@ import type { DatasetBody } from '../../src/protocols/model/dataset.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type * as V from '../../src/protocols/model/views.ts'
 import type {
+  IslandActions,
   IslandHealth,
+  IslandMains,
   IslandPort,
   IslandSessions,
   IslandStatements,
   IslandTasks,
   IslandTokens,
 } from '../../src/web/ports.ts'
+import { fakeActions } from './fake-actions.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 
@@ -145,7 +148,7 @@ export function taskResult(
   }
 }
 
-const GROUPS = ['tasks', 'tokens', 'sessions', 'statements'] as const
+const GROUPS = ['tasks', 'tokens', 'sessions', 'statements', 'actions', 'mains'] as const
 type Group = (typeof GROUPS)[number]
 
 type Functions = Partial<Omit<IslandPort, Group>> & {
@@ -153,6 +156,8 @@ type Functions = Partial<Omit<IslandPort, Group>> & {
   tokens?: Partial<IslandTokens>
   sessions?: Partial<IslandSessions>
   statements?: Partial<IslandStatements>
+  actions?: Partial<IslandActions>
+  mains?: Partial<IslandMains>
 }
 
 export interface FakeIsland extends IslandPort {
@@ -180,6 +185,8 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
 
   const fake = fakeTasks(SELF, OTHER)
   const interactive = fakeSessions(fakeEngine())
+  const { actions, mains } = fakeActions(SELF, fake)
+  const { shares: _, mains: __, ...shownActions } = actions
   const base: IslandPort = {
     status: async () => STATUS,
     islands: async () => ({ items: ISLANDS, total: ISLANDS.length }),
@@ -224,6 +231,8 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     }),
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
+    actions: shownActions,
+    mains,
     ...tokens,
     sessions: interactive.sessions,
     statements: interactive.statements,

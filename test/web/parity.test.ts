@@ -12,7 +12,14 @@ import { LIBRARY_ONLY, OTHER_COMMAND, OTHER_FUNCTION } from './parity.ts'
 const test = suite('web: one set of functions')
 
 /** Of the library, and the words that routes and commands of the group begin with. */
-const GROUPS: Record<string, string> = { tasks: 'task', tokens: 'token', sessions: 'session', statements: 'statement' }
+const GROUPS: Record<string, string> = {
+  tasks: 'task',
+  tokens: 'token',
+  sessions: 'session',
+  statements: 'statement',
+  actions: 'actions',
+  mains: 'main',
+}
 const API = routeList.map(({ name }) => name as string).sort()
 
 /** `tasks.show` -> `taskShow` */

@@ -17,6 +17,7 @@ export const OTHER_COMMAND: Record<string, { command: string | undefined; reason
   taskRows: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
   taskRead: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
   taskTable: { command: 'task result', reason: 'one command prints or saves a result, whatever its form' },
+  mainPut: { command: 'run', reason: 'run uploads the JAR or Python file that it is given' },
   statementCreate: { command: 'session run', reason: 'a statement belongs to its session; run waits for its end' },
   statementShow: {
     command: 'session run',

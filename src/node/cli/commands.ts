@@ -41,7 +41,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'preview', summary: 'show the first rows of a dataset', load: () => import('./commands/preview.ts') },
   { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },
   { name: 'sql', summary: 'run a SELECT where its datasets are', load: () => import('./commands/sql.ts') },
-  { name: 'run', summary: 'run SQL, Python or R where its data are', load: () => import('./commands/run.ts') },
+  { name: 'run', summary: 'run code or a JAR where its data are', load: () => import('./commands/run.ts') },
+  {
+    name: 'actions',
+    summary: 'keep, share and run named pieces of work',
+    load: () => import('./commands/actions.ts'),
+  },
   { name: 'tasks', summary: 'list tasks, and what became of them', load: () => import('./commands/tasks.ts') },
   {
     name: 'task',

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import type { SubmitRequest, TaskView } from '../../protocols/model/views.ts'
+import type { ActionRunRequest, SubmitRequest, TaskView } from '../../protocols/model/views.ts'
 import type { IslandClient } from '../../web/client/index.ts'
 import { cleanLines } from './clean.ts'
 import type { Cli } from './context.ts'
@@ -96,12 +96,21 @@ async function cancel(io: Io, client: IslandClient, id: string): Promise<Archipe
   }
 }
 
+/** Work, or the run of an action. */
+export type Ask = { request: SubmitRequest } | { action: string; request: ActionRunRequest }
+
+const keyed = <R extends { idempotencyKey?: string }>(request: R): R => ({
+  ...request,
+  idempotencyKey: request.idempotencyKey ?? randomUUID(),
+})
+
 /** Durable at the island when it resolves. A Ctrl-C meanwhile cancels what came of it. */
-async function submit(cli: Cli, client: IslandClient, request: SubmitRequest): Promise<TaskView> {
+async function submit(cli: Cli, client: IslandClient, ask: Ask): Promise<TaskView> {
   const { io, signal } = cli
   // The key lets the answer be asked for again: what was begun can be named, whatever became of the connection.
-  const keyed = { ...request, idempotencyKey: request.idempotencyKey ?? randomUUID() }
-  const submitted = withProgress(io, 'submitting', () => client.tasks.submit(keyed))
+  const submitted = withProgress(io, 'submitting', () =>
+    'action' in ask ? client.actions.run(ask.action, keyed(ask.request)) : client.tasks.submit(keyed(ask.request)),
+  )
   const aborted = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined)
     signal.addEventListener('abort', () => resolve(undefined), { once: true })
@@ -138,10 +147,10 @@ export async function dryRun(cli: Cli, request: SubmitRequest): Promise<void> {
 }
 
 /** Submits and leaves. */
-export async function detach(cli: Cli, request: SubmitRequest): Promise<void> {
+export async function detach(cli: Cli, ask: Ask): Promise<void> {
   const { io } = cli
   const client = await cli.client()
-  const view = await submit(cli, client, request)
+  const view = await submit(cli, client, ask)
   if (io.json) return io.printJson(view)
   io.print(view.id)
   const short = shortTask(view.id)
@@ -151,12 +160,12 @@ export async function detach(cli: Cli, request: SubmitRequest): Promise<void> {
 /** Submits and waits; a first Ctrl-C cancels the task. @throws what ended the task without a result */
 export async function runToEnd(
   cli: Cli,
-  request: SubmitRequest,
+  ask: Ask,
   { follow = false, explain }: { follow?: boolean; explain?: boolean | undefined },
 ): Promise<TaskView> {
   const { io, signal } = cli
   const client = await cli.client()
-  const { id } = await explained(io, explain, submit(cli, client, request))
+  const { id } = await explained(io, explain, submit(cli, client, ask))
   if (follow) io.note(`Task ${id}`)
   const view = await waitForEnd(cli, client, id, { follow }).catch(async (cause) => {
     throw signal.aborted ? await cancel(io, client, id) : cause

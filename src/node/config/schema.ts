@@ -420,6 +420,17 @@ const tasks = z.strictObject({
     .register(about, { unit: 'bytes' }),
 })
 
+const mains = z.strictObject({
+  maxBytes: bytes(1024, 16 * GiB)
+    .default(64 * MiB)
+    .describe('Bytes of one main file of a batch: a JAR or a Python file.')
+    .register(about, { unit: 'bytes' }),
+  totalBytes: bytes(1024, 1024 * GiB)
+    .default(4 * GiB)
+    .describe('Bytes of all main files that are kept.')
+    .register(about, { unit: 'bytes' }),
+})
+
 const sessions = z.strictObject({
   max: z
     .int()
@@ -472,6 +483,7 @@ export const configSchema = z.strictObject({
   livy: livy.prefault({}),
   policy: policy.prefault({ forwarded: {} }),
   tasks: tasks.prefault({}),
+  mains: mains.prefault({}),
   sessions: sessions.prefault({}),
   log: log.prefault({}),
 })

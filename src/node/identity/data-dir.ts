@@ -24,6 +24,8 @@ export const FILES = {
   results: 'results',
   /** Data of datasets that were made from results: theirs alone, so to be kept. */
   published: 'published',
+  /** Main files of batches, by their hashes. */
+  mains: 'mains',
   scratch: 'scratch',
   staging: 'livy-staging',
 } as const
@@ -57,6 +59,7 @@ const FOLDERS = new Set<string>([
   FILES.publish,
   FILES.results,
   FILES.published,
+  FILES.mains,
   FILES.scratch,
   FILES.staging,
 ])

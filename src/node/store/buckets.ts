@@ -32,6 +32,8 @@ export const BUCKETS = {
   answers: '22',
   /** `session` or `batch`, /, mark -> JSON: what this island made at its Livy. */
   livySite: '24',
+  /** name -> JSON: actions that were saved here. */
+  actions: '25',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

@@ -15,7 +15,7 @@ export interface TasksInit {
 
 export interface TasksComponents
   extends Omit<RequesterComponents, 'remotes'>,
-    Pick<ProviderComponents, 'engine' | 'data' | 'queue'> {
+    Pick<ProviderComponents, 'engine' | 'data' | 'queue' | 'main'> {
   /** The calls to islands, given how this one answers. */
   remotes(here: TaskHandlers): TaskRemotes
 }

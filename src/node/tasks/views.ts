@@ -41,6 +41,8 @@ export function taskView(record: OwnedTask, work: Work, details: TaskDetails, na
     atMostOnce: record.atMostOnce,
     ...opt('timeoutMs', work.timeoutMs),
     ...opt('maxRows', work.maxRows),
+    ...onSpark(work),
+    ...opt('action', record.action),
     cancelRequested: record.cancelRequested,
     ...opt('publish', record.publish),
     ...opt('published', record.published),
@@ -124,6 +126,7 @@ export function providedView(record: ProvidedAttempt, work: Work | undefined, na
     atMostOnce: record.atMostOnce,
     ...opt('timeoutMs', work?.timeoutMs),
     ...opt('maxRows', work?.maxRows),
+    ...onSpark(work),
     cancelRequested: record.cancelRequested === true,
     ...opt('started', maybeIso(record.started)),
     ...opt('ended', settled ? maybeIso(record.ended) : undefined),
@@ -155,6 +158,10 @@ export function providedSummary(record: ProvidedAttempt, names: Names, now: numb
 /** Who has to take the end of an attempt that nobody has taken yet. */
 function waitsFor({ ended, settled, requester }: ProvidedAttempt, { nameOf }: Names) {
   return ended === undefined || settled !== undefined ? undefined : { island: requester, name: nameOf(requester) }
+}
+
+function onSpark(work: Work | undefined): Pick<TaskView, 'engine' | 'spark' | 'batch'> {
+  return { ...opt('engine', work?.engine), ...opt('spark', work?.spark), ...opt('batch', work?.batch) }
 }
 
 function opt<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

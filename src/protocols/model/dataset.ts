@@ -77,6 +77,10 @@ export const provenance = z.object({
       }),
     )
     .max(64),
+  /** The action that the task was a run of: its id, and the SHA-256 of its content. */
+  action: z
+    .object({ id: z.string().max(MAX_ID_LENGTH), publisher: z.string().max(64), version: z.string().max(64) })
+    .optional(),
   /** Island where it ran. */
   island: z.object({ id: z.string().max(64), name: z.string().max(100) }),
   /** Who asked, at the publisher's island. */

@@ -224,6 +224,11 @@ export const ERRORS = {
     retryable: false,
     hint: 'The result is larger than the island returns at once; add a LIMIT or aggregate.',
   },
+  ACTION_NOT_FOUND: {
+    status: 404,
+    retryable: true,
+    hint: '`archipel actions list` shows those that are known here; one just shared needs a moment to spread.',
+  },
   TASK_NOT_FOUND: {
     status: 404,
     retryable: false,

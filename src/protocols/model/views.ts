@@ -1,7 +1,9 @@
 /** What an island shows to people and programs: assembled answers, never signed and never stored. */
+import type { ActionBody, ActionUse } from './action.ts'
 import type { Column, DatasetBody, Provenance, ReplicaBody } from './dataset.ts'
 import type { ErrorInfo } from './errors.ts'
 import type { Card, Liveness, Load } from './island.ts'
+import type { BatchWork, EngineName, MainFile, SparkResources } from './spark.ts'
 import type {
   AttemptState,
   BoundRef,
@@ -252,6 +254,14 @@ export interface SubmitRequest {
   publish?: { id: string; title?: string; description?: string; keywords?: string[]; licence?: string }
   /** Milliseconds; default 60 s. */
   leaseMs?: number
+  /** Where an island has more than one; see `wantedEngine`. */
+  engine?: EngineName
+  /** What Spark is asked for, in Livy's fields. */
+  spark?: SparkResources
+  /** As a program in a Spark of its own: JARs always, Python where this is given. The size of its main file is looked up. */
+  batch?: Omit<BatchWork, 'main'> & { main?: Pick<MainFile, 'name' | 'sha256'> & { bytes?: number } }
+  /** Given by the island itself for runs of actions; no input of people. */
+  action?: ActionUse
 }
 
 export interface AttemptView {
@@ -292,6 +302,11 @@ export interface TaskView {
   published?: { id: string; version: string }
   /** The task that this one tries again. */
   retryOf?: string
+  engine?: EngineName
+  spark?: SparkResources
+  batch?: BatchWork
+  /** The action that it is a run of. */
+  action?: ActionUse
   /** ISO instants. */
   started?: string
   ended?: string
@@ -322,6 +337,44 @@ export interface TaskPage {
   items: TaskSummary[]
   next?: string
 }
+
+/** An action: saved at this island, or shared by one. */
+export interface ActionView extends ActionBody {
+  /** `archipel:<island>/<name>` */
+  id: string
+  publisher: { id: string; name: string }
+  /** SHA-256 of what it says. */
+  version: string
+  /** Who saved it, at this island. */
+  user?: string
+  /** Of this island. */
+  own: boolean
+  /** What the other islands see, where it was shared: of an earlier version while `version` differs. */
+  shared?: { version: string; time: string }
+  modified: string
+}
+
+export interface ActionPage {
+  items: ActionView[]
+  total: number
+  next?: string
+}
+
+export interface ActionQuery {
+  text?: string
+  /** Id or name of the publisher. */
+  island?: string
+  limit?: number
+  cursor?: string
+}
+
+/** What somebody wants to keep. */
+export type ActionRequest = Omit<ActionBody, 'datasets' | 'params' | 'batch'> &
+  Partial<Pick<ActionBody, 'datasets' | 'params'>> &
+  Pick<SubmitRequest, 'batch'>
+
+/** What a run decides. */
+export type ActionRunRequest = Omit<SubmitRequest, 'kind' | 'code' | 'engine' | 'spark' | 'batch' | 'action'>
 
 export interface LogPage {
   /** UTF-8. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { column } from '../model/dataset.ts'
 import { MAX_ID_LENGTH } from '../model/ids.ts'
+import { mainName, sha256Text, wantedEngine } from '../model/spark.ts'
 import { attemptState, type Cell, resultMeta, taskId, work } from '../model/task.ts'
 import type { ProtocolSpec } from '../wire/spec.ts'
 
@@ -74,27 +75,42 @@ const errorInfo = z.object({
   details: z.record(z.string(), z.unknown()).optional(),
 })
 
-export const attemptRequest = z.discriminatedUnion('op', [
-  /** Hands an attempt over. The same again is the same attempt: it is watched from where it is. */
-  z.object({
-    op: z.literal('submit'),
-    attempt: attemptNumber,
-    work,
-    /** Milliseconds between two signs of life at most: the provider sends one every quarter of it. */
-    leaseMs: z.number().int().min(200).max(3_600_000),
-    /** Bytes of the result that may come with the end; more is read by `task-read`. */
-    inlineBytes: z.number().int().nonnegative(),
-    /** Do not begin it again after a restart of the provider. */
-    atMostOnce: z.boolean(),
-  }),
-  z.object({
-    op: z.literal('watch'),
-    task: taskId,
-    attempt: attemptNumber,
-    inlineBytes: z.number().int().nonnegative(),
-  }),
+const handOver = {
+  attempt: attemptNumber,
+  work,
+  /** Milliseconds between two signs of life at most: the provider sends one every quarter of it. */
+  leaseMs: z.number().int().min(200).max(3_600_000),
+  /** Bytes of the result that may come with the end; more is read by `task-read`. */
+  inlineBytes: z.number().int().nonnegative(),
+  /** Do not begin it again after a restart of the provider. */
+  atMostOnce: z.boolean(),
+}
+const watch = z.object({
+  op: z.literal('watch'),
+  task: taskId,
+  attempt: attemptNumber,
+  inlineBytes: z.number().int().nonnegative(),
+})
+/** Hands an attempt over. The same again is the same attempt: it is watched from where it is. */
+const submit = z.object({ op: z.literal('submit'), ...handOver })
+export type AttemptRequest = z.infer<typeof submit> | z.infer<typeof watch>
+
+/** As it is sent. Work on Spark has an op of its own: who does not know its fields has to refuse it, not to run it without them. */
+export const attemptMessage = z.discriminatedUnion('op', [
+  submit,
+  z.object({ op: z.literal('submit-spark'), ...handOver }),
+  watch,
 ])
-export type AttemptRequest = z.infer<typeof attemptRequest>
+export type AttemptMessage = z.infer<typeof attemptMessage>
+
+export function toMessage(request: AttemptRequest): AttemptMessage {
+  if (request.op === 'watch' || wantedEngine(request.work) !== 'livy') return request
+  return { ...request, op: 'submit-spark' }
+}
+
+export function fromMessage(message: AttemptMessage): AttemptRequest {
+  return message.op === 'submit-spark' ? { ...message, op: 'submit' } : message
+}
 
 export const attemptEvent = z.discriminatedUnion('type', [
   /** Durable at the provider. Always the first item. */
@@ -117,10 +133,10 @@ export const attemptEvent = z.discriminatedUnion('type', [
 export type AttemptEvent = z.infer<typeof attemptEvent>
 
 /** An attempt, from its hand-over or from where it is. Closing the stream cancels nothing. */
-export const attemptSpec: ProtocolSpec<AttemptRequest, AttemptEvent> = {
+export const attemptSpec: ProtocolSpec<AttemptMessage, AttemptEvent> = {
   name: 'task-attempt',
   version: 1,
-  request: attemptRequest,
+  request: attemptMessage,
   item: attemptEvent,
   answer: 'series',
   maxRequestBytes: 8 * 1024 * 1024,
@@ -219,5 +235,29 @@ export const describeSpec: ProtocolSpec<{ task: string }, { view: string }> = {
   maxItems: 1,
   timeoutMs: 10_000,
   quota: { concurrent: 32, perMinute: 3000 },
+  strangers: false,
+}
+
+export const mainRequest = z.object({
+  sha256: sha256Text,
+  name: mainName,
+  offset: z.number().int().nonnegative(),
+  /** The task that it belongs to; without one: of an action that the island asked has shared. */
+  task: taskId.optional(),
+})
+export type MainRequest = z.infer<typeof mainRequest>
+
+/** A main file from an offset to its end: of a task, for the island that has its attempt; of a shared action, for every member. */
+export const mainSpec: ProtocolSpec<MainRequest, { bytes: Uint8Array }> = {
+  name: 'main-file',
+  version: 1,
+  request: mainRequest,
+  item: z.object({ bytes }),
+  answer: 'series',
+  maxRequestBytes: 4 * 1024,
+  maxItemBytes: 1024 * 1024,
+  maxItems: 10_000_000,
+  timeoutMs: 30_000,
+  quota: { concurrent: 8, perMinute: 600 },
   strangers: false,
 }

@@ -7,6 +7,8 @@ interface Groups {
   token: 'tokens'
   session: 'sessions'
   statement: 'statements'
+  actions: 'actions'
+  main: 'mains'
 }
 
 type GroupOf<Name extends string> = {

@@ -1,6 +1,7 @@
 /** The client of an island's web service, for browsers and Node; `node.ts` is the same with Node's own limits lifted. */
 import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { MainFile } from '../../protocols/model/spark.ts'
 import type {
   DatasetView,
   IslandEvent,
@@ -17,7 +18,7 @@ import type { ClientOptions } from './options.ts'
 import { cutOff, progress } from './progress.ts'
 import { TABLE } from './table.ts'
 import { type Ask, type ClientTasks, taskClient } from './tasks.ts'
-import { transport } from './transport.ts'
+import { type MainBytes, transport } from './transport.ts'
 
 export { ArchipelError, type ErrorCode } from '../../protocols/model/errors.ts'
 export type * from '../../protocols/model/views.ts'
@@ -52,6 +53,10 @@ export type BrowserSession = z.output<Routes['browserSession']['response']>
  */
 export interface IslandClient extends IslandPort {
   tasks: ClientTasks
+  mains: {
+    /** Bytes, a file of a page, or, of a stream, what comes: that is sent but once. */
+    put(name: string, bytes: MainBytes, options?: ClientOptions): Promise<MainFile>
+  }
   tokens: IslandTokens & { create: Keyed<IslandTokens['create']> }
   sessions: IslandSessions & { create: Keyed<IslandSessions['create']> }
   statements: IslandStatements & {
@@ -122,6 +127,19 @@ export function createClient(init: ClientInit = {}): IslandClient {
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, idempotencyKey }, options),
     tasks: taskClient(http, ask),
+    mains: {
+      put: (name, bytes, { signal } = {}) =>
+        http.json(TABLE.mainPut, { query: { name }, bytes, signal }) as Promise<MainFile>,
+    },
+    actions: {
+      save: (body, options) => ask('actionsSave', { body }, options),
+      list: (query, options) => ask('actionsList', { query }, options),
+      show: (ref, options) => ask('actionsShow', { params: { ref } }, options),
+      run: (ref, body, options) =>
+        ask('actionsRun', { params: { ref }, body, idempotencyKey: body.idempotencyKey }, options),
+      share: (ref, options) => ask('actionsShare', { params: { ref } }, options),
+      remove: (ref, options) => ask('actionsRemove', { params: { ref } }, options),
+    },
     sessions: {
       create: (body, options) => ask('sessionCreate', { body }, options),
       list: (query, options) => ask('sessionList', { query: { ...query } }, options),

@@ -6,11 +6,16 @@ import { afterBreak, failureOf, fromTransport, parse } from './failures.ts'
 import { baseUrl, type ClientRoute, pathOf, queryOf } from './request.ts'
 import { delayOf, pause, retryAfterMs } from './retry.ts'
 
+/** What is uploaded. */
+export type MainBytes = Uint8Array | Blob | AsyncIterable<Uint8Array>
+
 export interface CallInput {
   params?: Record<string, string>
   /** As the handler will see it. */
   query?: object
   body?: unknown
+  /** Instead of a body. */
+  bytes?: MainBytes
   headers?: Record<string, string>
   signal?: AbortSignal
   /** Of a call that makes something: the same key does it once, so that it may be tried again. */
@@ -76,7 +81,7 @@ export function transport({ url, token, fetch, retries }: TransportInit): Transp
   }
 
   async function send(route: ClientRoute, input: CallInput): Promise<[Response, Call]> {
-    const { signal, body, idempotencyKey: key } = input
+    const { signal, body, bytes, idempotencyKey: key } = input
     if (signal?.aborted) throw fromTransport(undefined, signal)
     const address = base + pathOf(route, input.params) + queryOf(input.query)
     const guarded = guard !== undefined && route.method !== 'GET' && route.isPublic !== true
@@ -84,6 +89,7 @@ export function transport({ url, token, fetch, retries }: TransportInit): Transp
       accept: '*/*',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(bytes === undefined ? {} : { 'content-type': 'application/octet-stream' }),
       ...(key === undefined ? {} : { 'idempotency-key': key }),
       ...(guarded ? await guard.headers(signal) : {}),
       ...input.headers,
@@ -95,7 +101,11 @@ export function transport({ url, token, fetch, retries }: TransportInit): Transp
       const response = await fetch(address, {
         method: route.method,
         headers,
-        body: body === undefined ? null : JSON.stringify(body),
+        body: bytes === undefined ? (body === undefined ? null : JSON.stringify(body)) : sendable(bytes),
+        // A stream is sent before the answer begins.
+        ...(bytes === undefined || bytes instanceof Uint8Array || bytes instanceof Blob
+          ? {}
+          : { duplex: 'half' as const }),
         signal: call.signal,
         credentials: token === undefined ? 'same-origin' : 'omit',
         redirect: 'manual',
@@ -141,4 +151,10 @@ export function transport({ url, token, fetch, retries }: TransportInit): Transp
   }
   const text = (route: ClientRoute, input: CallInput) => tries(route, input, async (answer) => answer.text())
   return { open, json, text, closed: closing.signal, close: () => closing.abort() }
+}
+
+function sendable(bytes: MainBytes): BodyInit {
+  if (bytes instanceof Blob) return bytes
+  if (bytes instanceof Uint8Array) return bytes as Uint8Array<ArrayBuffer>
+  return (ReadableStream as unknown as { from(items: AsyncIterable<Uint8Array>): ReadableStream }).from(bytes)
 }

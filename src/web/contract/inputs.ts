@@ -1,7 +1,9 @@
 /** What the web service accepts: path and query parameters (always text) and bodies, with their bounds. */
 import { z } from 'zod'
+import { actionBody as actionBody_ } from '../../protocols/model/action.ts'
 import { creator } from '../../protocols/model/dataset.ts'
 import { MAX_ID_LENGTH, shortName } from '../../protocols/model/ids.ts'
+import { batchArgs, className, engineName, mainName, sha256Text, sparkResources } from '../../protocols/model/spark.ts'
 import {
   MAX_CODE_BYTES,
   MAX_PARAMS,
@@ -215,13 +217,22 @@ const DAY_MS = 86_400_000
 export const MAX_TASK_BODY_BYTES = 8 * 1024 * 1024
 export const idempotencyKey = z.string().min(1).max(200)
 
-export const submitBody = z.strictObject({
+const batchBody = z.strictObject({
+  main: z
+    .strictObject({ name: mainName, sha256: sha256Text, bytes: z.number().int().positive().optional() })
+    .optional()
+    .describe('A file that was uploaded to /mains, as its answer names it; without one the code is the program.'),
+  className: className.optional().describe('The class of a JAR that is run.'),
+  args: batchArgs.optional(),
+})
+
+const submitShape = z.strictObject({
   kind: taskKind,
   code: z
     .string()
-    .min(1)
     .max(MAX_CODE_BYTES)
-    .refine((code) => new TextEncoder().encode(code).byteLength <= MAX_CODE_BYTES, 'longer than 1 MiB'),
+    .refine((code) => new TextEncoder().encode(code).byteLength <= MAX_CODE_BYTES, 'longer than 1 MiB')
+    .describe('Empty where a main file is the program.'),
   datasets: z
     .array(z.string().min(1).max(MAX_ID_LENGTH))
     .max(MAX_TASK_DATASETS)
@@ -256,6 +267,50 @@ export const submitBody = z.strictObject({
     .optional()
     .describe('Publish the result as a dataset of this id or name.'),
   leaseMs: z.number().int().min(200).max(3_600_000).optional().describe('60 s by default.'),
+  engine: engineName
+    .optional()
+    .describe('livy is Spark, embedded the built-in engine; what needs Spark goes to Spark without it, too.'),
+  spark: sparkResources.optional().describe("What Spark is asked for, in Livy's own fields."),
+  batch: batchBody
+    .optional()
+    .describe('Run it as a program in a Spark of its own: a JAR always, Python where this is given.'),
+})
+
+export const submitBody = submitShape.refine(({ code, batch }) => code !== '' || batch?.main !== undefined, {
+  path: ['code'],
+  error: 'there is none, and no main file either',
+})
+
+export const mainQuery = z.strictObject({
+  name: mainName.describe('What the file is called; .jar or .py.'),
+})
+
+const { datasets, params, ...ofAction } = actionBody_.shape
+/** The name is what a run calls it by. */
+export const actionBody = z.strictObject({
+  ...ofAction,
+  datasets: datasets.optional().describe('Ids or short names that it reads, where a run names no others.'),
+  params: params
+    .optional()
+    .describe('By name: text, number, integer or boolean; those without a default have to be given.'),
+  batch: batchBody.optional(),
+})
+export const actionParams = z.strictObject({
+  ref: z.string().min(1).max(MAX_ID_LENGTH).describe('An action: its id, percent-encoded, or its name.'),
+})
+export const actionsQuery = z.strictObject({
+  text: z.string().max(200).optional().describe('In its name, description or publisher.'),
+  island: islandRef.optional().describe('Id or name of the island that publishes it.'),
+  limit: pageQuery.shape.limit,
+  cursor,
+})
+/** What a run decides. */
+export const actionRunBody = submitShape.omit({
+  kind: true,
+  code: true,
+  engine: true,
+  spark: true,
+  batch: true,
 })
 
 export const taskParams = z.strictObject({ id: taskId.describe('Id of a task, of any island.') })
@@ -306,18 +361,18 @@ export const statementParams = z.strictObject({
 })
 
 export const sessionBody = z.strictObject({
-  kind: taskKind,
+  kind: taskKind.exclude(['jar']),
   name: z.string().min(1).max(200).optional().describe('A word for people.'),
   datasets: z
     .array(z.string().min(1).max(MAX_ID_LENGTH))
     .max(MAX_TASK_DATASETS)
     .optional()
     .describe('Ids or short names of datasets that this island holds.'),
-  params: submitBody.shape.params,
+  params: submitShape.shape.params,
 })
 
 export const statementBody = z.strictObject({
-  code: submitBody.shape.code,
+  code: submitShape.shape.code.min(1),
   maxRows: z.number().int().min(1).max(10_000).optional().describe('1,000 by default.'),
   timeoutMs: z.number().int().min(1).max(DAY_MS).optional().describe('The limit of the island when absent.'),
 })

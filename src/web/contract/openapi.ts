@@ -35,6 +35,11 @@ const NAMED: Record<string, z.ZodType> = {
   TaskView: view.taskView,
   TaskSummary: view.taskSummary,
   TaskPage: view.taskPage,
+  MainFile: view.keptMain,
+  ActionRequest: input.actionBody,
+  ActionRunRequest: input.actionRunBody,
+  ActionView: view.actionView,
+  ActionPage: view.actionPage,
   Placement: view.placement,
   LogPage: view.logPage,
   RowsPage: view.rowsPage,
@@ -205,6 +210,14 @@ function operation(route: Route, ref: (schema: z.ZodType) => Json): Json {
     summary: route.summary,
     security: security(route),
     parameters: parameters(route),
+    ...(route.upload === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: { [route.upload]: { schema: { type: 'string', format: 'binary' } } },
+          },
+        }),
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: ref(route.body) } } } }),

@@ -16,6 +16,8 @@ export interface Route {
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodType
+  /** Instead of a body of JSON: bytes of this type, which the handler reads as they come and bounds itself. */
+  upload?: string
   /** The answer; with `stream`, one item of it. */
   response: z.ZodType
   /** `ndjson`: lines `{progress}` ... then `{result}` or `{error}`. `sse`: server-sent events, endless. `bytes`: a file. */
@@ -75,7 +77,7 @@ type Out<T> = T extends z.ZodType ? z.output<T> : undefined
 export interface RouteInput<R extends Route> {
   params: Out<R['params']>
   query: Out<R['query']>
-  body: Out<R['body']>
+  body: R extends { upload: string } ? AsyncIterable<Uint8Array> : Out<R['body']>
   /** Those that the route names, lower case. */
   headers: Readonly<Record<string, string | undefined>>
 }

@@ -1,7 +1,16 @@
 /** The route table: server, client, OpenAPI and the tests of all three are derived from it. */
 import { z } from 'zod'
 import { TABLE_ITEM } from '../../protocols/model/task.ts'
-import type { IslandPort, IslandSessions, IslandStatements, IslandTasks, IslandTokens } from '../ports.ts'
+import type {
+  IslandActions,
+  IslandMains,
+  IslandPort,
+  IslandSessions,
+  IslandStatements,
+  IslandTasks,
+  IslandTokens,
+} from '../ports.ts'
+import { ACTION_ROUTES } from './action-routes.ts'
 import * as input from './inputs.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
@@ -35,7 +44,9 @@ type TokenRoute = `token${Capitalize<keyof IslandTokens>}`
 type SessionRoute = `session${Capitalize<keyof IslandSessions>}`
 type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
 /** Groups of functions, whose routes have the name of the group before theirs. */
-type Group = 'tasks' | 'tokens' | 'sessions' | 'statements'
+type ActionRoute = `actions${Capitalize<keyof IslandActions>}`
+type MainRoute = `main${Capitalize<keyof IslandMains>}`
+type Group = 'actions' | 'mains' | 'tasks' | 'tokens' | 'sessions' | 'statements'
 
 export const ROUTES = {
   health: {
@@ -308,6 +319,7 @@ export const ROUTES = {
     response: view.taskView,
     errors: [...TASK_ERRORS, 'TASK_STATE', 'IDEMPOTENCY_CONFLICT', 'DISK_FULL'],
   },
+  ...ACTION_ROUTES,
   ...SESSION_ROUTES,
   invite: {
     method: 'POST',
@@ -451,7 +463,10 @@ export const ROUTES = {
     errors: [],
   },
 } as const satisfies Record<string, Route> &
-  Record<Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute, Route>
+  Record<
+    Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute | ActionRoute | MainRoute,
+    Route
+  >
 
 export type Routes = typeof ROUTES
 export type RouteName = keyof Routes

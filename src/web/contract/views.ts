@@ -2,10 +2,13 @@
  * The answers of the web service as zod schemas: `protocols/model/views.ts` seen through JSON, where a field
  * that is `undefined` is a field that is absent. `wire<T>()` keeps the two from drifting apart.
  */
+
 import { z } from 'zod'
+import { actionBody, actionUse } from '../../protocols/model/action.ts'
 import { column, datasetBody, replicaState } from '../../protocols/model/dataset.ts'
 import { ERRORS, type ErrorCode, type ErrorInfo } from '../../protocols/model/errors.ts'
 import { card, liveness, load } from '../../protocols/model/island.ts'
+import { batchWork, engineName, mainFile, sparkResources } from '../../protocols/model/spark.ts'
 import {
   attemptState,
   boundRef,
@@ -247,6 +250,10 @@ export const taskView = wire<V.TaskView>()(
       .optional(),
     published: z.object({ id: z.string(), version: z.string() }).optional(),
     retryOf: z.string().optional(),
+    engine: engineName.optional(),
+    spark: sparkResources.optional(),
+    batch: batchWork.optional(),
+    action: actionUse.optional(),
     started: instant.optional(),
     ended: instant.optional(),
     elapsedMs: z.number(),
@@ -274,7 +281,26 @@ export const taskSummary = wire<V.TaskSummary>()(
   }),
 )
 
+/** A main file as it is kept here. */
+export const keptMain = mainFile
+
 export const taskPage = wire<V.TaskPage>()(z.object({ items: z.array(taskSummary), next: z.string().optional() }))
+
+export const actionView = wire<V.ActionView>()(
+  z.object({
+    ...actionBody.shape,
+    id: z.string(),
+    publisher,
+    version: z.string(),
+    user: z.string().optional(),
+    own: z.boolean(),
+    shared: z.object({ version: z.string(), time: instant }).optional(),
+    modified: instant,
+  }),
+)
+export const actionPage = wire<V.ActionPage>()(
+  z.object({ items: z.array(actionView), total: count, next: z.string().optional() }),
+)
 
 export const placement = wire<V.PlacementView>()(
   z.object({

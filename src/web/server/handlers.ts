@@ -141,6 +141,22 @@ export const HANDLERS: Handlers = {
       requireScope(who.caller, 'publish')
     return island.tasks.retry(params.id, { ...as(who), ...keyOf(headers['idempotency-key'], undefined) })
   },
+  mainPut: ({ query, body }, { island, ...who }) => island.mains.put(query.name, body, as(who)),
+  actionsSave: ({ body }, { island, ...who }) => island.actions.save(body, asOwner(who)),
+  actionsList: ({ query }, { island, signal }) => island.actions.list(query, { signal }),
+  actionsShow: ({ params }, { island, signal }) => island.actions.show(params.ref, { signal }),
+  actionsRun: ({ params, body, headers }, { island, ...who }) => {
+    if (body.publish !== undefined) requireScope(who.caller, 'publish')
+    const keyed = keyOf(headers['idempotency-key'], body.idempotencyKey)
+    return island.actions.run(params.ref, { ...body, ...keyed }, as(who))
+  },
+  actionsShare: ({ params }, { island, ...who }) => island.actions.share(params.ref, asOwner(who)),
+  actionsRemove: async ({ params }, { island, ...who }) => {
+    // What all islands see is withdrawn by those only who may show it.
+    if (!allows(who.caller.scopes, 'publish') && (await island.actions.show(params.ref, as(who))).shared !== undefined)
+      requireScope(who.caller, 'publish')
+    return island.actions.remove(params.ref, asOwner(who))
+  },
   sessionCreate: ({ body }, { island, ...who }) => island.sessions.create(body, as(who)),
   sessionList: ({ query }, { island, signal }) => island.sessions.list(query, { signal }),
   sessionShow: ({ params }, { island, signal }) => island.sessions.show(params.session, { signal }),

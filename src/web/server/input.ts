@@ -61,6 +61,30 @@ function hasBody(c: Context): boolean {
   return c.req.header('transfer-encoding') !== undefined || Number(c.req.header('content-length') ?? 0) > 0
 }
 
+/** @throws CANCELLED when the sender goes away */
+async function* uploaded(c: Context): AsyncGenerator<Uint8Array> {
+  const reader = c.req.raw.body?.getReader()
+  try {
+    while (reader !== undefined) {
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new ArchipelError('CANCELLED', 'the request ended before its body', { cause })
+      })
+      if (done) return
+      yield value
+    }
+  } finally {
+    reader?.cancel().catch(() => {})
+  }
+}
+
+function readUpload(c: Context, type: string): AsyncIterable<Uint8Array> {
+  if ((c.req.header('content-type') ?? '').trim().toLowerCase() !== type)
+    throw new ArchipelError('BAD_INPUT', `the body has to be of type ${type}`, {
+      hint: `Send the bytes of the file with the header "Content-Type: ${type}".`,
+    })
+  return uploaded(c)
+}
+
 async function readJson(c: Context, limitBytes: number): Promise<unknown> {
   const type = c.req.header('content-type') ?? ''
   if (!/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
@@ -84,11 +108,15 @@ export async function readInput(route: Route, c: Context): Promise<RouteInput<Ro
   if (route.query === undefined && Object.keys(query).length > 0) {
     throw new ArchipelError('BAD_INPUT', 'this route takes no query parameters')
   }
-  if (route.body === undefined && hasBody(c)) throw new ArchipelError('BAD_INPUT', 'this route takes no body')
+  if (route.body === undefined && route.upload === undefined && hasBody(c))
+    throw new ArchipelError('BAD_INPUT', 'this route takes no body')
   return {
     params,
     query: route.query && check(route.query, query, 'query'),
-    body: route.body && check(route.body, await readJson(c, route.maxBodyBytes ?? MAX_BODY_BYTES), 'body'),
+    body:
+      route.upload === undefined
+        ? route.body && check(route.body, await readJson(c, route.maxBodyBytes ?? MAX_BODY_BYTES), 'body')
+        : (readUpload(c, route.upload) as never),
     headers: Object.fromEntries(Object.keys(route.headers ?? {}).map((name) => [name, c.req.header(name)])),
   }
 }

@@ -1,7 +1,14 @@
 import type { TaskHandlers, TaskRemotes } from '../../../src/node/tasks/calls.ts'
 import { ArchipelError } from '../../../src/protocols/model/errors.ts'
 import { decodeStrict, encodeCanonical } from '../../../src/protocols/record/cbor.ts'
-import { attemptSpec, claimSpec, controlSpec, readSpec } from '../../../src/protocols/task/messages.ts'
+import {
+  attemptSpec,
+  claimSpec,
+  controlSpec,
+  fromMessage,
+  readSpec,
+  toMessage,
+} from '../../../src/protocols/task/messages.ts'
 import type { ProtocolSpec } from '../../../src/protocols/wire/spec.ts'
 import type { Random } from '../random.ts'
 import type { Scheduler } from '../scheduler.ts'
@@ -99,7 +106,14 @@ export class TaskNet {
     }
     return {
       attempt: (island, request, { signal, onSent }) =>
-        series(island, attemptSpec, request, signal, (h, r, s) => h.attempt(r, from.island, { signal: s }), onSent),
+        series(
+          island,
+          attemptSpec,
+          toMessage(request),
+          signal,
+          (h, r, s) => h.attempt(fromMessage(r), from.island, { signal: s }),
+          onSent,
+        ),
       control: (island, request, { signal }) =>
         single(island, controlSpec, request, signal, (h, r) => h.control(r, from.island)),
       claim: (island, request, { signal }) =>

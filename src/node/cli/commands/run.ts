@@ -1,60 +1,49 @@
-import { extname } from 'node:path'
 import { type Command, Option } from 'commander'
-import { ArchipelError } from '../../../protocols/model/errors.ts'
-import type { TaskKind } from '../../../protocols/model/task.ts'
+import { type TaskKind, taskKind } from '../../../protocols/model/task.ts'
+import { fillIn, kindOf } from '../code-input.ts'
 import type { Cli } from '../context.ts'
 import { printResult } from '../print-result.ts'
-import { readFileText, readStdin } from '../read-input.ts'
 import { detach, dryRun, printed, runToEnd } from '../run-task.ts'
 import { targetOf } from '../save-result.ts'
+import { onSpark, SPARK_HELP, type SparkOptions, sparkOptions } from '../spark-options.ts'
 import { PROGRAM_HELP, requestOf, SQL_HELP, type TaskOptions, taskOptions } from '../task-options.ts'
 import { summary } from '../task-words.ts'
 
-const KINDS: Record<string, TaskKind> = { '.sql': 'sql', '.py': 'python', '.r': 'r' }
-
-interface Options extends TaskOptions {
+interface Options extends TaskOptions, SparkOptions {
   data?: string[]
   kind?: TaskKind
   follow?: boolean
 }
 
-function kindOf(path: string, given: TaskKind | undefined): TaskKind {
-  const kind = given ?? KINDS[extname(path).toLowerCase()]
-  if (kind === undefined)
-    throw new ArchipelError('BAD_INPUT', `${path === '-' ? 'standard input' : path}: what language is it?`, {
-      hint: 'Files end with .sql, .py or .R; for others, and for standard input, give --kind.',
-    })
-  return kind
-}
-
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<file>', 'a file with SQL, Python or R; - for standard input')
+    .argument('<file>', 'a file with SQL, Python, R or Scala, or a JAR; - for standard input')
     .option(
       '--data <id>',
       'a dataset that it reads: id or short name (repeatable); those of SQL are found in it',
       (value: string, before: string[] = []) => [...before, value],
     )
-    .addOption(
-      new Option('--kind <language>', 'what it is, whatever the file is called').choices(['sql', 'python', 'r']),
-    )
+    .addOption(new Option('--kind <language>', 'what it is, whatever the file is called').choices(taskKind.options))
     .option('--follow', 'print what it prints while it runs, and each change')
-  taskOptions(command)
+  taskOptions(sparkOptions(command))
     .addHelpText(
       'after',
-      `\nCtrl-C cancels the task; --detach leaves it to itself.\n${PROGRAM_HELP}${SQL_HELP}\nExample:\n  $ archipel run colours.py --data bright_stars --param limit=5 --output colours/\n  $ archipel run - --kind python --data bright_stars < colours.py`,
+      `\nCtrl-C cancels the task; --detach leaves it to itself.\n${PROGRAM_HELP}${SQL_HELP}${SPARK_HELP}\nExample:\n  $ archipel run colours.py --data bright_stars --param limit=5 --output colours/\n  $ archipel run - --kind python --data bright_stars < colours.py\n  $ archipel run count.scala --data bright_stars\n  $ archipel run job.jar --class org.example.Job --arg 2026 --executor-memory 4g`,
     )
     .action(async (path: string, options: Options) => {
       const { io, signal } = cli
       const kind = kindOf(path, options.kind)
-      const request = requestOf({ kind, code: '', ...(options.data ? { datasets: options.data } : {}) }, options, io)
+      const task = { kind, code: '', ...(options.data ? { datasets: options.data } : {}), ...onSpark(kind, options) }
+      const request = requestOf(task, options, io)
       const target =
         options.output === undefined ? undefined : await targetOf(options.output, { tableOnly: kind === 'sql' })
-      request.code = path === '-' ? await readStdin(signal) : await readFileText(path)
-      if (request.code.trim() === '') throw new ArchipelError('BAD_INPUT', `${path}: there is nothing to run`)
+      // What the cluster lists calls it by the same name.
+      if (request.batch !== undefined && options.name !== undefined)
+        request.spark = { ...request.spark, name: options.name }
+      await fillIn(cli, path, request)
       if (options.dryRun) return dryRun(cli, request)
-      if (options.detach) return detach(cli, request)
-      const view = await runToEnd(cli, request, options)
+      if (options.detach) return detach(cli, { request })
+      const view = await runToEnd(cli, { request }, options)
       const client = await cli.client()
       await printResult(io, { client, view, signal }, { csv: options.csv, target })
       if (!options.follow) await printed(cli, client, view)

@@ -24,6 +24,7 @@ export function provenanceOf(
     ...(task.code.length <= MAX_CODE_CHARS && { code: task.code.toWellFormed() }),
     codeSha256: task.codeSha256,
     ...(params !== '{}' && Buffer.byteLength(params) <= MAX_PARAMS_BYTES && { params: shortened(task.params) }),
+    ...(task.action !== undefined && { action: task.action }),
     inputs: [...inputs.values()],
     island: { id: ran.island, name: ran.name.slice(0, 100) },
     user: task.user,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Work } from '../../../protocols/model/task.ts'
 import type { EnginePort } from '../../engines/port.ts'
 import type { JournalPort } from '../../journal/journal.ts'
 import type { QueueObserver } from '../../placement/port.ts'
@@ -38,5 +39,7 @@ export interface ProviderComponents {
   journal: JournalPort
   nameOf(island: string): string
   queue?: QueueObserver
+  /** The program of a batch as a file, here, whole and checked: an absolute path. @throws UNREACHABLE, TOO_LARGE, DISK_FULL, PROTOCOL */
+  main?(work: Work, from: string, options: { signal: AbortSignal }): Promise<string>
   logger: Logger
 }

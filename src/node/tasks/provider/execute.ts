@@ -1,9 +1,9 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { ResultMeta, Work } from '../../../protocols/model/task.ts'
-import type { EngineSession } from '../../engines/port.ts'
 import type { ResultSink } from '../../results/port.ts'
 import { pause } from '../clock.ts'
 import type { ProviderComponents } from './components.ts'
+import { prepared, type Run } from './engine-run.ts'
 import type { HeldAttempt } from './held.ts'
 
 export interface Execution {
@@ -25,24 +25,19 @@ const LOG_EVERY_MS = 250
 /** Runs one attempt: data, engine, code, and another look at the data. What comes out is in the spool when it resolves. */
 export function executor(
   init: { self: string },
-  { clock, spool, engine, data }: Pick<ProviderComponents, 'clock' | 'spool' | 'engine' | 'data'>,
+  { clock, spool, engine, data, main }: Pick<ProviderComponents, 'clock' | 'spool' | 'engine' | 'data' | 'main'>,
 ): (held: HeldAttempt, work: Work, hooks: ExecuteHooks) => Promise<Execution> {
   return async (held, work, hooks) => {
     const { record } = held
     const { signal } = held.stop
     const began = clock.elapsed()
-    const bound = await data.bind(work.datasets, { signal, kind: work.kind })
-    const [session, writer] = await both(
-      engine.createSession(
-        {
-          kind: work.kind,
-          datasets: bound,
-          params: work.params,
-          forwarded: record.requester !== init.self,
-          ...(work.timeoutMs === undefined ? {} : { limits: { statementMs: work.timeoutMs } }),
-        },
-        { signal },
-      ),
+    const [bound, file] = await Promise.all([
+      data.bind(work.datasets, { signal, kind: work.kind }),
+      mainPath(work, record.requester, signal),
+    ])
+    const forwarded = record.requester !== init.self
+    const [run, writer] = await both(
+      prepared(engine, { work, datasets: bound, forwarded, file }, signal),
       spool.write({ task: record.task, attempt: record.attempt }),
     )
     const startMs = clock.elapsed() - began
@@ -61,7 +56,7 @@ export function executor(
         item: (...item) => writer.item(...item),
         log: logger(writer),
       }
-      const { result, elapsedMs } = await session.run(work.code, {
+      const { result, elapsedMs } = await run.start({
         signal,
         sink,
         ...(work.timeoutMs === undefined ? {} : { timeoutMs: work.timeoutMs }),
@@ -78,8 +73,14 @@ export function executor(
       return { meta, startMs }
     } finally {
       // Neither throws; the answer need not wait for the process to end.
-      void session.close()
+      void run.close()
       if (!finished) await writer.discard().catch(() => {})
+    }
+
+    async function mainPath(work: Work, from: string, signal: AbortSignal): Promise<string | undefined> {
+      if (work.batch === undefined) return undefined
+      if (main === undefined) throw new ArchipelError('LANGUAGE_MISSING', 'this island takes no main files')
+      return await main(work, from, { signal })
     }
 
     function logger(writer: ResultSink): ResultSink['log'] {
@@ -104,11 +105,8 @@ export function executor(
 }
 
 /** Both, or neither: a session that was made while the spool failed is closed. */
-async function both<W extends { discard(): Promise<void> }>(
-  session: Promise<EngineSession>,
-  writer: Promise<W>,
-): Promise<[EngineSession, W]> {
-  const [made, opened] = await Promise.allSettled([session, writer])
+async function both<W extends { discard(): Promise<void> }>(run: Promise<Run>, writer: Promise<W>): Promise<[Run, W]> {
+  const [made, opened] = await Promise.allSettled([run, writer])
   if (made.status === 'fulfilled' && opened.status === 'fulfilled') return [made.value, opened.value]
   if (made.status === 'fulfilled') void made.value.close()
   if (opened.status === 'fulfilled') await opened.value.discard().catch(() => {})

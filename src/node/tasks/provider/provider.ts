@@ -107,7 +107,9 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     const record = newRecord(request, from, workSha256, clock.now())
     let place: Place
     try {
-      policy.check({ island: from, user, action: 'task:run', kind, datasets: record.datasets })
+      const { engine } = request.work
+      const asked = { kind, ...(engine === undefined ? {} : { engine }), datasets: record.datasets }
+      policy.check({ island: from, user, action: 'task:run', ...asked })
       place = queue.enter(from, user)
     } catch (cause) {
       work.note(record, toArchipelError(cause))
@@ -253,7 +255,9 @@ function newRecord(request: SubmitOp, from: string, workSha256: string, now: num
     logBytes: 0,
     // A program may be what ends the island.
     ...(work.kind === 'sql' || atMostOnce ? {} : { begins: 0 }),
-    codeSha256: sha256(work.code),
+    codeSha256: work.batch?.main?.sha256 ?? sha256(work.code),
+    ...(work.batch?.main === undefined ? {} : { main: work.batch.main.sha256 }),
+    ...(work.engine === undefined ? {} : { engine: work.engine }),
     workSha256,
     datasets: work.datasets.map((d) => d.id),
   }

@@ -8,7 +8,10 @@ import { executor } from './execute.ts'
 import { type HeldAttempt, type HeldAttempts, hasEnded } from './held.ts'
 
 export interface RunnerComponents
-  extends Pick<ProviderComponents, 'clock' | 'store' | 'spool' | 'engine' | 'data' | 'journal' | 'queue' | 'logger'> {
+  extends Pick<
+    ProviderComponents,
+    'clock' | 'store' | 'spool' | 'engine' | 'data' | 'main' | 'journal' | 'queue' | 'logger'
+  > {
   held: HeldAttempts
   slots: FairQueue
 }

@@ -155,10 +155,11 @@ export function placementRequest(
   return {
     user: record.user,
     kind: record.kind,
+    ...(work.engine === undefined ? {} : { engine: work.engine }),
     datasets,
     ...(record.on === undefined ? {} : { on: record.on }),
     excluded: [...excluded].map(([island, reason]) => ({ island, reason })),
-    codeBytes: Buffer.byteLength(work.code) + JSON.stringify(work.params).length,
+    codeBytes: Buffer.byteLength(work.code) + JSON.stringify(work.params).length + (work.batch?.main?.bytes ?? 0),
   }
 }
 

@@ -3,6 +3,7 @@ import type { BoundRef } from '../../../protocols/model/task.ts'
 import type { TaskSummary, TaskView } from '../../../protocols/model/views.ts'
 import type { SqlAnalyser } from '../../engines/port.ts'
 import type { JournalPort } from '../../journal/journal.ts'
+import type { MainsPort } from '../../mains/port.ts'
 import type { LinkObserver, PlacementData, PlacementPort, ResultObserver } from '../../placement/port.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
 import type { SpoolPort } from '../../results/port.ts'
@@ -56,6 +57,8 @@ export interface RequesterComponents {
   /** A new id's last part, base 36, rising with time. */
   newId(): string
   publish?: PublishResult
+  /** Main files that were uploaded here. */
+  mains?: Pick<MainsPort, 'find'>
   /** Whether a result could get this id. @throws BAD_ID, DATASET_EXISTS */
   checkPublish?(id: string): Promise<void>
   links?: LinkObserver

@@ -179,7 +179,14 @@ export function requester(init: RequesterInit, components: RequesterComponents &
   ): Promise<TaskView> {
     const signal = outer === undefined ? stopping.signal : AbortSignal.any([stopping.signal, outer])
     checkRequest(request, user)
-    components.policy.check({ island: self, user, action: 'task:run', kind: request.kind })
+    const { kind, engine } = request
+    components.policy.check({
+      island: self,
+      user,
+      action: 'task:run',
+      kind,
+      ...(engine === undefined ? {} : { engine }),
+    })
     const key = request.idempotencyKey
     if (key === undefined) return await submitNew(request, user, signal, retryOf)
     return await submissions.run(keys.idempotency(user, key), async () => {

@@ -13,6 +13,7 @@ import type { PlacementData } from '../../placement/port.ts'
 import { canonical, sha256 } from '../hash.ts'
 import type { OwnedTask } from '../store/records.ts'
 import type { RequesterComponents } from './components.ts'
+import { checkSpark, sparkOf } from './spark.ts'
 
 const MIN_LEASE_MS = 200
 const MAX_LEASE_MS = 3_600_000
@@ -39,7 +40,8 @@ export function checkRequest(request: SubmitRequest, user: string): void {
   if (user.length === 0 || user.length > MAX_USER_LENGTH) throw bad(`a user has 1 to ${MAX_USER_LENGTH} characters`)
   if (Buffer.byteLength(request.code) > MAX_CODE_BYTES)
     throw new ArchipelError('TOO_LARGE', `the code has more than ${MAX_CODE_BYTES} bytes`)
-  if (request.code.trim() === '') throw bad('there is no code to run')
+  checkSpark(request)
+  if (request.code.trim() === '' && request.batch?.main === undefined) throw bad('there is no code to run')
   const { leaseMs, idempotencyKey, name, datasets = [] } = request
   if (leaseMs !== undefined && !(Number.isInteger(leaseMs) && leaseMs >= MIN_LEASE_MS && leaseMs <= MAX_LEASE_MS))
     throw bad(`a lease has ${MIN_LEASE_MS} to ${MAX_LEASE_MS} milliseconds`)
@@ -55,26 +57,31 @@ export function preparer({
   analyser,
   locate,
   islandNamed,
-}: Pick<RequesterComponents, 'analyser' | 'locate' | 'islandNamed'>) {
+  mains,
+}: Pick<RequesterComponents, 'analyser' | 'locate' | 'islandNamed' | 'mains'>) {
   /** @throws SQL_INVALID, SQL_REFUSED, DATASET_NOT_FOUND, AMBIGUOUS, BAD_ID, BAD_INPUT, NOT_FOUND (the island) */
   return async (request: SubmitRequest, signal: AbortSignal): Promise<Prepared> => {
     const on = request.on === undefined ? undefined : islandNamed(request.on)
     const given = [...new Set(request.datasets ?? [])]
-    const tables = request.kind === 'sql' ? await tablesOf(request, signal) : given
+    const onSpark = await sparkOf(request, mains)
+    // The SQL of Spark is not that of the analyser: where the data are named, nothing has to be found in the statement.
+    const parsed = request.kind === 'sql' && !(onSpark.engine === 'livy' && given.length > 0)
+    const tables = parsed ? await tablesOf(request, signal) : given
     if (tables.length > MAX_TASK_DATASETS)
       throw new ArchipelError('BAD_INPUT', `a statement reads at most ${MAX_TASK_DATASETS} datasets`)
     const data = await Promise.all(tables.map(async (table) => ({ ...(await locate(table, { signal })), table })))
-    if (request.kind === 'sql') await areAmong(given, data, signal)
-    const parsed = workSchema.omit({ task: true, user: true }).safeParse({
+    if (parsed) await areAmong(given, data, signal)
+    const work = workSchema.omit({ task: true, user: true }).safeParse({
       kind: request.kind,
       code: request.code,
       datasets: data.map(({ table, id, publisher, version }): BoundRef => ({ table, id, publisher, version })),
       params: request.params ?? {},
       ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
       ...(request.maxRows === undefined ? {} : { maxRows: request.maxRows }),
+      ...onSpark,
     })
-    if (!parsed.success) throw new ArchipelError('BAD_INPUT', issueText(parsed.error.issues[0]!, request, 'the task'))
-    return { work: parsed.data, data, ...(on === undefined ? {} : { on }) }
+    if (!work.success) throw new ArchipelError('BAD_INPUT', issueText(work.error.issues[0]!, request, 'the task'))
+    return { work: work.data, data, ...(on === undefined ? {} : { on }) }
   }
 
   async function tablesOf({ code, params = {} }: SubmitRequest, signal: AbortSignal): Promise<string[]> {
@@ -122,6 +129,10 @@ export function requestOf(view: TaskView, record: OwnedTask | undefined): Submit
     ...(view.maxRows === undefined ? {} : { maxRows: view.maxRows }),
     ...(view.publish === undefined ? {} : { publish: view.publish }),
     ...(record?.leaseMs === undefined ? {} : { leaseMs: record.leaseMs }),
+    ...(view.engine === undefined ? {} : { engine: view.engine }),
+    ...(view.spark === undefined ? {} : { spark: view.spark }),
+    ...(view.batch === undefined ? {} : { batch: view.batch }),
+    ...(view.action === undefined ? {} : { action: view.action }),
   }
 }
 
@@ -131,7 +142,8 @@ export function newTask(
   prepared: Prepared,
   fields: { id: string; user: string; now: number; leaseMs: number; retryOf?: string },
 ): OwnedTask {
-  const { name, publish, idempotencyKey } = request
+  const { name, publish, idempotencyKey, action } = request
+  const main = prepared.work.batch?.main
   return {
     v: 1,
     id: fields.id,
@@ -140,7 +152,10 @@ export function newTask(
     ...(name === undefined ? {} : { name }),
     state: 'queued',
     created: fields.now,
-    codeSha256: sha256(request.code),
+    codeSha256: main?.sha256 ?? sha256(request.code),
+    ...(main === undefined ? {} : { main: main.sha256 }),
+    ...(prepared.work.engine === undefined ? {} : { engine: prepared.work.engine }),
+    ...(action === undefined ? {} : { action }),
     datasets: prepared.data.map((d) => d.id),
     ...(prepared.on === undefined ? {} : { on: prepared.on }),
     atMostOnce: request.atMostOnce === true,

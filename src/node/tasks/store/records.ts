@@ -1,5 +1,8 @@
 /** What is kept of tasks. All values are JSON; a field that is unknown is kept as it came. */
+
+import type { ActionUse } from '../../../protocols/model/action.ts'
 import type { ErrorInfo } from '../../../protocols/model/errors.ts'
+import type { EngineName } from '../../../protocols/model/spark.ts'
 import type { AttemptState, PlacementEntry, ResultMeta, TaskKind, TaskState } from '../../../protocols/model/task.ts'
 import type { SubmitRequest } from '../../../protocols/model/views.ts'
 
@@ -26,7 +29,12 @@ export interface OwnedTask {
   created: number
   started?: number
   ended?: number
+  /** Of the code, or of the main file. */
   codeSha256: string
+  /** SHA-256 of the main file. */
+  main?: string
+  engine?: EngineName
+  action?: ActionUse
   /** Ids. */
   datasets: string[]
   on?: string
@@ -84,6 +92,9 @@ export interface ProvidedAttempt {
   rowCount?: number
   elapsedMs?: number
   codeSha256: string
+  /** SHA-256 of the main file. */
+  main?: string
+  engine?: EngineName
   /** Of the work, so that the same number with other work is noticed. */
   workSha256: string
   datasets: string[]

@@ -19,7 +19,12 @@ export async function* oldAttempt(
   signal: AbortSignal,
 ): AsyncGenerator<AttemptEvent> {
   const { work, attempt } = request
-  if (work.kind !== 'sql' || Object.keys(work.params).length > 0 || work.code.length > MAX_OLD_CODE)
+  if (
+    work.kind !== 'sql' ||
+    work.engine === 'livy' ||
+    Object.keys(work.params).length > 0 ||
+    work.code.length > MAX_OLD_CODE
+  )
     throw new ArchipelError('LANGUAGE_MISSING', 'an island of an older version takes plain statements only')
   if (request.atMostOnce)
     throw new ArchipelError('LANGUAGE_MISSING', 'an island of an older version cannot promise to begin only once')

@@ -1,6 +1,13 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
-import { attemptSpec, claimSpec, controlSpec, describeSpec, readSpec } from '../../../protocols/task/messages.ts'
+import {
+  attemptSpec,
+  claimSpec,
+  controlSpec,
+  describeSpec,
+  readSpec,
+  toMessage,
+} from '../../../protocols/task/messages.ts'
 import { call, callSeries } from '../../../protocols/wire/client.ts'
 import type { NetworkPort } from '../../network/port.ts'
 import type { SpoolPort } from '../../results/port.ts'
@@ -43,7 +50,7 @@ export function taskRemotes(init: { self: string }, components: RemotesComponent
       try {
         // The caller counts the signs of life itself.
         const timeoutMs = request.op === 'submit' ? request.leaseMs * 2 + attemptSpec.timeoutMs : 3_600_000
-        yield* callSeries(network, peerId, attemptSpec, request, { signal, timeoutMs })
+        yield* callSeries(network, peerId, attemptSpec, toMessage(request), { signal, timeoutMs })
       } catch (error) {
         if (!isUnsupported(error)) throw error
         if (request.op === 'watch')

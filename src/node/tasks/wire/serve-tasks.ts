@@ -1,4 +1,11 @@
-import { attemptSpec, claimSpec, controlSpec, describeSpec, readSpec } from '../../../protocols/task/messages.ts'
+import {
+  attemptSpec,
+  claimSpec,
+  controlSpec,
+  describeSpec,
+  fromMessage,
+  readSpec,
+} from '../../../protocols/task/messages.ts'
 import { serve } from '../../../protocols/wire/server.ts'
 import type { NetworkPort } from '../../network/port.ts'
 import type { TaskHandlers } from '../calls.ts'
@@ -12,7 +19,7 @@ export async function serveTasks(
   await serve(
     network,
     attemptSpec,
-    (request, { remote, signal }) => handlers.attempt(request, remote.island ?? '', { signal }),
+    (message, { remote, signal }) => handlers.attempt(fromMessage(message), remote.island ?? '', { signal }),
     options,
   )
   await serve(network, controlSpec, (request, { remote }) => handlers.control(request, remote.island ?? ''), options)

@@ -3,9 +3,12 @@ import { ArchipelError } from '../../../../protocols/model/errors.ts'
 import { taskKind } from '../../../../protocols/model/task.ts'
 import type { Cli } from '../../context.ts'
 
+/** A JAR is a batch, never a session. */
+const KINDS = taskKind.exclude(['jar'])
+
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<kind>', 'sql, python or r')
+    .argument('<kind>', 'sql, python, r or scala')
     .option(
       '--data <dataset>',
       'a dataset that this island holds, by id or short name (repeatable)',
@@ -15,8 +18,8 @@ export function define(command: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  $ archipel session create sql --data bright_stars')
     .action(async (text: string, { data, name }: { data?: string[]; name?: string }) => {
       const { io, signal } = cli
-      const kind = taskKind.safeParse(text)
-      if (!kind.success) throw new ArchipelError('BAD_INPUT', `a session is of kind ${taskKind.options.join(', ')}`)
+      const kind = KINDS.safeParse(text)
+      if (!kind.success) throw new ArchipelError('BAD_INPUT', `a session is of kind ${KINDS.options.join(', ')}`)
       const client = await cli.client()
       const request = {
         kind: kind.data,
