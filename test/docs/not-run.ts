@@ -3,6 +3,7 @@
 const INSTALLS = 'installs packages; continuous integration begins with it'
 const ROOT_ONLY = 'changes the machine: needs root'
 const OTHERS = 'needs a second machine, or a name that leads to this one from outside'
+const SPARK = 'needs a Livy with its Spark; run by tests of their own: test/livy'
 const ELSEWHERE = 'run by a test of its own: '
 
 export const NOT_RUN: Record<string, string> = {
@@ -27,6 +28,10 @@ export const NOT_RUN: Record<string, string> = {
   'archipel open': 'opens a browser; run by a test of its own: test/cli',
   'archipel --island https://island.example.org --token @notebook.token datasets': OTHERS,
   'archipel --island https://island.example.org --token @admin.token open --print': OTHERS,
+  'archipel run count.scala --data bright_stars': SPARK,
+  'archipel run report.py --engine livy --data bright_stars --executor-memory 4g': SPARK,
+  'archipel run job.jar --class org.example.Job --arg 2026 --conf spark.speculation=true': SPARK,
+  'archipel run nightly.py --batch --arg 2026-11-21 --name nightly': SPARK,
   'archipel revoke --ticket 1h4bIbrK9m3B': 'the id of a ticket is another one each time',
   'archipel status --quiet > /dev/null || mail -s "island needs attention" operator@example.org': 'sends mail',
 }
