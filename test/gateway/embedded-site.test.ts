@@ -247,7 +247,7 @@ test('Python: spark.sql over bound data, as clients of Livy use it', async (t) =
   }
   assert.match(await text('spark'), 'without Spark')
   const query = 'SELECT name, vmag FROM bright_stars WHERE name IS NOT NULL ORDER BY vmag LIMIT 2'
-  const lines = await text(`for line in spark.sql(u"""${query} """).toJSON().take(2500): print(line)`)
+  const lines = await text(`for line in spark.sql(u"""${query} """).toJSON(use_unicode=True).take(2500): print(line)`)
   assert.equal(
     lines.split('\n').map((line) => Object.keys(JSON.parse(line))),
     [
@@ -266,6 +266,12 @@ test('Python: spark.sql over bound data, as clients of Livy use it', async (t) =
     await text('spark.sql("SELECT * FROM range(3)").show(2)'),
     '+-----+\n|range|\n+-----+\n|    0|\n|    1|\n+-----+\nonly showing top 2 rows',
   )
+  assert.equal(
+    await text('archipel.df("bright_stars").where("hr < 11").selectExpr("max(hr) AS last").toJSON().collect()'),
+    `['{"last": 10}']`,
+  )
+  const some = await text('len(spark.table("bright_stars").toJSON().sample(False, 0.5).take(9999))')
+  assert.ok(Number(some) > 4000 && Number(some) < 5100, some)
   assert.match(await text('spark.sql("SHOW TABLES").collect()'), "tableName='bright_stars'")
   const wrong = (await ran(site, session, 'spark.sql("SELECT * FROM nothing").collect()')).output as LivyOutput & {
     status: 'error'

@@ -2,12 +2,14 @@
 
     %json name      the value as JSON                %table name     rows (dicts or lists) as a table
     %matplot plt    the figures that are open
-    spark.sql("SELECT ...")     answered by the island: collect, take, show, count, toJSON, toPandas, columns
+    spark.sql("SELECT ...")     answered by the island: collect, take, show, count, limit, where, selectExpr, toJSON, toPandas, columns
+    archipel.df("name")         the dataset in this form, as on an island with Spark
 """
 import ast
 import datetime
 import decimal
 import json
+import random
 import sys
 
 import archipel
@@ -143,14 +145,19 @@ class Row(tuple):
 class Texts:
     """What `toJSON` gives: one text a row."""
 
-    def __init__(self, frame):
+    def __init__(self, frame, fraction=1.0):
         self.frame = frame
+        self.fraction = fraction
 
     def sample(self, *args, **named):
-        return self
+        """As of an RDD: withReplacement, fraction, seed."""
+        given = [a for a in args if not isinstance(a, bool)]
+        return Texts(self.frame, float(named.get("fraction", given[0] if given else 1.0)))
 
     def take(self, count):
-        rows = self.frame.take(count)
+        rows = self.frame.take(count if self.fraction >= 1 else MOST)
+        if self.fraction < 1:
+            rows = [row for row in rows if random.random() < self.fraction][: max(0, int(count))]
         names = self.frame.columns
         return [json.dumps({n: v for n, v in zip(names, row) if v is not None}, ensure_ascii=False) for row in rows]
 
@@ -196,14 +203,24 @@ class Frame:
     def first(self):
         return next(iter(self.take(1)), None)
 
+    def _over(self, what, rest=""):
+        return Frame(self._ask, "SELECT %s FROM (%s) %s" % (what, self._query.strip().rstrip(";"), rest))
+
     def count(self):
-        query = "SELECT count(*) AS n FROM (%s)" % self._query.strip().rstrip(";")
-        return Frame(self._ask, query).take(1)[0][0]
+        return self._over("count(*) AS n").take(1)[0][0]
 
     def limit(self, count):
-        return Frame(self._ask, "SELECT * FROM (%s) LIMIT %d" % (self._query.strip().rstrip(";"), int(count)))
+        return self._over("*", "LIMIT %d" % int(count))
 
-    def toJSON(self):
+    def where(self, condition):
+        return self._over("*", "WHERE %s" % condition)
+
+    filter = where
+
+    def selectExpr(self, *what):
+        return self._over(", ".join(what))
+
+    def toJSON(self, use_unicode=True):
         return Texts(self)
 
     def toPandas(self):
@@ -225,6 +242,9 @@ class Frame:
         if more:
             print("only showing top %d row%s" % (n, "" if n == 1 else "s"))
 
+    def __getattr__(self, name):
+        raise SparkMissing("this island has no Spark: %s of a data frame is not there; toPandas() and SQL are" % name)
+
     def __repr__(self):
         return "DataFrame[%s]" % ", ".join("%s: %s" % pair for pair in self.dtypes)
 
@@ -240,6 +260,7 @@ class Session:
 
     def __init__(self, ask):
         self._ask = ask
+        archipel.df = archipel.read = self.table
 
     def sql(self, query):
         return Frame(self._ask, str(query))
