@@ -42,7 +42,8 @@ function filled(language: PreludeLanguage, { datasets, params }: Binding): strin
     .replace('@PARAMS@', () => literal(params))
 }
 
-const firstLine = (language: PreludeLanguage, mark: string) => `${language === 'scala' ? '//' : '#'} archipel:${mark}`
+const firstLine = (language: PreludeLanguage, mark: string) =>
+  `${language === 'scala' ? '//' : '#'} archipel:${language}:${mark}`
 
 /** Whether a statement that Livy lists is one of ours. */
 export function isPrelude(code: string, mark: string): PreludeLanguage | undefined {
@@ -51,6 +52,9 @@ export function isPrelude(code: string, mark: string): PreludeLanguage | undefin
 }
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+/** What JSON would have, too. */
+const present = (value: { [key: string]: Json }) => Object.entries(value).filter(([, each]) => each !== undefined)
 
 const ESCAPES: Record<string, string> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
@@ -73,7 +77,7 @@ function scalaLiteral(value: Json): string {
   }
   if (typeof value === 'string') return scalaQuoted(value)
   if (Array.isArray(value)) return `Seq(${value.map(scalaLiteral).join(', ')})`
-  const pairs = Object.entries(value).map(([key, each]) => `${scalaQuoted(key)} -> ${scalaLiteral(each)}`)
+  const pairs = present(value).map(([key, each]) => `${scalaQuoted(key)} -> ${scalaLiteral(each)}`)
   return `Map(${pairs.join(', ')})`
 }
 
@@ -101,7 +105,7 @@ function rLiteral(value: Json): string {
     const allText = value.every((each) => typeof each === 'string')
     return `${allText && value.length > 0 ? 'c' : 'list'}(${value.map(rLiteral).join(', ')})`
   }
-  return `list(${Object.entries(value)
+  return `list(${present(value)
     .map(([key, each]) => `${rQuoted(key)} = ${rLiteral(each)}`)
     .join(', ')})`
 }
