@@ -20,6 +20,9 @@ export interface EngineUnderTest<E extends EnginePort = EnginePort> {
   capabilities: EngineCapability[]
   /** Skips the suite where the machine lacks something. */
   requires?(): Promise<void>
+  /** Set up once, for all tests; its clean-ups run after the last. May take `beforeTimeoutMs`. */
+  before?(t: TestContext): Promise<void>
+  beforeTimeoutMs?: number
   /** Builds an engine, not started; the suite stops it. */
   create(t: TestContext, init: { limits: EngineLimits; maxSessions: number; queue: number }): Promise<E>
   /** Where its dialect differs. */
@@ -126,6 +129,7 @@ const KINDS: CodeKind[] = ['sql', 'python', 'r']
 export function engineContract({ name, capabilities, create, ...under }: EngineUnderTest): void {
   const test = suite(`the ${name} engine`)
   test.before(async () => under.requires?.())
+  test.before(async (t) => under.before?.(t), { timeoutMs: under.beforeTimeoutMs ?? 60_000 })
   const can = new Set(capabilities)
   const kinds = KINDS.filter((kind) => can.has(kind))
   const codeOf = (kind: CodeKind): Snippets => ({ ...SNIPPETS[kind], ...under.code?.[kind] })

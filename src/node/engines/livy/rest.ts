@@ -97,7 +97,9 @@ export function livyRest(init: LivyRestInit): LivyRest {
       throw new LivyRefusal(status, refusalBody(parsed, type))
     },
     state: () => (reason === undefined ? { up: true } : { up: false, reason }),
-    close: () => pool.destroy(),
+    async close() {
+      if (!pool.destroyed) await pool.destroy()
+    },
   }
 }
 
