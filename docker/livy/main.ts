@@ -3,6 +3,7 @@
  * loopback. Exit code 1 when something is missing, 2 for a wrong argument; `status` gives 3 when no server runs.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { assemble } from './assemble.ts'
@@ -38,7 +39,8 @@ async function up(): Promise<void> {
   if (running !== undefined) await end(running, 0)
   const assembled = await assemble({ say })
   mkdirSync(runDir, { recursive: true })
-  const dataDirs = (values.data ?? []).map((folder) => resolve(folder))
+  // The main files of batches are there when an island of this user has its data where it has them by default.
+  const dataDirs = [stagingOfIsland(), ...(values.data ?? [])].map((folder) => resolve(folder))
   say('starting Livy')
   const server = await startServer(assembled, { runDir, port: port || undefined, dataDirs, detached: true })
   writeFileSync(note, JSON.stringify(server))
@@ -67,12 +69,18 @@ async function assembleOnly(): Promise<void> {
   print({ livyHome, livyFrom, sparkHome }, `Livy of ${livyFrom}: ${livyHome}\nSpark: ${sparkHome}`)
 }
 
+function stagingOfIsland(): string {
+  const { ARCHIPEL_DATA_DIR, XDG_DATA_HOME } = process.env
+  const dataDir = ARCHIPEL_DATA_DIR || join(XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'archipel')
+  return join(dataDir, 'livy-staging')
+}
+
 function tell(server: Server, what: string): void {
   const drivers = driversOf(server).length
   print(
     { running: true, url: server.url, pid: server.pid, drivers, log: server.log },
     `Livy ${what}: ${server.url} (log: ${server.log})
-an island in front of it: archipel start --set livy.url=${server.url}
+an island in front of it: archipel up --set livy.url=${server.url}
 to end it: npm run livy:down${values.run === undefined ? '' : ` -- --run ${values.run}`}`,
   )
 }
