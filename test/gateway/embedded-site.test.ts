@@ -320,7 +320,7 @@ test('what it has no Spark for is refused before anything starts', async (t) => 
     assert.is(status, 400)
     assert.match((body as { msg: string }).msg, new RegExp(`^Rejected, Reason: ${kind} does not run here`))
   }
-  const jar = await refusal(site.createSession({ kind: 'sql', jars: ['/a.jar'] }, mark))
+  const jar = await refusal(site.createSession({ kind: 'sql', jars: ['file:/a.jar'] }, mark))
   assert.equal(jar.body, {
     msg: 'Rejected, Reason: requirement failed: Local path /a.jar cannot be added to user sessions.',
   })

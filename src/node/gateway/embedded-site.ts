@@ -21,8 +21,14 @@ const RETAIN_MS = 600_000
 const NO_SPARK =
   'The engine of this island is the built-in one, without Spark: it runs sql, pyspark (plain Python) and sparkr (plain R).'
 
-/** Livy's own words for what it does not let in. */
-const notAllowed = (uri: string) => `requirement failed: Local path ${uri} cannot be added to user sessions.`
+/** Livy's own words for what it does not let in, which is every file here. */
+function notAllowed(uri: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]
+  if (scheme !== undefined && scheme !== 'file') return `requirement failed: ${uri} cannot be added. ${NO_SPARK}`
+  const path = uri.replace(/^file:(\/\/)?/, '')
+  if (!path.startsWith('/')) return `requirement failed: Path '${path}' is not absolute.`
+  return `requirement failed: Local path ${path} cannot be added to user sessions.`
+}
 
 export function embeddedSite({ version }: EmbeddedSiteInit) {
   return ({ engine }: EmbeddedSiteComponents): LivySite & { stop(): Promise<void> } => {
@@ -142,8 +148,7 @@ export function embeddedSite({ version }: EmbeddedSiteInit) {
       },
 
       async createBatch(request) {
-        const local = /^(file:|\/)/.test(request.file)
-        throw rejected(local ? notAllowed(request.file) : NO_SPARK)
+        throw rejected(notAllowed(request.file))
       },
       findBatch: async () => undefined,
       batch: async (id) => Promise.reject(notFound(id)),
