@@ -5,6 +5,7 @@ import type { Context } from 'hono'
 import { LivyRefusal } from '../../protocols/livy/refusal.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { readBounded } from '../server/body.ts'
+import { LateRefusal } from './late.ts'
 import { filePart } from './multipart.ts'
 
 /** Bytes of JSON, packed and unpacked. Code and jobs of clients are far smaller. */
@@ -55,9 +56,21 @@ export async function jsonBody(c: Context): Promise<unknown> {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const what = (cause as Error).message.replace(/\s+/g, ' ')
-    throw new LivyRefusal(400, /^(Unexpected end|Unterminated)/.test(what) ? `Unexpected end-of-input: ${what}` : what)
+    throw new LivyRefusal(400, broken(text, (cause as Error).message))
   }
+}
+
+/** What is wrong with text that is no JSON, about as Livy's reader says it. */
+function broken(text: string, message: string): string {
+  const at = /at position (\d+)/.exec(message)?.[1]
+  if (at === undefined || Number(at) >= text.trimEnd().length) {
+    const word = /^\s*([A-Za-z_]\w{0,40})/.exec(text)?.[1]
+    return word === undefined
+      ? 'Unexpected end-of-input within/between Object entries'
+      : `Unrecognized token '${word}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')`
+  }
+  const [char = ''] = text.slice(Number(at))
+  return `Unexpected character ('${char}' (code ${char.codePointAt(0)}))`
 }
 
 let uploads = 0
@@ -69,10 +82,10 @@ export async function uploadedFile(c: Context, field: 'jar' | 'file'): Promise<{
   try {
     const type = c.req.header('content-type') ?? ''
     const part = filePart(await upload(c), type, field)
-    if (part === undefined) throw new LivyRefusal(400, `No ${field} sent!`)
+    if (part === undefined) throw new LateRefusal(400, `No ${field} sent!`)
     if (part.bytes.length > MAX_UPLOAD_BYTES) throw oversized()
     if (['', '.', '..'].includes(part.name) || part.name.includes('\0'))
-      throw new LivyRefusal(400, { msg: 'requirement failed: the uploaded file has no name.' })
+      throw new LateRefusal(400, { msg: 'requirement failed: the uploaded file has no name.' })
     return part
   } finally {
     uploads -= 1

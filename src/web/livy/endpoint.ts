@@ -8,9 +8,11 @@ import type { Doorkeeper, Env } from '../server/access.ts'
 import { untilEnd } from '../server/until-end.ts'
 import { type Answer, errorAnswer, refusalAnswer, respond } from './answers.ts'
 import { jsonBody, methodOfForm, uploadedFile } from './body.ts'
+import { LateRefusal } from './late.ts'
+import { livyRef } from './numbers.ts'
 import { livyPage } from './pages.ts'
 import type { LivyPort } from './port.ts'
-import { LIVY_ROUTES, type LivyRoute } from './routes.ts'
+import { type Call, LIVY_ROUTES, type LivyRoute } from './routes.ts'
 
 export const LIVY_PREFIX = '/livy'
 
@@ -26,7 +28,7 @@ export interface LivyEndpointComponents {
 }
 
 const OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override']
-const API_VERSION = /application\/vnd\.livy\.v([0-9.]+)\+json/
+const API_VERSION = /^application\/vnd\.livy\.v([0-9.]+)\+json$/
 
 /** Answers every request below the prefix, whatever becomes of it. */
 export function livyEndpoint({ stopping }: LivyEndpointInit) {
@@ -40,6 +42,9 @@ export function livyEndpoint({ stopping }: LivyEndpointInit) {
       const page = there.length === 0 ? livyPage(path, LIVY_PREFIX, url.origin) : undefined
       if (page !== undefined) return method === 'GET' || method === 'HEAD' ? page : refused(['GET'])
       if (there.length === 0) return { status: 404 }
+      const wanted = API_VERSION.exec(c.req.header('accept') ?? '')?.[1]
+      if (wanted !== undefined && wanted !== '0.1' && !path.startsWith('/version'))
+        return { status: 406, json: { msg: `No value found for '${wanted.slice(0, 40)}'` } }
       const route = there.find((each) => each.method === (method === 'HEAD' ? 'GET' : method))
       if (route === undefined) return refused(there.map((each) => each.method))
       c.set('route', route.name)
@@ -48,11 +53,8 @@ export function livyEndpoint({ stopping }: LivyEndpointInit) {
       const scope = route.method === 'GET' ? 'read' : 'run'
       if (!allows(caller.scopes, scope))
         throw new ArchipelError('SCOPE_MISSING', `this needs a token with the scope ${scope}`, { details: { scope } })
-      const wanted = API_VERSION.exec(c.req.header('accept') ?? '')?.[1]
-      if (wanted !== undefined && wanted !== '0.1')
-        return { status: 406, json: { msg: `No value found for '${wanted.slice(0, 40)}'` } }
       const signal = AbortSignal.any([c.req.raw.signal, stopping, ...(caller.signal ? [caller.signal] : [])])
-      const answer = route.answer({
+      const call: Call = {
         port,
         who: { user: caller.name, admin: allows(caller.scopes, 'admin'), signal },
         params,
@@ -60,8 +62,8 @@ export function livyEndpoint({ stopping }: LivyEndpointInit) {
         prefix: LIVY_PREFIX,
         body: () => jsonBody(c),
         file: (field) => uploadedFile(c, field),
-      })
-      return await untilEnd(caller.signal, answer)
+      }
+      return await untilEnd(caller.signal, answered(route, call))
     }
 
     function failure(
@@ -91,6 +93,19 @@ export function livyEndpoint({ stopping }: LivyEndpointInit) {
       response.headers.set('x-xss-protection', '1; mode=block')
       return c.req.raw.method === 'HEAD' ? new Response(null, response) : response
     }
+  }
+}
+
+async function answered(route: LivyRoute, call: Call): Promise<Answer> {
+  try {
+    return await route.answer(call)
+  } catch (cause) {
+    const [id] = call.params
+    if (cause instanceof LateRefusal && id !== undefined) {
+      const kind = route.name.includes('/batches') ? 'batches' : 'sessions'
+      await call.port[kind].state(livyRef(id), call.who)
+    }
+    throw cause
   }
 }
 

@@ -1,5 +1,6 @@
 /** Fields of a request's body, read as the JSON reader of Livy does: numbers become text, text becomes numbers. */
 import { LivyRefusal } from '../../protocols/livy/refusal.ts'
+import { LateRefusal } from './late.ts'
 
 /** A class of Livy's that stands in its messages, with the names of its fields. */
 export interface Shape {
@@ -25,6 +26,17 @@ function refuse(type: string, what: string, where: string): LivyRefusal {
   return new LivyRefusal(400, `Cannot deserialize value of type \`${type}\` from ${what}${where}`)
 }
 
+function noConstructor(type: string, value: string | number): LivyRefusal {
+  const [argument, what] =
+    typeof value === 'number'
+      ? ['int/Int', `Number value (${value})`]
+      : ['String', `String value ('${value.slice(0, SHOWN)}')`]
+  return new LivyRefusal(
+    400,
+    `Cannot construct instance of \`${type}\` (although at least one Creator exists): no ${argument}-argument constructor/factory method to deserialize from ${what}`,
+  )
+}
+
 export interface Fields {
   text(name: string): string | undefined
   list(name: string): string[] | undefined
@@ -37,14 +49,15 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** `null` stands for an absent field. @throws LivyRefusal for a body that is no object, unknown fields and wrong types */
 export function fields(body: unknown, { name: cls, known }: Shape): Fields {
-  if (body === null) throw new LivyRefusal(500, 'java.lang.NullPointerException')
+  if (body === null) throw new LateRefusal(500, 'java.lang.NullPointerException')
+  if (typeof body === 'string' || typeof body === 'number') throw noConstructor(cls, body)
   if (!isObject(body)) throw refuse(cls, token(body), '')
   const chain = (field: string) => ` (through reference chain: ${cls}["${field}"])`
   const foreign = Object.keys(body).find((key) => !known.includes(key))
   if (foreign !== undefined) {
     const field = foreign.slice(0, SHOWN)
     const names = known.map((each) => `"${each}"`).join(', ')
-    const properties = `${known.length} known ${known.length === 1 ? 'property' : 'properties'}`
+    const properties = known.length === 1 ? 'one known property' : `${known.length} known properties`
     throw new LivyRefusal(
       400,
       `Unrecognized field "${field}" (class ${cls}), not marked as ignorable (${properties}: ${names}])${chain(field)}`,
@@ -77,13 +90,15 @@ export function fields(body: unknown, { name: cls, known }: Shape): Fields {
     list(field) {
       const given = value(field)
       if (given === undefined) return undefined
-      if (!Array.isArray(given)) throw refuse('java.util.List<java.lang.String>', token(given), chain(field))
+      if (!Array.isArray(given))
+        throw refuse('scala.collection.immutable.List<java.lang.String>', token(given), chain(field))
       return given.map((each) => scalar(each, chain(field)))
     },
     map(field) {
       const given = value(field)
       if (given === undefined) return undefined
-      if (!isObject(given)) throw refuse('java.util.Map<java.lang.String,java.lang.String>', token(given), chain(field))
+      if (!isObject(given))
+        throw refuse('scala.collection.immutable.Map<java.lang.String,java.lang.String>', token(given), chain(field))
       return Object.fromEntries(Object.entries(given).map(([key, each]) => [key, scalar(each, chain(field))]))
     },
     int(field) {

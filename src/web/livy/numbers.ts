@@ -1,13 +1,13 @@
 /** Numbers of paths and queries, as Java reads them. */
-import { LivyRefusal } from '../../protocols/livy/refusal.ts'
+import { LateRefusal } from './late.ts'
 import type { LivyRange, LivyRef } from './port.ts'
 
 const INT_MAX = 2_147_483_647
 const PAGE = 100
 
-const broken = (text: string) => new LivyRefusal(400, { msg: `For input string: "${text.slice(0, 100)}"` })
+const broken = (text: string) => new LateRefusal(400, { msg: `For input string: "${text.slice(0, 100)}"` })
 
-/** @throws LivyRefusal 400 for what is no Java `int` */
+/** @throws LateRefusal 400 for what is no Java `int` */
 export function javaInt(text: string): number {
   const number = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
   // -2147483648 is one, too; an id never is.

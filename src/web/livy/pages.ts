@@ -21,5 +21,7 @@ export function livyPage(path: string, prefix: string, origin: string): Response
       'Operational Menu',
       `<h1>Operational Menu</h1><ul><li><a href="${prefix}/metrics/ping">Ping</a></li><li><a href="/metrics">Metrics of the island</a></li></ul>`,
     )
+  if (path.startsWith('/static/'))
+    return new Response('File not found', { status: 404, headers: { 'content-type': 'text/html;charset=utf-8' } })
   return path === '/metrics/ping' ? text('pong\n') : undefined
 }

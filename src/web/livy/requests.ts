@@ -9,36 +9,56 @@ import type {
 } from '../../protocols/livy/objects.ts'
 import { LivyRefusal } from '../../protocols/livy/refusal.ts'
 import { type Fields, fields, type Shape } from './fields.ts'
+import { LateRefusal } from './late.ts'
 
-const RESOURCES = [
-  'proxyUser',
-  'jars',
-  'pyFiles',
-  'files',
-  'driverMemory',
-  'driverCores',
-  'executorMemory',
-  'executorCores',
-  'numExecutors',
-  'archives',
-  'queue',
-  'name',
-  'conf',
-]
+// Fields in the order in which Livy lists them.
 const SESSION: Shape = {
   name: 'org.apache.livy.server.interactive.CreateInteractiveRequest',
-  known: ['kind', ...RESOURCES, 'heartbeatTimeoutInSecond', 'ttl', 'idleTimeout'],
+  known: [
+    'executorCores',
+    'conf',
+    'driverMemory',
+    'name',
+    'driverCores',
+    'idleTimeout',
+    'pyFiles',
+    'archives',
+    'kind',
+    'files',
+    'jars',
+    'proxyUser',
+    'numExecutors',
+    'heartbeatTimeoutInSecond',
+    'ttl',
+    'queue',
+    'executorMemory',
+  ],
 }
 const BATCH: Shape = {
   name: 'org.apache.livy.server.batch.CreateBatchRequest',
-  known: ['file', 'className', 'args', ...RESOURCES],
+  known: [
+    'executorCores',
+    'className',
+    'conf',
+    'driverMemory',
+    'name',
+    'driverCores',
+    'pyFiles',
+    'archives',
+    'executorMemory',
+    'files',
+    'jars',
+    'proxyUser',
+    'numExecutors',
+    'file',
+    'args',
+    'queue',
+  ],
 }
-const STATEMENT: Shape = { name: 'org.apache.livy.server.interactive.ExecuteRequest', known: ['code', 'kind'] }
+/** `msg_type` is taken and says nothing. */
+const STATEMENT: Shape = { name: 'org.apache.livy.ExecuteRequest', known: ['msg_type', 'kind', 'code'] }
 const COMPLETION: Shape = { name: 'org.apache.livy.CompletionRequest', known: ['code', 'kind', 'cursor'] }
-const JOB: Shape = {
-  name: 'org.apache.livy.client.common.HttpMessages$SerializedJob',
-  known: ['job', 'jobType'],
-}
+const JOB: Shape = { name: 'org.apache.livy.client.common.HttpMessages$SerializedJob', known: ['job', 'jobType'] }
 const RESOURCE: Shape = { name: 'org.apache.livy.client.common.HttpMessages$AddResource', known: ['uri'] }
 
 const KINDS: Record<string, LivyKind> = {
@@ -57,7 +77,7 @@ const SUFFIXES = ['us', 'ms', 's', 'm', 'min', 'h', 'd']
 
 const rejected = (reason: string) => new LivyRefusal(400, { msg: `Rejected, Reason: ${reason}` })
 /** What Livy throws and does not catch; it prints a Java stack after it. */
-const thrown = (text: string) => new LivyRefusal(500, text)
+const thrown = (text: string) => new LateRefusal(500, text)
 
 function kindOf(text: string): LivyKind | undefined {
   return Object.hasOwn(KINDS, text) ? KINDS[text] : undefined
@@ -107,16 +127,15 @@ export function sessionRequest(body: unknown, doAs?: string): LivySessionRequest
   const kind = word === undefined ? 'shared' : kindOf(word)
   if (kind === undefined)
     throw new LivyRefusal(400, `Invalid kind: ${word} (through reference chain: ${SESSION.name}["kind"])`)
+  const [ttl, idleTimeout] = [duration(f.text('ttl')), duration(f.text('idleTimeout'))]
   const request = given({
     kind,
     ...resources(f, doAs),
     heartbeatTimeoutInSecond: f.int('heartbeatTimeoutInSecond'),
-    ttl: f.text('ttl'),
-    idleTimeout: f.text('idleTimeout'),
+    ttl,
+    idleTimeout,
   }) as LivySessionRequest
   check(request)
-  duration(request.ttl)
-  duration(request.idleTimeout)
   return request
 }
 
@@ -126,7 +145,7 @@ export function batchRequest(body: unknown, doAs?: string): LivyBatchRequest {
   const rest = given({ ...resources(f, doAs), className: f.text('className'), args: f.list('args') })
   check(rest as LivyResources)
   if (file === undefined) throw rejected('requirement failed: File is required.')
-  if (file === '') throw thrown('java.lang.IllegalArgumentException: Can not create a Path from an empty string')
+  if (file === '') throw thrown('java.lang.IndexOutOfBoundsException: 0')
   return { ...rest, file } as LivyBatchRequest
 }
 
@@ -139,33 +158,28 @@ function codeKind(word: string): LivyCodeKind {
 
 export function statementRequest(body: unknown): LivyStatementRequest {
   const f = fields(body, STATEMENT)
-  const code = f.text('code')
-  const kind = f.text('kind')
+  const [code, kind] = [f.text('code'), f.text('kind')]
   if (code === undefined) throw thrown('java.lang.NullPointerException')
   return { code: code.replaceAll('\r\n', '\n'), ...(kind === undefined ? {} : { kind: codeKind(kind) }) }
 }
 
 export function completionRequest(body: unknown): { code: string; kind: LivyCodeKind; cursor: number } {
   const f = fields(body, COMPLETION)
-  const code = f.text('code')
+  const [code, kind, cursor] = [f.text('code'), f.text('kind'), f.int('cursor')]
   if (code === undefined) throw thrown('java.lang.NullPointerException')
-  return { code, kind: codeKind(f.text('kind') ?? 'null'), cursor: f.int('cursor') ?? 0 }
+  return { code, kind: codeKind(kind ?? 'null'), cursor: cursor ?? 0 }
 }
 
 export function jobRequest(body: unknown): { job: string; jobType: string } {
   const f = fields(body, JOB)
   const [job, jobType] = [f.text('job'), f.text('jobType')]
-  if (job === undefined || job === '') throw new LivyRefusal(400, { msg: 'requirement failed: no job provided.' })
-  if (Buffer.from(job, 'base64').length === 0)
-    throw new LivyRefusal(
-      400,
-      `Cannot deserialize value of type \`byte[]\` from String value (token \`JsonToken.VALUE_STRING\`)`,
-    )
+  if (job === undefined || Buffer.from(job, 'base64').length === 0)
+    throw new LateRefusal(400, { msg: 'requirement failed: no job provided.' })
   return { job, jobType: jobType ?? 'spark' }
 }
 
 export function resourceRequest(body: unknown): string {
   const uri = fields(body, RESOURCE).text('uri')
-  if (uri === undefined || uri === '') throw new LivyRefusal(400, { msg: 'requirement failed: uri is required.' })
+  if (uri === undefined || uri === '') throw new LateRefusal(400, { msg: 'requirement failed: uri is required.' })
   return uri
 }

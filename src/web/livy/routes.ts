@@ -1,5 +1,4 @@
 /** The routes of Livy, each from a request to a call of the island. `{id}` is an id or a name. */
-import { LivyRefusal } from '../../protocols/livy/refusal.ts'
 import type { Answer } from './answers.ts'
 import { javaInt, livyRef, partialRange, wholeRange } from './numbers.ts'
 import { batchBody, sessionBody, statementBody } from './objects.ts'
@@ -221,10 +220,6 @@ const version = get(
   { slash: true },
 )
 
-const nothingStatic = get('/static/.*', async () => {
-  throw new LivyRefusal(404, 'File not found')
-})
-
 export const LIVY_ROUTES: readonly LivyRoute[] = [
   ...sessions,
   ...statements,
@@ -232,5 +227,4 @@ export const LIVY_ROUTES: readonly LivyRoute[] = [
   ...artifacts,
   ...batches,
   version,
-  nothingStatic,
 ]
