@@ -34,6 +34,8 @@ export const BUCKETS = {
   livySite: '24',
   /** name -> JSON: actions that were saved here. */
   actions: '25',
+  /** `entry/`, `last/`, `owed/`: sessions and batches of the Livy endpoint; `held/`: those that run here -> JSON. */
+  livy: '23',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

@@ -1,0 +1,213 @@
+import type {
+  LivyArtifact,
+  LivyCodeKind,
+  LivyJob,
+  LivyLog,
+  LivySession,
+  LivySessionRequest,
+  LivyStatement,
+  LivyStatementRequest,
+} from '../../../protocols/livy/objects.ts'
+import { asking, demand, heldWhile, known, mayView, type Who } from './access.ts'
+import type { Book } from './book.ts'
+import { isStatementEnd, type SessionEntry } from './entry.ts'
+import type { KeptStatement, Outputs } from './outputs.ts'
+import type { Peers } from './peers.ts'
+import { shownSession } from './shown.ts'
+import { listPage, logPage, noStatement, notActive, notInState } from './words.ts'
+
+export interface SessionsComponents {
+  book: Book
+  peers: Peers
+  outputs: Outputs
+  nameOf(island: string): string
+  now(): number
+}
+
+type Ref = number | string
+type Range = { from?: number; size?: number }
+
+/** Livy's sessions and statements, as the endpoint needs them. */
+export function livySessions(init: { holdMs: number }, components: SessionsComponents) {
+  const { book, outputs, nameOf, now } = components
+  const ask = asking(components.peers)
+
+  function get(ref: Ref): SessionEntry {
+    const entry = book.get('session', ref)
+    entry.used = now()
+    return entry
+  }
+
+  function own(ref: Ref, who: Who): SessionEntry {
+    const entry = get(ref)
+    demand(entry, who)
+    return entry
+  }
+
+  function view(entry: SessionEntry, who: Who): LivySession {
+    const session = shownSession(entry.record, nameOf)
+    return mayView(entry, who) ? session : { ...session, log: [] }
+  }
+
+  /** Statements and the like are for sessions that have started and are not over. @throws `LivyRefusal` as Livy */
+  function active(entry: SessionEntry): void {
+    const { state } = entry
+    if (entry.over || state === 'starting' || state === 'not_started') throw notInState(state)
+  }
+
+  const settled = (entry: SessionEntry) => heldWhile(entry, () => entry.state === 'starting', init.holdMs, NOBODY)
+
+  async function statementOf(entry: SessionEntry, id: number, who: Who): Promise<KeptStatement> {
+    if (entry.next === undefined)
+      await entry.changes.until(() => entry.next !== undefined || entry.over, { ms: 10_000 })
+    const found = () => entry.statement(id)
+    if (found() === undefined) {
+      if (entry.over) throw gone(entry)
+      throw noStatement()
+    }
+    await heldWhile(entry, () => !entry.over && !isStatementEnd(found()?.statement.state ?? 'error'), init.holdMs, who)
+    const kept = found()
+    if (kept === undefined) throw noStatement()
+    if (entry.over && !isStatementEnd(kept.statement.state)) throw gone(entry)
+    return kept
+  }
+
+  /** A lost session has to look like a dead one to clients that begin anew; one that ended by itself is what Livy says of it. */
+  const gone = (entry: SessionEntry) => (entry.lines.length > 0 ? notInState(entry.state) : notActive())
+
+  /** Asks for what is there, where an answer was lost. */
+  async function nextId(entry: SessionEntry, who: Who): Promise<number> {
+    if (entry.next !== undefined) return entry.next
+    const all = await ask.again(entry, (line, key) => line.statements(key), who)
+    for (const statement of all) await entry.learn(statement)
+    entry.next ??= 0
+    return entry.next
+  }
+
+  return {
+    async list(range: { from: number; size: number }, who: Who) {
+      const all = book.all('session')
+      const sessions = listPage(all, range).map((entry) => view(entry, who))
+      return { from: range.from, total: all.length, sessions }
+    },
+    async create(request: LivySessionRequest, who: Who): Promise<LivySession> {
+      return view(await book.create({ type: 'session', request }, who), who)
+    },
+    async show(ref: Ref, who: Who): Promise<LivySession> {
+      const entry = get(ref)
+      await known(entry, who)
+      await heldWhile(entry, () => entry.state === 'starting', init.holdMs, who)
+      return view(entry, who)
+    },
+    async state(ref: Ref, who: Who) {
+      const entry = get(ref)
+      await known(entry, who)
+      await heldWhile(entry, () => entry.state === 'starting', init.holdMs, who)
+      return { id: entry.record.id, state: entry.state }
+    },
+    async log(ref: Ref, range: Range, who: Who): Promise<LivyLog> {
+      const entry = own(ref, who)
+      const { id } = entry.record
+      if (entry.record.given === true || entry.lines.length > 0) return logPage(id, entry.record.last?.log ?? [], range)
+      return { ...(await ask.again(entry, (line, key) => line.log(key, range), who)), id }
+    },
+    async delete(ref: Ref, who: Who): Promise<void> {
+      await book.remove(own(ref, who))
+    },
+    async stop(ref: Ref, who: Who): Promise<void> {
+      const entry = own(ref, who)
+      if (entry.over) return
+      await ask.again(entry, (line, key) => line.stop(key), who)
+      entry.end('dead')
+    },
+    async connect(ref: Ref, who: Who): Promise<LivySession> {
+      const entry = own(ref, who)
+      await settled(entry)
+      return view(entry, who)
+    },
+    async statements(ref: Ref, { from, size, descending }: Range & { descending?: boolean }, who: Who) {
+      const entry = own(ref, who)
+      await known(entry, who)
+      if (entry.over) throw gone(entry)
+      const all = entry.statements()
+      const ordered = descending === true ? all.reverse() : all
+      const page = listPage(ordered, { from: from ?? 0, size: size ?? all.length })
+      const { key } = entry.record
+      const statements = await Promise.all(page.map((kept) => outputs.whole(key, kept)))
+      return { total_statements: all.length, statements }
+    },
+    async submit(ref: Ref, request: LivyStatementRequest, who: Who): Promise<LivyStatement> {
+      const entry = own(ref, who)
+      await known(entry, who)
+      active(entry)
+      return await entry.inTurn(async () => {
+        active(entry)
+        const expect = await nextId(entry, who)
+        // Whoever leaves meanwhile: what was asked for is not taken back.
+        const patient = { ...who, signal: NOBODY.signal }
+        let statement: LivyStatement
+        try {
+          statement = await ask.again(entry, (line, key) => line.submit(key, request, expect), patient)
+        } catch (error) {
+          // Nobody knows whether it is there.
+          entry.next = undefined
+          throw error
+        }
+        await entry.learn(statement)
+        entry.next = statement.id + 1
+        return await outputs.whole(entry.record.key, entry.statement(statement.id) ?? { statement })
+      })
+    },
+    async statement(ref: Ref, id: number, who: Who): Promise<LivyStatement> {
+      const entry = own(ref, who)
+      return await outputs.whole(entry.record.key, await statementOf(entry, id, who))
+    },
+    async cancelStatement(ref: Ref, id: number, who: Who): Promise<void> {
+      const entry = own(ref, who)
+      active(entry)
+      await ask.again(entry, (line, key) => line.cancel(key, id), who)
+    },
+    async complete(ref: Ref, request: { code: string; kind: LivyCodeKind; cursor: number }, who: Who) {
+      const entry = own(ref, who)
+      active(entry)
+      return { candidates: await ask.again(entry, (line, key) => line.complete(key, request), who) }
+    },
+    async submitJob(
+      ref: Ref,
+      way: 'submit' | 'run',
+      request: { job: string; jobType: string },
+      who: Who,
+    ): Promise<LivyJob> {
+      const entry = own(ref, who)
+      if (entry.over) throw notActive()
+      return await ask.once(entry, (line, key) => line.submitJob(key, way, request), who)
+    },
+    async job(ref: Ref, id: number, who: Who): Promise<LivyJob> {
+      const entry = own(ref, who)
+      if (entry.over) throw notActive()
+      return await ask.again(entry, (line, key) => line.job(key, id), who)
+    },
+    async cancelJob(ref: Ref, id: number, who: Who): Promise<void> {
+      const entry = own(ref, who)
+      if (entry.over) throw notActive()
+      await ask.again(entry, (line, key) => line.cancelJob(key, id), who)
+    },
+    async upload(ref: Ref, what: LivyArtifact, file: { name: string; bytes: Uint8Array }, who: Who): Promise<void> {
+      const entry = own(ref, who)
+      if (entry.over) throw notActive()
+      await ask.once(entry, (line, key) => line.upload(key, what, file), who)
+    },
+    async add(ref: Ref, what: LivyArtifact, uri: string, who: Who): Promise<void> {
+      const entry = own(ref, who)
+      if (entry.over) throw notActive()
+      await ask.again(entry, (line, key) => line.add(key, what, uri), who)
+    },
+    /** Bytes of the JSON of an output, for those who page. @throws `LivyRefusal` 404, 403 */
+    async output(id: number, statement: number, range: { offset: number; limit: number }, who: Who) {
+      const entry = own(id, who)
+      return await outputs.page(entry.record.key, await statementOf(entry, statement, who), range)
+    },
+  }
+}
+
+const NOBODY = { user: '', admin: true, signal: new AbortController().signal }
