@@ -18,6 +18,7 @@ import { levelTickets } from './identity/level-tickets.ts'
 import { ticketBook } from './identity/tickets.ts'
 import { interactiveSessions } from './interactive.ts'
 import { type IslandParts, islandPort, viewOfIsland } from './island-port.ts'
+import { livyGateway } from './livy-gateway.ts'
 import { ownCard } from './members/own-card.ts'
 import { network } from './network/network.ts'
 import { islandHealth } from './numbers.ts'
@@ -269,6 +270,24 @@ async function compose(
   })
   undo.push(() => interactive.stop())
 
+  const livyPort = livyGateway({
+    config,
+    self,
+    store,
+    sites: livy === undefined ? [] : [livy.site],
+    network: net,
+    datasets: held,
+    roster: who,
+    lookup,
+    resolver: resolving,
+    policy,
+    journal: diary,
+    islandNamed: island,
+    connect,
+    logger: log,
+  })
+  undo.push(() => livyPort.stop())
+
   const tickets = ticketBook({ store: levelTickets(store) })
 
   // From here on others can hear us.
@@ -294,6 +313,7 @@ async function compose(
   undo.push(() => reachable.stop())
   undo.push(() => work.stop())
   await work.start({ stopping: stopping.signal })
+  await livyPort.start({ stopping: stopping.signal })
 
   const retarget = followMembers(serving, { stopping: stopping.signal })
   net.on('addresses:changed', () => card.changed())
@@ -307,6 +327,7 @@ async function compose(
   dht.start()
   undo.push(() => dht.stop())
   await work.resume()
+  await livyPort.resume()
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
@@ -354,6 +375,7 @@ async function compose(
         island: port,
         access: journalled(tokens, diary, self),
         health: islandHealth(parts),
+        livy: config.web.livy.enabled ? livyPort : undefined,
         answerStore: store.bucket('answers'),
         logger: log('web'),
       })

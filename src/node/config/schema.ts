@@ -4,16 +4,10 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
 import { islandId } from '../../protocols/model/ids.ts'
 import { place } from '../../protocols/model/island.ts'
+import { livyEndpoint } from './livy-endpoint.ts'
+import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 
-/** What a schema cannot say about a setting. */
-export const about = z.registry<{
-  /** A flag of `up` and `join` of its own; every setting can be given by `--set`. */
-  flag?: string
-  /** As text (flag or environment), the value may have a unit. */
-  unit?: 'ms' | 'bytes'
-  /** Never shown. */
-  secret?: boolean
-}>()
+export { about } from './parts.ts'
 
 function isMultiaddr(text: string): boolean {
   try {
@@ -33,12 +27,6 @@ const announced = tcpAddress.refine(
   (text) => !/^\/ip4\/0\.0\.0\.0\/|^\/ip6\/::\//.test(text) && !/\/tcp\/0(\/|$)/.test(text),
   'announce an address that others can dial, not a wildcard',
 )
-
-const ms = (min: number, max: number) => z.int().min(min).max(max)
-const bytes = (min: number, max: number) => z.int().min(min).max(max)
-const MiB = 2 ** 20
-const GiB = 2 ** 30
-const DAY_MS = 86_400_000
 
 const network = z.strictObject({
   listen: z
@@ -126,17 +114,7 @@ const web = z
       .max(32)
       .default([])
       .describe('Foreign pages that may call the web service from a browser, with a token and never with its cookie.'),
-    livy: z
-      .strictObject({
-        enabled: z.boolean().default(true).describe('Serve the Livy endpoint, /livy of the web service.'),
-        holdMs: ms(0, 60_000)
-          .default(1000)
-          .describe(
-            'Milliseconds that a Livy client which asks for one unfinished statement, session or batch waits for a change; 0 answers at once.',
-          )
-          .register(about, { unit: 'ms' }),
-      })
-      .prefault({}),
+    livy: livyEndpoint,
     rate: z
       .strictObject({
         perSecond: z

@@ -27,6 +27,8 @@ export const FILES = {
   /** Main files of batches, by their hashes. */
   mains: 'mains',
   scratch: 'scratch',
+  /** Large outputs of statements of the Livy endpoint. */
+  livyOutputs: 'livy-outputs',
   staging: 'livy-staging',
 } as const
 
@@ -51,6 +53,7 @@ const DERIVED = new Set<string>([
   FILES.results,
   FILES.scratch,
   FILES.staging,
+  FILES.livyOutputs,
   FILES.daemon,
   FILES.joining,
 ])
@@ -62,6 +65,7 @@ const FOLDERS = new Set<string>([
   FILES.mains,
   FILES.scratch,
   FILES.staging,
+  FILES.livyOutputs,
 ])
 
 /** Whether everything that is there is of the kind it has to be. @throws DATA_DIR_BROKEN naming the part that is not */
