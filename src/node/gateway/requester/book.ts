@@ -207,8 +207,8 @@ export function book(init: BookInit, components: BookComponents): Book {
       record.made = now()
       entry.next = 0
       entry.attached = true
-      if (made.session !== undefined) entry.take({ type: 'session', session: made.session })
-      if (made.batch !== undefined) entry.take({ type: 'batch', batch: made.batch })
+      if (made.session !== undefined && entry.told === 0) entry.take({ type: 'session', session: made.session })
+      if (made.batch !== undefined && entry.told === 0) entry.take({ type: 'batch', batch: made.batch })
       await save(entry)
       return entry
     } catch (error) {

@@ -31,8 +31,12 @@ export interface Entry<R extends EntryRecord = EntryRecord> {
   used: number
   /** Whether its island is attached, and told what it is. */
   attached: boolean
+  /** Its island is attached, but its site does not answer: a change will tell that it does. */
+  behind: boolean
   /** Its island is being asked to make it. */
   creating: boolean
+  /** Changes that were told: an answer that was on its way meanwhile is older. */
+  readonly told: number
   take(change: SiteChange): void
   /** It is over, and why; for its log. */
   end(state: 'dead' | 'killed', line?: string): void
@@ -58,6 +62,7 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
   const changes = signals()
   const kept = new Map<number, KeptStatement>()
   const lines: string[] = []
+  let told = 0
   let turn: Promise<unknown> = Promise.resolve()
 
   const entry: Entry<R> = {
@@ -65,9 +70,13 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
     changes,
     used: now(),
     attached: false,
+    behind: false,
     creating: false,
     next: undefined,
     lines,
+    get told() {
+      return told
+    },
     get state() {
       return record.last?.state ?? 'starting'
     },
@@ -77,6 +86,7 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
     take(change) {
       if (entry.over) return
       if (change.type === 'statement') return void entry.learn(change.statement)
+      told++
       if (change.type === 'lost') return entry.end('dead', change.why)
       const before = entry.state
       const object = change.type === 'session' ? change.session : change.batch
@@ -133,7 +143,7 @@ const passing = (before: string, after: string) => before !== 'starting' && (aft
 
 /** What comes late must not hide what is known: an end stays, but for the output that follows a cancellation. */
 function isOlder(statement: LivyStatement, known: LivyStatement): boolean {
-  if (!isStatementEnd(known.state)) return false
+  if (!isStatementEnd(known.state)) return statement.state === 'waiting' && known.state !== 'waiting'
   if (!isStatementEnd(statement.state)) return true
   return statement.output === null && known.output !== null
 }

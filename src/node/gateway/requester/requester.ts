@@ -65,8 +65,8 @@ export function requester(init: RequesterInit, components: RequesterComponents):
       const entry = all.byKey(key)
       if (entry === undefined) return
       // What was not known after a restart is known now.
-      if (change.type !== 'statement' && !entry.attached && !entry.creating) void taken(entry).catch(() => {})
       entry.take(change)
+      if (change.type !== 'statement' && entry.behind && !entry.over) catchUp(entry)
     },
     wanted: (island) => all.owes(island) || all.at(island).some((entry) => !entry.over || entry.creating),
     nameOf,
@@ -86,12 +86,13 @@ export function requester(init: RequesterInit, components: RequesterComponents):
   async function attach(island: string, line: Line): Promise<void> {
     const owed = all.owes(island)
     const mine = all.at(island)
+    const before = new Map(mine.map((entry) => [entry.record.key, entry.told]))
     const states = await line.attach(mine.map(({ record: { key, type } }) => ({ key, type })))
-    await Promise.all(states.map((state) => learn(state, line)))
+    await Promise.all(states.map((state) => learn(state, line, before.get(state.key))))
     if (owed) await all.told(island)
   }
 
-  async function learn(state: Attached, line: Line): Promise<void> {
+  async function learn(state: Attached, line: Line, told: number | undefined): Promise<void> {
     const entry = all.byKey(state.key)
     if (entry === undefined || entry.creating) return
     const { record } = entry
@@ -102,9 +103,20 @@ export function requester(init: RequesterInit, components: RequesterComponents):
       return
     }
     record.made ??= now()
-    if (state.session !== undefined) entry.take({ type: 'session', session: state.session })
-    if (state.batch !== undefined) entry.take({ type: 'batch', batch: state.batch })
+    if (entry.told === told) {
+      if (state.session !== undefined) entry.take({ type: 'session', session: state.session })
+      if (state.batch !== undefined) entry.take({ type: 'batch', batch: state.batch })
+    }
     if (state.state === 'there') await taken(entry, line)
+    else entry.behind = true
+  }
+
+  function catchUp(entry: Entry): void {
+    entry.behind = false
+    void taken(entry).catch((error: unknown) => {
+      entry.behind = true
+      logger.debug({ err: error }, 'the statements of a session could not be asked for yet')
+    })
   }
 
   /** Its statements, where it may have some that are not known. */
