@@ -12,6 +12,7 @@ import type { OwnBlock } from './contents/blocks.ts'
 import { contents } from './contents/contents.ts'
 import { engineOf, livyOf, withLivy } from './engines/choose.ts'
 import { islandEvents } from './events.ts'
+import { embeddedSite } from './gateway/embedded-site.ts'
 import { openHome } from './home.ts'
 import { pathIn, writeSecret } from './identity/data-dir.ts'
 import { levelTickets } from './identity/level-tickets.ts'
@@ -112,6 +113,8 @@ async function compose(
   const engine = withLivy(builtIn, livy?.engine)
   undo.push(() => engine.stop())
   await engine.start({ signal })
+  const plain = embeddedSite({ version: SOFTWARE })({ engine: builtIn })
+  undo.push(() => plain.stop())
 
   // What is in the catalog, for people.
   const search = searchIndex({ path: pathIn(config.dataDir, 'search'), atOnce: INDEXED_AT_ONCE })({
@@ -274,7 +277,7 @@ async function compose(
     config,
     self,
     store,
-    sites: livy === undefined ? [] : [livy.site],
+    sites: [...(livy === undefined ? [] : [livy.site]), plain],
     network: net,
     datasets: held,
     roster: who,
