@@ -21,6 +21,21 @@ type Conf = Record<string, string>
 /** With a conf that names data a client sees them by name, else it reads the file. */
 const isBound = (conf: Conf) => Object.keys(conf).length > 0
 
+/** A notebook of these cells, all with code. */
+export const notebookOf = (sources: string[]) => ({
+  cells: sources.map((source, i) => ({
+    cell_type: 'code',
+    id: `c${i}`,
+    metadata: {},
+    outputs: [],
+    execution_count: null,
+    source,
+  })),
+  metadata: {},
+  nbformat: 4,
+  nbformat_minor: 5,
+})
+
 /** The outputs of the cells that have code. */
 export async function notebook(t: TestContext, at: Address, file: string) {
   return (await runClient(t, 'notebook', 'notebook.py', at, [file])) as { id: string; text: string; html: boolean }[]

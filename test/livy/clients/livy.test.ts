@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { suite } from '../../kit/index.ts'
 import { LIVY_START_MS, startLivy } from '../../kit/livy.ts'
 import { like } from '../cases/table.ts'
-import { airflow, notebook, PROGRAM, pylivy } from './checks.ts'
+import { airflow, notebook, notebookOf, PROGRAM, pylivy } from './checks.ts'
 import type { Address } from './run.ts'
 import { INSTALL_MS } from './venv.ts'
 
@@ -50,17 +50,3 @@ test('pylivy has a session and a batch', (t) => pylivy(t, at, files, {}), long)
 test("Airflow's hook, operator and trigger", (t) => airflow(t, at, files, {}, { driver_cores: 1 }), long)
 
 test.run()
-
-const notebookOf = (sources: string[]) => ({
-  cells: sources.map((source, i) => ({
-    cell_type: 'code',
-    id: `c${i}`,
-    metadata: {},
-    outputs: [],
-    execution_count: null,
-    source,
-  })),
-  metadata: {},
-  nbformat: 4,
-  nbformat_minor: 5,
-})
