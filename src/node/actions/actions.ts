@@ -230,8 +230,7 @@ function workOf(view: ActionView, request: ActionRunRequest): SubmitRequest {
     kind,
     code,
     datasets: request.datasets ?? view.datasets,
-    // Those of a batch went into its arguments.
-    params: batch === undefined ? values : {},
+    params: values,
     ...(engine === undefined ? {} : { engine }),
     ...(spark === undefined ? {} : { spark }),
     ...(batch === undefined ? {} : { batch: { ...batch, ...(args === undefined ? {} : { args }) } }),

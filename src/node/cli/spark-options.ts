@@ -33,8 +33,9 @@ export interface SparkOptions {
 
 export const SPARK_HELP = `
 Scala and JARs need Spark; --engine livy asks for it in every language. --batch runs Python as a program in
-a Spark of its own, as a JAR always is: arguments are given by --arg, there are no parameters then. What --jars, --py-files,
---files and --archives name are addresses that the Spark of the site can read, e.g. hdfs:///jars/a.jar.
+a Spark of its own, as a JAR always is: it gets arguments by --arg, parameters and data as settings
+spark.archipel.params.<name> and spark.archipel.datasets.<name>.path. What --jars, --py-files, --files and
+--archives name are addresses that the Spark of the site can read, e.g. hdfs:///jars/a.jar.
 `
 
 export function sparkOptions(command: Command): Command {

@@ -33,16 +33,11 @@ export function checkSpark(request: SubmitRequest): void {
     throw bad(batch.main === undefined ? 'there is no code to run' : 'a batch has a main file or code, not both')
 }
 
-function checkBatch(
-  { kind, params = {} }: SubmitRequest,
-  { main, className }: NonNullable<SubmitRequest['batch']>,
-): void {
+function checkBatch({ kind }: SubmitRequest, { main, className }: NonNullable<SubmitRequest['batch']>): void {
   if (kind !== 'jar' && kind !== 'python') throw bad(`a batch is a JAR or a Python program, not ${kind}`)
   if (main !== undefined && !main.name.endsWith(kind === 'jar' ? '.jar' : '.py'))
     throw bad(`the main file of this batch ends with ${kind === 'jar' ? '.jar' : '.py'}`)
   if (className !== undefined && kind !== 'jar') throw bad('only a JAR has a class to be named')
-  if (Object.keys(params).length > 0)
-    throw bad('a batch takes arguments, not parameters', 'Give them in their order: --arg <text>, or `batch.args`.')
 }
 
 /** The same for the work, its main file found. @throws NOT_FOUND */

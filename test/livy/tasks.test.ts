@@ -1,0 +1,201 @@
+/** Work of every kind, asked at one island and run by a real Spark at another. */
+import { spawnSync } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import * as assert from 'uvu/assert'
+import { assemble } from '../../docker/livy/assemble.ts'
+import { createArchipelago, joinArchipelago } from '../../src/node/archipelago.ts'
+import type { Config } from '../../src/node/config/schema.ts'
+import { devConfig } from '../../src/node/dev.ts'
+import { type StartedIsland, startIsland } from '../../src/node/island.ts'
+import type { SubmitRequest, TaskView } from '../../src/protocols/model/views.ts'
+import { createClient, type IslandClient } from '../../src/web/client/node.ts'
+import { eventually, rejects, suite, type TestContext } from '../kit/index.ts'
+import { LIVY_START_MS, startLivy, type TestLivy } from '../kit/livy.ts'
+
+const test = suite('tasks on a real Spark')
+const STARS = fileURLToPath(new URL('../../examples/data/bright_stars.csv', import.meta.url))
+const TASK = { timeoutMs: 240_000 }
+
+let livy: TestLivy
+let asker: StartedIsland
+let site: StartedIsland
+let asked: IslandClient
+let there: IslandClient
+let stop: AbortController
+
+async function clientOf(t: TestContext, island: StartedIsland, config: Config): Promise<IslandClient> {
+  const token = (await readFile(join(config.dataDir, 'owner.token'), 'utf8')).trim()
+  const client = createClient({ url: island.url!, token })
+  t.cleanup(() => client.close())
+  return client
+}
+
+test.before(
+  async (t) => {
+    const dir = await t.tmpdir()
+    stop = new AbortController()
+    const { signal } = stop
+    livy = await startLivy(t, { dataDirs: [fileURLToPath(new URL('../../examples/data', import.meta.url))] })
+    const logger = pino({ level: 'silent' })
+    const first = devConfig(join(dir, 'asker'), 'asker')
+    await createArchipelago({ config: first, name: 'spark' })
+    asker = await startIsland({ config: first, signal, logger })
+    t.cleanup(() => asker.stop())
+    const config = devConfig(join(dir, 'site'), 'site', {
+      'livy.url': livy.url,
+      'livy.staging': join(livy.runDir, 'staging'),
+      'livy.spare': 0,
+      'policy.forwarded.spark': [`owner@${asker.id}`],
+    })
+    const { ticket } = await asker.port.invite({ local: true, expiresMs: 3_600_000 })
+    await joinArchipelago({ config, ticket, signal, logger })
+    site = await startIsland({ config, signal, logger })
+    t.cleanup(() => site.stop())
+    asked = await clientOf(t, asker, first)
+    there = await clientOf(t, site, config)
+    await there.publish({ path: STARS })
+    const known = async () => {
+      const card = (await asked.islands()).items.find((i) => i.id === site.id)?.card
+      return (await asked.datasets({})).total === 1 && card?.engines.some((e) => e.kind === 'livy') === true
+    }
+    await eventually(known, { timeoutMs: 60_000, signal: t.signal })
+  },
+  { timeoutMs: LIVY_START_MS },
+)
+
+async function ended(client: IslandClient, id: string, t: TestContext): Promise<TaskView> {
+  let view: TaskView | undefined
+  for await (const each of client.tasks.watch(id, { signal: t.signal })) view = each
+  return view!
+}
+
+async function ran(t: TestContext, request: SubmitRequest): Promise<TaskView> {
+  const { id } = await asked.tasks.submit(request)
+  const view = await ended(asked, id, t)
+  const log = await asked.tasks.log(id, { offset: 0, limit: 1000 })
+  assert.is(view.state, 'succeeded', `${JSON.stringify(view.error)}\n${log.text}`)
+  assert.is(view.ranAt?.island, site.id)
+  return view
+}
+
+test(
+  'snippets of Scala, Python and SQL run at the island that has the Spark and the data',
+  async (t) => {
+    const scala = await ran(t, {
+      kind: 'scala',
+      code: 'println(archipel.read("bright_stars").count() + archipel.params("plus").toString.toLong)',
+      datasets: ['bright_stars'],
+      params: { plus: 4 },
+    })
+    assert.match((await asked.tasks.log(scala.id, { offset: 0, limit: 1000 })).text, '9100')
+    assert.is(scala.engine, 'livy')
+    const python = await ran(t, {
+      kind: 'python',
+      engine: 'livy',
+      code: 'print(spark.range(100).count(), archipel.read("bright_stars").count())',
+      datasets: ['bright_stars'],
+    })
+    assert.match((await asked.tasks.log(python.id, { offset: 0, limit: 1000 })).text, '100 9096')
+    const sql = await ran(t, {
+      kind: 'sql',
+      engine: 'livy',
+      code: 'SELECT count(*) AS n FROM bright_stars',
+    })
+    assert.equal((await asked.tasks.rows(sql.id, { from: 0, limit: 5 })).rows, [[9096]])
+  },
+  TASK,
+)
+
+test(
+  'a Python file and a JAR are batches with arguments, their files fetched from the asker and checked',
+  async (t) => {
+    const dir = await t.tmpdir()
+    const program = [
+      'import sys',
+      'from pyspark.sql import SparkSession',
+      'spark = SparkSession.builder.getOrCreate()',
+      'print("got", sys.argv[1:], spark.range(7).count(), spark.conf.get("spark.archipel.test"))',
+    ].join('\n')
+    const python = await ran(t, {
+      kind: 'python',
+      code: program,
+      batch: { args: ['one', 'two words'] },
+      spark: { conf: { 'spark.archipel.test': 'set' }, name: 'a batch' },
+    })
+    const printed = (await asked.tasks.log(python.id, { offset: 0, limit: 200_000 })).text
+    assert.match(printed, "got ['one', 'two words'] 7 set")
+
+    // A JAR with a main class that every Spark has: it lists what an archive holds.
+    const { sparkHome } = await assemble({ signal: t.signal })
+    const jars = join(sparkHome, 'jars')
+    const name = (await readdir(jars)).find((file) => file.startsWith('commons-compress-'))!
+    const archive = join(livy.runDir, 'staging', 'listed.tar')
+    await writeFile(join(dir, 'inside.txt'), 'x')
+    assert.is(spawnSync('tar', ['-cf', archive, '-C', dir, 'inside.txt']).status, 0)
+    const main = await asked.mains.put(name, await readFile(join(jars, name)))
+    const jar = await ran(t, {
+      kind: 'jar',
+      code: '',
+      batch: { main, className: 'org.apache.commons.compress.archivers.Lister', args: [archive] },
+    })
+    assert.match((await asked.tasks.log(jar.id, { offset: 0, limit: 200_000 })).text, 'inside.txt')
+    assert.equal(jar.batch?.main, main)
+    assert.is(jar.codeSha256, main.sha256)
+  },
+  TASK,
+)
+
+test(
+  'what fails at Spark fails as code, and who is not named runs nothing there',
+  async (t) => {
+    const { id } = await asked.tasks.submit({ kind: 'python', code: 'raise SystemExit(3)', batch: {} })
+    const failed = await ended(asked, id, t)
+    assert.equal([failed.state, failed.error?.code], ['failed', 'CODE_FAILED'])
+    const { token } = await asked.tokens.create({ name: 'eve', scopes: ['run'] })
+    const eve = createClient({ url: asker.url!, token })
+    t.cleanup(() => eve.close())
+    for (const work of [
+      { kind: 'scala' as const, code: '1 + 1' },
+      { kind: 'sql' as const, engine: 'livy' as const, code: 'SELECT count(*) FROM bright_stars' },
+      { kind: 'python' as const, code: 'print(1)', batch: {} },
+    ]) {
+      const { error } = await ended(eve, (await eve.tasks.submit(work)).id, t)
+      assert.ok(error?.code === 'FORBIDDEN' || error?.code === 'NO_HOLDER', JSON.stringify(error))
+      assert.match(error!.message, /site: .*work on Spark/, work.kind)
+    }
+    const own = await there.tasks.place({ kind: 'scala', code: '1 + 1' })
+    assert.is(own.order[0]?.island, site.id)
+    await rejects(asked.tasks.submit({ kind: 'scala', engine: 'embedded', code: '1' }), 'BAD_INPUT')
+  },
+  TASK,
+)
+
+test(
+  'an action with a JAR runs from another island, which fetches the file from its publisher',
+  async (t) => {
+    const { sparkHome } = await assemble({ signal: t.signal })
+    const name = (await readdir(join(sparkHome, 'jars'))).find((file) => file.startsWith('commons-compress-'))!
+    const main = await there.mains.put(name, await readFile(join(sparkHome, 'jars', name)))
+    await there.actions.save({
+      name: 'lister',
+      kind: 'jar',
+      code: '',
+      params: { archive: { type: 'text' } },
+      batch: { main, className: 'org.apache.commons.compress.archivers.Lister', args: ['{archive}'] },
+    })
+    await there.actions.share('lister')
+    await eventually(async () => (await asked.actions.list({})).items.length === 1, { timeoutMs: 30_000 })
+    const archive = join(livy.runDir, 'staging', 'listed.tar')
+    const { id } = await asked.actions.run('lister', { params: { archive } })
+    const view = await ended(asked, id, t)
+    assert.is(view.state, 'succeeded', JSON.stringify(view.error))
+    assert.equal(view.batch?.args, [archive])
+    assert.match((await asked.tasks.log(id, { offset: 0, limit: 200_000 })).text, 'inside.txt')
+  },
+  TASK,
+)
+
+test.run()
