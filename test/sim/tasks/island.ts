@@ -47,6 +47,8 @@ export class SimIsland {
   unpublishable: ArchipelError | undefined
   /** Held files changed meanwhile. */
   stale = false
+  /** Hashes of the main files that were uploaded here. */
+  mains = new Set<string>()
   journal: Omit<JournalEntry, 'time'>[] = []
   /** Called around each durable write; may crash the island. */
   onWrite: ((point: WritePoint, when: 'before' | 'after') => void) | undefined
@@ -140,6 +142,11 @@ export class SimIsland {
         },
         newId: () => `${Math.floor(scheduler.now).toString(36)}${String(this.#lastId++).padStart(6, '0')}`,
         engine: simEngine(id, alive, { scheduler, ledger }),
+        mains: { find: async ({ name, sha256 }) => (this.mains.has(sha256) ? { name, sha256, bytes: 10 } : undefined) },
+        main: async ({ batch, code }, from) => {
+          await scheduler.delay(5)
+          return batch?.main === undefined ? `/code/${code.length}` : `/from/${from}/${batch.main.sha256}`
+        },
         data: {
           bind: async (tables) => {
             for (const { id: dataset } of tables) {

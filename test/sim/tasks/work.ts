@@ -1,4 +1,4 @@
-import type { EnginePort, SqlAnalyser } from '../../../src/node/engines/port.ts'
+import type { BatchInit, EnginePort, SqlAnalyser } from '../../../src/node/engines/port.ts'
 import { ArchipelError, isErrorCode } from '../../../src/protocols/model/errors.ts'
 import type { Scheduler } from '../scheduler.ts'
 
@@ -21,7 +21,7 @@ export const simAnalyser: SqlAnalyser = {
 
 /** What has begun and ended in the whole world, whoever remembers it. */
 export interface Ledger {
-  begun: { island: string; task: string; run: number; forwarded: boolean }[]
+  begun: { island: string; task: string; run: number; forwarded: boolean; init?: Partial<BatchInit> }[]
   ended: { island: string; task: string; run: number }[]
 }
 
@@ -43,7 +43,7 @@ export function simEngine(
           const words = readCode(code)
           const task = words.get('task') ?? code
           const run = ledger.begun.length + 1
-          ledger.begun.push({ island, task, run, forwarded: init.forwarded === true })
+          ledger.begun.push({ island, task, run, forwarded: init.forwarded === true, init })
           const ms = Number(words.get('ms') ?? 20)
           const lines = Number(words.get('log') ?? 0)
           for (let i = 0; i < lines; i++) {
@@ -67,6 +67,17 @@ export function simEngine(
         },
         async close() {},
       } as unknown as Awaited<ReturnType<EnginePort['createSession']>>
+    },
+    async createBatch(init, options = {}) {
+      const session = await engine.createSession!(init)
+      // What the program of a file does stands in its arguments.
+      const outcome = session.run(init.args?.join(' ') ?? init.code, options)
+      outcome.catch(() => {})
+      return {
+        outcome,
+        log: async () => ({ bytes: new Uint8Array(), offset: 0, total: 0 }),
+        async cancel() {},
+      } as unknown as Awaited<ReturnType<EnginePort['createBatch']>>
     },
   }
 
