@@ -94,7 +94,7 @@ export function islandWork(components: WorkComponents): Work {
     journal,
     engine,
     holdings: (ids) => datasets.holdings(ids),
-    localLoad: () => made.provider.load(),
+    localLoad: (engine) => made.provider.load(engine),
     nameOf: lookup.nameOf,
     isMember: lookup.isMember,
     members: () => components.roster.all().map((m) => m.id),
@@ -182,6 +182,7 @@ export function islandWork(components: WorkComponents): Work {
       },
       provider: {
         slots: config.engine.sessions,
+        sparkSlots: config.livy.taskSessions,
         maxWaiting: config.tasks.queue,
         maxPerIsland: config.tasks.perIsland,
         maxPerUser: config.tasks.perUser,

@@ -74,6 +74,12 @@ export function world(sketch: WorldSketch) {
     if (fails !== undefined) throw fails
     return yes(answer)
   }
+  const queue = {
+    load: () => sketch.localLoad ?? { running: 0, waiting: 0, slots: 2 },
+    wait: () => ({ waitMs: sketch.localWaitMs ?? 0, reason: 'local history' }),
+    startMs: () => sketch.startMs,
+    runMs: () => 500,
+  }
   const components: PlacementComponents = {
     self,
     nameOf: (island) => island.slice(3, 4).toUpperCase(),
@@ -107,12 +113,7 @@ export function world(sketch: WorldSketch) {
       },
     },
     results: { of: () => ({ bytes: sketch.resultBytes ?? 0, basis: 'as earlier ones' }) },
-    queue: {
-      load: () => sketch.localLoad ?? { running: 0, waiting: 0, slots: 2 },
-      wait: () => ({ waitMs: sketch.localWaitMs ?? 0, reason: 'local history' }),
-      startMs: () => sketch.startMs,
-      runMs: () => 500,
-    },
+    queue: { embedded: queue, livy: queue },
     policy: {
       check() {
         if (sketch.forbidden !== undefined) throw new ArchipelError('FORBIDDEN', sketch.forbidden)

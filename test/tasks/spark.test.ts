@@ -79,6 +79,19 @@ test('a batch gets its main file, class and arguments; code without a file is ma
   assert.equal(sim.world.ledger.begun.at(-1)!.init?.main, { path: '/code/8', name: 'work.py' })
 })
 
+test('work at Spark has slots of its own: what runs long there keeps nobody from the built-in engine', async () => {
+  const sim = new TaskSim(13)
+  const asker = await sim.add({ provider: { slots: 1, sparkSlots: 2 } })
+  for (let i = 0; i < 3; i++) await sim.act(asker.tasks!.submit({ kind: 'scala', code: 'ms=60000' }))
+  await sim.until('two run', () => asker.tasks!.provider.load('livy').running === 2)
+  const load = asker.tasks!.provider.load('livy')
+  assert.equal([load.waiting, load.slots, load.runningMs?.length], [1, 2, 2])
+  const before = sim.scheduler.now
+  await sim.end(asker, (await sim.act(asker.tasks!.submit({ kind: 'sql', code: 'ms=10' }))).id)
+  assert.ok(sim.scheduler.now - before < 5_000)
+  assert.equal([asker.tasks!.provider.load().slots, asker.tasks!.provider.load('livy').running], [1, 2])
+})
+
 test('what does not fit together is refused before anything is kept', async () => {
   const { sim, asker } = await two()
   const refused: [SubmitRequest, Parameters<typeof rejects>[1]][] = [

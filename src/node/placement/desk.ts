@@ -1,5 +1,5 @@
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import { wantedEngine } from '../../protocols/model/spark.ts'
+import { type EngineName, wantedEngine } from '../../protocols/model/spark.ts'
 import { type ConfirmAnswer, type ConfirmRequest, confirmSpec, probeSpec } from '../../protocols/placement/messages.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import { type StreamAcceptor, serve } from '../../protocols/wire/server.ts'
@@ -19,8 +19,9 @@ export interface DeskComponents {
   engine: Pick<EnginePort, 'engines'>
   /** What this island holds of these ids; the files are looked at now. */
   holdings(ids: string[]): Promise<Holding[]>
-  load(): LocalLoad
-  history: Pick<QueueHistory, 'wait' | 'startMs'>
+  /** Each engine has a queue of its own. */
+  load(engine: EngineName): LocalLoad
+  history: Record<EngineName, Pick<QueueHistory, 'wait' | 'startMs'>>
 }
 
 export interface DeskPort {
@@ -108,6 +109,7 @@ export function confirmDesk(components: DeskComponents): DeskPort {
 
   async function answer(request: ConfirmRequest, island: string): Promise<ConfirmAnswer> {
     const started = performance.now()
+    const wanted = wantedEngine(request)
     let holds: Holds = []
     let refusal: ArchipelError | undefined
     try {
@@ -115,15 +117,15 @@ export function confirmDesk(components: DeskComponents): DeskPort {
       checkEngine(request, island)
       holds = await look(request.datasets)
       checkData(request.datasets, holds)
-      const { waiting, maxWaiting } = load()
+      const { waiting, maxWaiting } = load(wanted)
       if (maxWaiting !== undefined && waiting >= maxWaiting)
         throw new ArchipelError('TOO_MANY', `its queue is full: ${waiting} wait`)
     } catch (cause) {
       refusal = toArchipelError(cause)
     }
-    const { running, waiting, slots, ...more } = load()
-    const wait = history.wait({ running, waiting, slots, ...more })
-    const startMs = history.startMs(request.kind)
+    const { running, waiting, slots, ...more } = load(wanted)
+    const wait = history[wanted].wait({ running, waiting, slots, ...more })
+    const startMs = history[wanted].startMs(request.kind)
     return {
       accepts: refusal === undefined,
       reason: (refusal?.message ?? wait.reason).slice(0, 2000),

@@ -1,6 +1,6 @@
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { Card, Liveness, Load } from '../../protocols/model/island.ts'
-import { wantedEngine } from '../../protocols/model/spark.ts'
+import { type EngineName, wantedEngine } from '../../protocols/model/spark.ts'
 import type { TaskKind } from '../../protocols/model/task.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { LocatedHolder } from '../resolve/port.ts'
@@ -10,6 +10,13 @@ import type { LocalLoad, PlacementData, PlacementRequest } from './port.ts'
 import type { WaitEstimate } from './queue-history.ts'
 import type { ResultEstimate } from './result-history.ts'
 import { plural, secondsText } from './words.ts'
+
+export interface KnownQueue {
+  load(): LocalLoad
+  wait(load: LocalLoad): WaitEstimate
+  startMs(kind: TaskKind): number | undefined
+  runMs(kind?: TaskKind): number | undefined
+}
 
 /** What is known here without asking anybody. */
 export interface Knowledge {
@@ -25,13 +32,8 @@ export interface Knowledge {
   load(island: string): Load | undefined
   links: { of(island: string): LinkEstimate }
   results: { of(kind: TaskKind, datasets: string[]): ResultEstimate }
-  /** This island's own queue and its history. */
-  queue: {
-    load(): LocalLoad
-    wait(load: LocalLoad): WaitEstimate
-    startMs(kind: TaskKind): number | undefined
-    runMs(kind?: TaskKind): number | undefined
-  }
+  /** This island's own queues, one for each engine, with their histories. */
+  queue: Record<EngineName, KnownQueue>
   policy: PolicyPort
 }
 
@@ -51,7 +53,7 @@ export function gather(request: PlacementRequest, known: Knowledge): Facts[] {
     tried: new Map(request.excluded?.map((e) => [e.island, e.reason])),
     sources: request.datasets.map((d) => sourcesOf(d, known)),
     forbidden: forbiddenHere(request, known),
-    startMs: known.queue.startMs(request.kind),
+    startMs: known.queue[wantedEngine(request)].startMs(request.kind),
   }
   return [...islands].sort().map((island) => factsOf(island, known, shared))
 }
@@ -91,7 +93,7 @@ function factsOf(island: string, known: Knowledge, shared: Shared): Facts {
     holds: [],
     missing: [],
     link: known.links.of(island),
-    queue: self ? known.queue.wait(known.queue.load()) : waitElsewhere(known.load(island), known),
+    queue: waitAt(island, known, wantedEngine(request)),
     result,
     codeBytes: request.codeBytes,
   }
@@ -173,13 +175,20 @@ function forbiddenHere(request: PlacementRequest, known: Knowledge): string | un
   }
 }
 
+function waitAt(island: string, known: Knowledge, engine: EngineName): WaitEstimate {
+  if (island === known.self) return known.queue[engine].wait(known.queue[engine].load())
+  // Heartbeats tell of the built-in engine.
+  if (engine === 'livy') return { waitMs: 0, reason: 'nothing heard of its Spark yet' }
+  return waitElsewhere(known.load(island), known)
+}
+
 /** By its last heartbeat: its own estimate, or, of an older island, the work that waits there by what work takes here. */
 function waitElsewhere(load: Load | undefined, known: Knowledge): WaitEstimate {
   if (load === undefined) return { waitMs: 0, reason: 'nothing heard of its queue yet' }
   const heard = `${load.running} running, ${load.waiting} waiting by its last heartbeat`
   if (load.queueWaitMs !== undefined) return { waitMs: load.queueWaitMs, reason: heard }
   if (load.waiting === 0) return { waitMs: 0, reason: heard }
-  const each = known.queue.runMs() ?? UNKNOWN_RUN_MS
+  const each = known.queue.embedded.runMs() ?? UNKNOWN_RUN_MS
   const waitMs = (load.waiting * each) / Math.max(1, load.running)
   return { waitMs, reason: `${heard}; ${plural(load.waiting, 'piece')} of ${secondsText(each / 1000)} as here` }
 }

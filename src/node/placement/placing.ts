@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { EngineName } from '../../protocols/model/spark.ts'
 import type { StreamOpener } from '../../protocols/wire/client.ts'
 import type { StreamAcceptor } from '../../protocols/wire/server.ts'
 import { asking } from './asking.ts'
@@ -17,8 +18,8 @@ export interface PlacingComponents
   network: StreamOpener & StreamAcceptor
   /** @returns its peer id, connected. @throws NOT_A_MEMBER, UNREACHABLE */
   connect(island: string, options: { signal: AbortSignal }): Promise<string>
-  /** The work at this island just now. */
-  localLoad(): LocalLoad
+  /** The work at an engine of this island just now. */
+  localLoad(engine: EngineName): LocalLoad
   /** Keys begin with `placement:`. */
   store: MeasureStore
   logger: Logger
@@ -44,10 +45,11 @@ export function placing(components: PlacingComponents): Placing {
   }
   const wire = asking({ network, connect })
   const line = links({ ...files, probe: wire.probe })
-  const history = queueHistory(files)
+  const history = { embedded: queueHistory(files), livy: queueHistory({ ...files, of: 'livy' }) }
   const results = resultHistory(files)
   const { journal, engine, holdings } = components
   const desk = confirmDesk({ self, network, policy, journal, engine, holdings, load: localLoad, history })
+  const known = (engine: EngineName) => ({ ...history[engine], load: () => localLoad(engine) })
   const { nameOf, isMember, members, liveness, card, load } = components
   const port = placement({
     self,
@@ -60,7 +62,7 @@ export function placing(components: PlacingComponents): Placing {
     policy,
     results,
     links: line,
-    queue: { load: localLoad, wait: history.wait, startMs: history.startMs, runMs: history.runMs },
+    queue: { embedded: known('embedded'), livy: known('livy') },
     answer: desk.answer,
     ask: (island, request, { signal }) =>
       wire.ask(island, request, { signal, heard: (rttMs) => line.heard(island, rttMs) }),
@@ -69,20 +71,23 @@ export function placing(components: PlacingComponents): Placing {
   return {
     place: port.place,
     links: line,
-    queue: history,
+    queue: {
+      observe: (kind, waitedMs, ranMs, more) =>
+        history[more?.engine ?? 'embedded'].observe(kind, waitedMs, ranMs, more),
+    },
     results,
     work() {
-      const now = localLoad()
+      const now = localLoad('embedded')
       const { running, waiting, slots } = now
-      return { running, waiting, slots, queueWaitMs: history.wait(now).waitMs }
+      return { running, waiting, slots, queueWaitMs: history.embedded.wait(now).waitMs }
     },
     async start() {
-      await Promise.all([line.start(), history.start(), results.start()])
+      await Promise.all([line.start(), history.embedded.start(), history.livy.start(), results.start()])
       await desk.start()
     },
     async stop() {
       desk.stop()
-      await Promise.all([line.stop(), history.stop(), results.stop()])
+      await Promise.all([line.stop(), history.embedded.stop(), history.livy.stop(), results.stop()])
     },
   }
 }

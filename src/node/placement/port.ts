@@ -52,8 +52,14 @@ export interface QueueObserver {
   /**
    * A piece of work waited and ran here, in milliseconds. `ahead`: pieces that had to end before it could begin, when it
    * came (running + waiting + 1 - slots, at least 0). `startMs`: what the engine needed until it was ready, a part of `ranMs`.
+   * `engine`: whose queue it was, of the built-in one when absent.
    */
-  observe(kind: TaskKind, waitedMs: number, ranMs: number, more?: { ahead?: number; startMs?: number }): void
+  observe(
+    kind: TaskKind,
+    waitedMs: number,
+    ranMs: number,
+    more?: { ahead?: number; startMs?: number; engine?: EngineName },
+  ): void
 }
 
 /** What was measured of results that came back. */

@@ -43,12 +43,15 @@ interface State {
 }
 
 /** How long work has waited and run at this island, and what that says for the next piece. */
-export function queueHistory(components: KeptComponents & { now?: () => number }): QueueHistory {
+export function queueHistory(
+  /** `of`: another queue than that of the built-in engine, kept by itself. */
+  components: KeptComponents & { now?: () => number; of?: string },
+): QueueHistory {
   const now = components.now ?? Date.now
   let state: State = { kinds: {} }
   const file = kept<State>(
     {
-      key: 'placement:queue',
+      key: components.of === undefined ? 'placement:queue' : `placement:queue-${components.of}`,
       schema: shape,
       snapshot: () => state,
       restore: (value) => {

@@ -14,6 +14,8 @@ export interface ProviderInit {
   self: string
   /** Attempts that run at a time. */
   slots: number
+  /** The same at its Spark, which has a queue of its own. Default as `slots`. */
+  sparkSlots?: number
   /** Attempts that may wait, of all. Default 1,000. */
   maxWaiting?: number
   /** Attempts of one island, and of one user of an island, that wait or run. Default 200 and 100. */

@@ -1,4 +1,5 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { type EngineName, wantedEngine } from '../../../protocols/model/spark.ts'
 import { requesterOf } from '../../../protocols/model/task.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
 import type { AttemptRequest } from '../../../protocols/task/messages.ts'
@@ -23,8 +24,9 @@ export interface Provider extends Pick<TaskHandlers, 'attempt' | 'control' | 're
   start(): Promise<void>
   stop(): Promise<void>
   keeps(key: SpoolKey): Promise<boolean>
-  load(): LocalLoad
-  /** The slots of this island's engine, for work that comes another way. */
+  /** Of the built-in engine unless another is named. */
+  load(engine?: EngineName): LocalLoad
+  /** The slots of the built-in engine, for work that comes another way. */
   readonly queue: FairQueue
   /** What it knows of a task that runs or ran here; undefined when it is to say nothing. */
   describe(task: string): Promise<TaskView | undefined>
@@ -59,13 +61,17 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
   const held = heldAttempts()
   const { order } = held
   const { maxWaiting = 1_000 } = init
-  const queue = fairQueue({
-    slots: init.slots,
+  const bounds = {
     maxWaiting,
     maxPerGroup: init.maxPerIsland ?? 200,
     maxPerMember: init.maxPerUser ?? 100,
-  })
-  const work = runner({ self, stopping: stopping.signal }, { ...components, held, slots: queue })
+  }
+  // What runs for hours at Spark keeps nobody from the built-in engine.
+  const queues: Record<EngineName, FairQueue> = {
+    embedded: fairQueue({ slots: init.slots, ...bounds }),
+    livy: fairQueue({ slots: init.sparkSlots ?? init.slots, ...bounds }),
+  }
+  const work = runner({ self, stopping: stopping.signal }, { ...components, held, queues })
   const { settle, release, cancel } = settling({
     clock,
     store,
@@ -110,7 +116,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       const { engine } = request.work
       const asked = { kind, ...(engine === undefined ? {} : { engine }), datasets: record.datasets }
       policy.check({ island: from, user, action: 'task:run', ...asked })
-      place = queue.enter(from, user)
+      place = queues[wantedEngine(record)].enter(from, user)
     } catch (cause) {
       work.note(record, toArchipelError(cause))
       throw cause
@@ -153,7 +159,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     if (begins >= MAX_BEGINS && record.cancelRequested !== true)
       return await work.finish(again, { error: endedIsland(begins) })
     again.record = { ...record, begins, state: 'accepted', logBytes: await work.logSize(record) }
-    again.place = queue.enter(record.requester, record.user, { force: true })
+    again.place = queues[wantedEngine(record)].enter(record.requester, record.user, { force: true })
     work.start(again)
   }
 
@@ -166,7 +172,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
   }
 
   return {
-    queue,
+    queue: queues.embedded,
     async start() {
       for (const record of await store.unsettled()) await takeUp(record)
       claims.start()
@@ -215,13 +221,10 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       const record = await store.attempt(task, attempt)
       return record !== undefined && record.settled === undefined
     },
-    load: () => ({
-      running: queue.running,
-      waiting: queue.waiting,
-      slots: queue.slots,
-      maxWaiting,
-      runningMs: work.runningMs(),
-    }),
+    load(engine = 'embedded') {
+      const { running, waiting, slots } = queues[engine]
+      return { running, waiting, slots, maxWaiting, runningMs: work.runningMs(engine) }
+    },
     async describe(task) {
       const record = held.newest(task)?.record ?? (await store.lastAttempt(task))
       if (record === undefined || record.settled === 'dropped') return undefined

@@ -1,4 +1,5 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { type EngineName, wantedEngine } from '../../../protocols/model/spark.ts'
 import { pause } from '../clock.ts'
 import type { FairQueue } from '../fair-queue.ts'
 import type { ProvidedAttempt } from '../store/records.ts'
@@ -13,7 +14,7 @@ export interface RunnerComponents
     'clock' | 'store' | 'spool' | 'engine' | 'data' | 'main' | 'journal' | 'queue' | 'logger'
   > {
   held: HeldAttempts
-  slots: FairQueue
+  queues: Record<EngineName, FairQueue>
 }
 
 export interface Runner {
@@ -30,8 +31,8 @@ export interface Runner {
   logSize(record: ProvidedAttempt): Promise<number>
   /** Its result and log go, unless they are the requester's own. */
   forgetResult(record: ProvidedAttempt): Promise<void>
-  /** Milliseconds since those that run now began. */
-  runningMs(): number[]
+  /** Milliseconds since those that run now at the engine began. */
+  runningMs(engine: EngineName): number[]
   /** Resolves when nothing runs any more. */
   idle(): Promise<void>
 }
@@ -41,7 +42,7 @@ const KEEP_AGAIN_MS = 5_000
 
 /** Runs attempts, each from its place in the queue to its durable end. */
 export function runner(init: { self: string; stopping: AbortSignal }, components: RunnerComponents): Runner {
-  const { clock, store, spool, held, slots, journal } = components
+  const { clock, store, spool, held, queues, journal } = components
   const { self, stopping } = init
   const { order } = held
   /** When what runs now began, by `elapsed`. */
@@ -54,6 +55,8 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
     const leave = () => attempt.place?.leave()
     attempt.stop.signal.addEventListener('abort', leave, { once: true })
     const came = clock.elapsed()
+    const engine = wantedEngine(attempt.record)
+    const slots = queues[engine]
     const ahead = Math.max(0, slots.running + slots.waiting - slots.slots)
     const free = await attempt.place?.turn
     attempt.stop.signal.removeEventListener('abort', leave)
@@ -70,7 +73,11 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
         begin: () => begin(attempt),
         onLog: (logBytes) => held.show(attempt, { logBytes }),
       })
-      components.queue?.observe(attempt.record.kind, started - came, clock.elapsed() - started, { ahead, startMs })
+      components.queue?.observe(attempt.record.kind, started - came, clock.elapsed() - started, {
+        ahead,
+        startMs,
+        engine,
+      })
       await finish(attempt, { rowCount: meta.table?.rowCount, elapsedMs: meta.elapsedMs })
     } catch (cause) {
       await failed(attempt, cause)
@@ -184,7 +191,8 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
     note,
     logSize,
     forgetResult,
-    runningMs: () => [...running.values()].map((since) => clock.elapsed() - since),
+    runningMs: (engine) =>
+      [...running].flatMap(([{ record }, since]) => (wantedEngine(record) === engine ? clock.elapsed() - since : [])),
     async idle() {
       await Promise.all(underway)
     },
