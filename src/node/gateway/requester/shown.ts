@@ -18,8 +18,8 @@ function appInfo(record: EntryRecord, nameOf: ((island: string) => string) | und
   return {
     ...base,
     archipelIsland: nameOf?.(record.island) ?? record.island,
-    archipelEngine: record.engine ?? null,
-    archipelDatasets: record.datasets.length === 0 ? null : record.datasets.map((d) => d.table).join(','),
+    ...(record.engine === undefined ? {} : { archipelEngine: record.engine }),
+    ...(record.datasets.length === 0 ? {} : { archipelDatasets: record.datasets.map((d) => d.table).join(',') }),
     archipelWhy: record.why,
   }
 }
