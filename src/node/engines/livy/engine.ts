@@ -211,7 +211,7 @@ export function livyEngine(init: LivyEngineInit) {
     const info = () => ({
       kind: 'livy' as const,
       languages: [...init.languages],
-      version: version === '' ? 'livy' : `livy ${version}`,
+      version,
       ...(version === ''
         ? {}
         : { versions: Object.fromEntries(init.languages.map((kind) => [kind, `livy ${version}`])) }),

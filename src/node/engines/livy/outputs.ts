@@ -148,11 +148,20 @@ export function printed(output: LivyOutput): string {
 const NOT_BEGUN =
   /^\s*\[(PARSE_|UNRESOLVED_|TABLE_OR_VIEW_NOT_FOUND|MISSING_|DATATYPE_MISMATCH|AMBIGUOUS_|UNSUPPORTED_|INVALID_|WRONG_)|ParseException|AnalysisException/
 
+/** An executor's failure comes with the machine that it was on, and with stacks. */
+const OF_A_TASK = /^Job aborted due to stage failure: .*?\(TID \d+\)(?: \([^)]*\))?: /s
+
+/** What Spark has to say to who wrote the statement: without the plan, stacks, and where it ran. */
+function spoken(evalue: string): string {
+  const [message = ''] = evalue.trim().split(/;\n'|\n\n|\n\s+at /)
+  return message.replace(OF_A_TASK, '')
+}
+
 /** A statement that failed. `evalue` of SQL is Spark's message, of programs the exception's. */
 export function failureOf(kind: TaskKind, output: LivyOutput & { status: 'error' }): ArchipelError {
   const { ename, evalue, traceback } = output
   if (kind === 'sql') {
-    const [message = ''] = evalue.trim().split(/;\n'|\n\n/)
+    const message = spoken(evalue)
     return new ArchipelError(NOT_BEGUN.test(evalue) ? 'SQL_INVALID' : 'ENGINE_FAILED', message || ename, {
       ...(NOT_BEGUN.test(evalue) && {
         hint: 'Correct the statement; tables are dataset ids in backticks or their short names.',

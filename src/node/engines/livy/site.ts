@@ -116,6 +116,7 @@ export function livySite(init: LivySiteInit) {
     async function shown(entry: Entry, value: unknown): Promise<LivySession> {
       const session = readSession(value)
       entry.state = session.state
+      if (session.state !== 'idle') entry.used = Date.now()
       return scrub.session(entry, shownSession(session, entry.asked as LivySessionRequest, await abilities()))
     }
 
@@ -241,13 +242,18 @@ export function livySite(init: LivySiteInit) {
 
     /** Livy sees only our looks at it and would keep a session for another hour. */
     async function endIdle(): Promise<void> {
-      for (const entry of entries.all()) {
-        const idle = entry.type === 'session' && entry.state === 'idle' && entry.id !== undefined
-        if (idle && Date.now() - entry.used > (init.idleMs ?? 0)) {
+      const idle = (entry: Entry) =>
+        entry.type === 'session' && entry.state === 'idle' && Date.now() - entry.used > (init.idleMs ?? 0)
+      for (const entry of entries.all().filter(idle)) {
+        try {
+          await sessionNow(entry)
+          if (!idle(entry)) continue
           logger?.info({ id: entry.id }, 'a session of Livy is ended: nobody uses it')
-          await call(entry, 'DELETE').catch(() => {})
-          watcher.touched(entry)
+          await call(entry, 'DELETE')
+        } catch (error) {
+          logger?.debug({ id: entry.id, err: error }, 'an idle session of Livy could not be ended')
         }
+        watcher.touched(entry)
       }
     }
 
