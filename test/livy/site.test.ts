@@ -8,7 +8,7 @@ import type { LivySession, LivyStatement } from '../../src/protocols/livy/object
 import { LivyRefusal } from '../../src/protocols/livy/refusal.ts'
 import { brightStars, eventLines, openNgc } from '../engines/data.ts'
 import { memoryStore } from '../engines/livy/store.ts'
-import { rejects, suite, type TestContext } from '../kit/index.ts'
+import { eventually, rejects, suite, type TestContext } from '../kit/index.ts'
 import { LIVY_START_MS, startLivy, type TestLivy } from '../kit/livy.ts'
 
 /** One after the other, over one session that outlives restarts of the island and, at the end, not that of Livy. */
@@ -233,6 +233,12 @@ test(
     const many = await site.createSession({ kind: 'sql' }, mark('m4')).catch((e: unknown) => e)
     assert.ok(many instanceof LivyRefusal && /too many sessions/.test(many.message), String(many))
     await Promise.all([site.deleteSession(second.id), site.deleteSession(third.id)])
+    // Who asks may leave while it is made: then nobody knows of it, and it is ended.
+    const leaving = new AbortController()
+    const left = site.createSession({ kind: 'sql' }, mark('m5'), { signal: leaving.signal })
+    leaving.abort()
+    await rejects(left, 'CANCELLED')
+    await eventually(async () => (await site.findSession('m5')) === undefined, { timeoutMs: 60_000 })
     assert.is((await atLivy('/sessions')).total, 1)
   },
   { timeoutMs: SESSION_MS },

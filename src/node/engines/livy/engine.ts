@@ -63,7 +63,8 @@ export function livyEngine(init: LivyEngineInit) {
     let lastBatch = 0
     let version = ''
     let started = false
-    let swept = false
+    /** Of what is in use now. */
+    const inUse = new Set<string>()
     let reason: string | undefined = 'the engine is not started'
     let timer: NodeJS.Timeout | undefined
 
@@ -74,17 +75,28 @@ export function livyEngine(init: LivyEngineInit) {
     const conf = { 'livy.rsc.sql.num-rows': String(Math.min(init.limits.resultRows, MOST_ROWS) + 1) }
     const spares = spareSessions({ count: init.spares ?? 0, open: (signal) => openAtLivy({}, signal), close })
 
-    async function close(id: number): Promise<void> {
-      await site.deleteSession(id).catch(() => {})
+    const marks = new Map<number, string>()
+
+    function forget(id: number): void {
+      inUse.delete(marks.get(id) ?? '')
+      marks.delete(id)
     }
 
-    /** Asks for the version until Livy answers; then ends what an earlier run of this island left. */
+    async function close(id: number): Promise<void> {
+      await site.deleteSession(id).catch(() => {})
+      forget(id)
+    }
+
+    /** Asks for the version, again and again; whenever Livy is back, what nobody here knows of is ended. */
     async function look(): Promise<void> {
       try {
         version = (await site.version({ signal: stopping.signal })).version
-        if (reason !== undefined) logger?.info({ version }, 'Livy answers')
+        const back = reason !== undefined
         reason = undefined
-        if (!swept) await sweep()
+        if (back) {
+          logger?.info({ version }, 'Livy answers')
+          await sweep()
+        }
       } catch (error) {
         if (stopping.signal.aborted) return
         const why = toArchipelError(error).message.replace(/^Livy is down: /, '')
@@ -96,10 +108,9 @@ export function livyEngine(init: LivyEngineInit) {
     }
 
     async function sweep(): Promise<void> {
-      swept = true
       for (const type of ['session', 'batch'] as const)
         for (const { id, mark } of site.kept(type)) {
-          if (!mark.startsWith(MARK)) continue
+          if (!mark.startsWith(MARK) || inUse.has(mark)) continue
           const found = id ?? (await (type === 'session' ? site.findSession(mark) : site.findBatch(mark)))?.id
           if (found === undefined) continue
           await (type === 'session' ? site.deleteSession(found) : site.deleteBatch(found)).catch(() => {})
@@ -114,7 +125,12 @@ export function livyEngine(init: LivyEngineInit) {
       const { name: _name, ...spark } = asked
       const request = { ...spark, kind: 'shared' as const, conf: { ...conf, ...spark.conf } }
       const mark = { mark: newMark(), datasets: [], params: {}, forwarded: false }
-      const { id } = await site.createSession(request, mark, { signal })
+      inUse.add(mark.mark)
+      const { id } = await site.createSession(request, mark, { signal }).catch((error: unknown) => {
+        inUse.delete(mark.mark)
+        throw error
+      })
+      marks.set(id, mark.mark)
       try {
         await up(id, signal)
         return id
@@ -195,6 +211,7 @@ export function livyEngine(init: LivyEngineInit) {
         const backend = livyBackend({ site, session: livy, kind, params, limits: within(session.limits), log, scrub })
         const onEnd = () => {
           sessions.delete(opened)
+          forget(livy)
           release()
           if (!stopping.signal.aborted) spares.prepare()
         }
@@ -252,13 +269,15 @@ export function livyEngine(init: LivyEngineInit) {
         check(batch)
         const id = lastBatch++
         const { main } = batch
+        const mark = newMark()
+        inUse.add(mark)
         const made =
           main === undefined
             ? sessionBatch(id, batch, options, (signal) => createSession(batch, { signal }))
             : livyBatch({ ...batch, main }, options, {
                 id,
                 site,
-                mark: newMark(),
+                mark,
                 limits: within(batch.limits),
                 staging: init.stagingDir,
                 locate,
@@ -266,7 +285,11 @@ export function livyEngine(init: LivyEngineInit) {
                 acquire: (signal) => gate.acquire(signal),
               })
         batches.add(made)
-        made.outcome.finally(() => batches.delete(made)).catch(() => {})
+        const onEnd = () => {
+          batches.delete(made)
+          inUse.delete(mark)
+        }
+        made.outcome.then(onEnd, onEnd)
         return made
       },
     }

@@ -14,8 +14,9 @@ import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { ParamValue } from '../../../protocols/model/task.ts'
 import type { LivySite, Mark } from '../../gateway/site.ts'
 import type { BoundDataset } from '../port.ts'
-import { ENDED, type Entries, type Entry, type SiteStore, siteEntries } from './entries.ts'
+import { type Entries, type Entry, type SiteStore, siteEntries } from './entries.ts'
 import { type Location, locator, sparkDataset } from './locations.ts'
+import { rootOf, siteMaking } from './making.ts'
 import { batchBody, type ProxyUsers, proxyUserOf, sessionBody, shownSession } from './requests.ts'
 import type { LivyCall, LivyRest } from './rest.ts'
 import { siteScrubber } from './scrub.ts'
@@ -78,6 +79,7 @@ type Options = { signal?: AbortSignal }
 const MAX_SESSIONS = 8
 const LIST_SIZE = 1000
 const IDLE_CHECK_MS = 30_000
+const OLD_CHECK_MS = 600_000
 const UPLOAD = { jar: ['upload-jar', 'jar'], pyfile: ['upload-pyfile', 'file'], file: ['upload-file', 'file'] } as const
 const ADD: Record<LivyArtifact, string> = { jar: 'add-jar', pyfile: 'add-pyfile', file: 'add-file' }
 
@@ -88,14 +90,12 @@ export function livySite(init: LivySiteInit) {
     const locate = locator(init.locations ?? [])
     const scrub = siteScrubber(locate)
     let able: { abilities: LivyAbilities } | undefined
-    let idleTimer: NodeJS.Timeout | undefined
+    const timers: NodeJS.Timeout[] = []
 
     async function abilities(options: Options = {}): Promise<LivyAbilities> {
       able ??= { abilities: abilitiesOf(readVersion(await rest.call('GET', '/version', options))) }
       return able.abilities
     }
-
-    const rootOf = ({ type }: Pick<Entry, 'type'>) => (type === 'session' ? '/sessions' : '/batches')
 
     /** By the entry's name, so that what a restarted Livy has under this id is never met. */
     async function call(entry: Entry, method: 'GET' | 'POST' | 'DELETE', path = '', options: LivyCall = {}) {
@@ -168,63 +168,14 @@ export function livySite(init: LivySiteInit) {
       await entries.remove(entry).catch(() => {})
     }
 
-    function room(): void {
-      const live = entries.all().filter(({ state }) => state === undefined || !ENDED.has(state))
-      if (live.length >= (init.maxSessions ?? MAX_SESSIONS))
-        throw new LivyRefusal(400, { msg: 'Rejected, too many sessions are being created!' })
-    }
-
-    /** What Livy has under this entry's name. A Livy that has it not never will: nothing of ours is under way. */
-    async function find(entry: Entry, options: Options): Promise<unknown> {
-      try {
-        const found = await call(entry, 'GET', '', options)
-        await identified(entry, found)
-        return found
-      } catch (error) {
-        if (error instanceof LivyRefusal && error.status === 404) return undefined
-        throw error
-      }
-    }
-
-    async function identified(entry: Entry, value: unknown): Promise<void> {
-      const { id } = entry.type === 'session' ? readSession(value) : readBatch(value)
-      if (entry.id === id) return
-      for (const other of entries.all())
-        if (other !== entry && other.type === entry.type && other.id === id)
-          await gone(other, 'Livy began to count anew')
-      entry.id = id
-      await entries.save(entry)
-    }
-
-    /** Durable first, then asked for; where an answer was lost, looked for by its name. */
-    async function create(entry: Entry, body: () => Promise<Record<string, unknown>>, options: Options) {
-      try {
-        const made = await rest.call('POST', rootOf(entry), { ...options, body: await body() })
-        await identified(entry, made)
-        return made
-      } catch (error) {
-        // An answer that was lost, or a second POST of one that came through.
-        const found = await find(entry, options).catch(() => undefined)
-        const refused = error instanceof LivyRefusal
-        if (found !== undefined && (!refused || /Duplicate session name/.test(error.message))) return found
-        if (refused) {
-          // Livy keeps a batch that it refuses for its file as `starting`, for ever.
-          if (found !== undefined) await call(entry, 'DELETE').catch(() => {})
-          await entries.remove(entry)
-          throw scrub.refusal(entry, error)
-        }
-        throw error
-      }
-    }
-
-    async function remembered(type: Entry['type'], mark: string, options: Options) {
-      const entry = entries.byMark(type, mark)
-      if (entry === undefined) return undefined
-      const found = await find(entry, options)
-      if (found !== undefined) return { entry, found }
-      await gone(entry, 'it was never made, or Livy lost it')
-      return undefined
-    }
+    const making = siteMaking({
+      rest,
+      entries,
+      scrub,
+      call,
+      maxSessions: init.maxSessions ?? MAX_SESSIONS,
+      onGone: gone,
+    })
 
     function additions(entry: Entry, proxyUser: string | undefined) {
       return { name: entry.name, proxyUser, conf: init.conf ?? {}, datasets: bindingOf(entry).datasets }
@@ -257,6 +208,15 @@ export function livySite(init: LivySiteInit) {
       }
     }
 
+    /** Livy forgets what ended after ten minutes; what nobody looked at since is forgotten here, too. */
+    async function forgetOld(): Promise<void> {
+      for (const type of ['session', 'batch'] as const) {
+        const before = entries.all().filter((entry) => entry.type === type && entry.id !== undefined)
+        const there = await listed(type, () => true)
+        for (const entry of before) if (!there.has(entry.name)) await gone(entry, 'Livy does not have it any more')
+      }
+    }
+
     function artifact(id: number, path: string, options: LivyCall): Promise<unknown> {
       const entry = entryOf('session', id)
       entry.used = Date.now()
@@ -271,10 +231,11 @@ export function livySite(init: LivySiteInit) {
 
       async start() {
         await entries.load()
-        if ((init.idleMs ?? 0) > 0) idleTimer = setInterval(() => void endIdle(), IDLE_CHECK_MS).unref()
+        if ((init.idleMs ?? 0) > 0) timers.push(setInterval(() => void endIdle(), IDLE_CHECK_MS).unref())
+        timers.push(setInterval(() => void forgetOld().catch(() => {}), OLD_CHECK_MS).unref())
       },
       async stop() {
-        clearInterval(idleTimer)
+        for (const timer of timers) clearInterval(timer)
         watcher.stop()
         await rest.close()
       },
@@ -285,17 +246,17 @@ export function livySite(init: LivySiteInit) {
           .map(({ id, mark }) => ({ id, mark })),
 
       async createSession(request, { mark, datasets, params, forwarded, user }, options = {}) {
-        const known = await remembered('session', mark, options)
+        const known = await making.remembered('session', mark, options)
         if (known !== undefined) return await shown(known.entry, known.found)
         const proxyUser = proxyUserOf(request.proxyUser, user, init.proxyUsers ?? {})
-        room()
+        making.room()
         const able_ = await abilities(options)
         const entry = await entries.make({ mark, type: 'session', asked: request, datasets, params, forwarded })
-        const body = async () => sessionBody(request, additions(entry, proxyUser), able_)
-        return await shown(entry, await create(entry, body, options))
+        const { found } = await making.make(entry, sessionBody(request, additions(entry, proxyUser), able_), options)
+        return await shown(entry, found)
       },
       async findSession(mark, options = {}) {
-        const known = await remembered('session', mark, options)
+        const known = await making.remembered('session', mark, options)
         return known && (await shown(known.entry, known.found))
       },
       session: async (id, options) => await sessionNow(entryOf('session', id), options),
@@ -351,18 +312,16 @@ export function livySite(init: LivySiteInit) {
         void (await artifact(id, `/${ADD[what]}`, { ...options, body: { uri } })),
 
       async createBatch(request: LivyBatchRequest, { mark, datasets, forwarded, user }, options = {}) {
-        const known = await remembered('batch', mark, options)
+        const known = await making.remembered('batch', mark, options)
         if (known !== undefined) return shownBatch(known.entry, known.found)
         const proxyUser = proxyUserOf(request.proxyUser, user, init.proxyUsers ?? {})
-        room()
+        making.room()
         const entry = await entries.make({ mark, type: 'batch', asked: request, datasets, forwarded })
-        return shownBatch(
-          entry,
-          await create(entry, async () => batchBody(request, additions(entry, proxyUser)), options),
-        )
+        const { found } = await making.make(entry, batchBody(request, additions(entry, proxyUser)), options)
+        return shownBatch(entry, found)
       },
       async findBatch(mark, options = {}) {
-        const known = await remembered('batch', mark, options)
+        const known = await making.remembered('batch', mark, options)
         return known && shownBatch(known.entry, known.found)
       },
       batch: async (id, options) => await batchNow(entryOf('batch', id), options),
