@@ -13,6 +13,7 @@ import { DIGEST, HEADS, MAX_GOSSIP_BYTES, ORPHANS, PULL } from '../src/protocols
 import { runSpec } from '../src/protocols/task/messages.ts'
 import type { ProtocolSpec } from '../src/protocols/wire/spec.ts'
 import { MAX_BODY_BYTES } from '../src/web/contract/route.ts'
+import { MAX_JSON_BYTES, MAX_UPLOAD_BYTES } from '../src/web/livy/body.ts'
 
 const SPECS = [
   DIGEST,
@@ -62,6 +63,7 @@ of a program has at most ${MAX_RESULT_ITEMS.toLocaleString('en')} files.
 
 ## Web service
 
-The body of a request has at most ${bytes(MAX_BODY_BYTES)}; more is answered with \`TOO_LARGE\`.
+The body of a request has at most ${bytes(MAX_BODY_BYTES)}; more is answered with \`TOO_LARGE\`. At the Livy endpoint it has at most ${bytes(MAX_JSON_BYTES)}, and an
+uploaded file ${bytes(MAX_UPLOAD_BYTES)}.
 `
 }
