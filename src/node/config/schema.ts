@@ -329,6 +329,15 @@ const personOrIsland = z
   .regex(/^([^@\s]{1,128}@)?isl[a-z2-7]{32}$/, 'an island id ("isl" and 32 base32 characters), or user@ and one')
 
 const policy = z.strictObject({
+  fetch: z
+    .strictObject({
+      from: z
+        .enum(['members', 'none'])
+        .default('members')
+        .describe('Who may fetch the files of datasets that are held here.'),
+      allow: z.array(islandId).max(1000).default([]).describe('When not empty: only these islands (ids).'),
+    })
+    .prefault({}),
   forwarded: z
     .strictObject({
       sql: z
@@ -361,6 +370,37 @@ const policy = z.strictObject({
         ),
     })
     .prefault({}),
+})
+
+const perSecond = () => bytes(0, 1024 * GiB).default(0)
+
+const replicas = z.strictObject({
+  dir: z
+    .string()
+    .max(4096)
+    .default('')
+    .describe('Folder of the replicas of other islands’ datasets; empty: `replicas` in the data directory.'),
+  quotaBytes: bytes(MiB, 1_048_576 * GiB)
+    .default(100 * GiB)
+    .describe('Bytes that replicas may take in all.')
+    .register(about, { unit: 'bytes' }),
+})
+
+const transfers = z.strictObject({
+  active: z.int().min(1).max(64).default(2).describe('Transfers to this island that run at a time; others wait.'),
+  kept: z.int().min(1).max(100_000).default(1_000).describe('Ended transfers that are remembered.'),
+  downBytesPerSecond: perSecond()
+    .describe('Bytes a second that all transfers to this island take together; 0: no limit.')
+    .register(about, { unit: 'bytes' }),
+  downBytesPerSecondPerIsland: perSecond()
+    .describe('Bytes a second taken from one island; 0: no limit.')
+    .register(about, { unit: 'bytes' }),
+  upBytesPerSecond: perSecond()
+    .describe('Bytes a second given to all other islands together; 0: no limit.')
+    .register(about, { unit: 'bytes' }),
+  upBytesPerSecondPerIsland: perSecond()
+    .describe('Bytes a second given to one island; 0: no limit.')
+    .register(about, { unit: 'bytes' }),
 })
 
 const tasks = z.strictObject({
@@ -459,10 +499,12 @@ export const configSchema = z.strictObject({
   catalog: catalog.prefault({}),
   engine: engine.prefault({}),
   livy: livy.prefault({}),
-  policy: policy.prefault({ forwarded: {} }),
+  policy: policy.prefault({ fetch: {}, forwarded: {} }),
   tasks: tasks.prefault({}),
   mains: mains.prefault({}),
   sessions: sessions.prefault({}),
+  replicas: replicas.prefault({}),
+  transfers: transfers.prefault({}),
   log: log.prefault({}),
 })
 

@@ -1,7 +1,8 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { BoundDataset } from '../engines/port.ts'
-import type { Publication } from './port.ts'
+import type { SourceFile } from '../publish/port.ts'
+
 
 export interface BinderComponents {
   /** The publication, after a look at its files. */
@@ -9,6 +10,8 @@ export interface BinderComponents {
   bodyOf(id: string): Promise<DatasetBody | undefined>
   /** Own ids that this one may mean: itself, and those that have it as an alias. */
   ownIds(id: string): string[]
+  /** The files of a whole replica of that version, where one is here. */
+  replica?(pinned: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody } | undefined>
 }
 
 interface Pinned {
@@ -19,9 +22,9 @@ interface Pinned {
 const TABLES = new Set(['csv', 'parquet', 'jsonl'])
 
 /** Binds datasets to the files of this island. A version is its content: whoever published it, it is the same data. */
-export function binder({ look, bodyOf, ownIds }: BinderComponents) {
+export function binder({ look, bodyOf, ownIds, replica }: BinderComponents) {
   /** @throws DATASET_NOT_FOUND, STALE */
-  async function find({ id, version }: Pinned): Promise<{ publication: Publication; body: DatasetBody }> {
+  async function find({ id, version }: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody }> {
     let why: ArchipelError | undefined
     for (const own of ownIds(id)) {
       const publication = await look(own)
@@ -31,8 +34,10 @@ export function binder({ look, bodyOf, ownIds }: BinderComponents) {
         why ??= new ArchipelError('STALE', `this island holds another version of ${id}`)
       else if (publication.state === 'stale')
         why ??= new ArchipelError('STALE', `the source files of ${id} changed after publishing`)
-      else return { publication, body }
+      else return { source: publication.source, body }
     }
+    const found = await replica?.({ id, version })
+    if (found !== undefined) return found
     throw why ?? new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${id}`)
   }
 
@@ -44,7 +49,7 @@ export function binder({ look, bodyOf, ownIds }: BinderComponents) {
     ): Promise<BoundDataset[]> {
       const bound: BoundDataset[] = []
       for (const wanted of tables) {
-        const { publication, body } = await find(wanted)
+        const { source, body } = await find(wanted)
         if ((options.kind ?? 'sql') === 'sql' && (body.columns === undefined || !TABLES.has(body.format))) {
           throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, {
             hint: 'SQL reads datasets of format csv, parquet and jsonl.',
@@ -61,7 +66,7 @@ export function binder({ look, bodyOf, ownIds }: BinderComponents) {
           format: body.format,
           columns: body.columns ?? [],
           ...(body.dialect === undefined ? {} : { dialect: body.dialect }),
-          paths: publication.source.map((f) => f.local),
+          paths: source.map((f) => f.local),
         })
       }
       return bound

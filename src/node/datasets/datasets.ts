@@ -13,7 +13,7 @@ import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
-import type { PublisherPort } from '../publish/port.ts'
+import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import { binder } from './bind.ts'
 import type { Publication, PublicationStore } from './port.ts'
 
@@ -42,9 +42,20 @@ export interface DatasetsComponents {
   append: (records: OwnRecord[]) => Promise<void>
   policy: PolicyPort
   journal: JournalPort
+  /** Datasets of others that are here: served and read as those published here are. */
+  replicas?: HeldReplicas
   /** After the set of published ids changed. */
   onChange: () => void
   logger: Logger
+}
+
+/** What is here of other islands' datasets. */
+export interface HeldReplicas {
+  holdings(ids: readonly string[]): Promise<Holding[]>
+  /** The files of a whole one. */
+  find(pinned: { id: string; version: string }): Promise<{ source: SourceFile[]; body: DatasetBody } | undefined>
+  manifestBlock(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
+  served(): string[]
 }
 
 export interface DatasetsPort {
@@ -69,6 +80,8 @@ export interface DatasetsPort {
   holdings(ids: string[]): Promise<Holding[]>
   /** A block of the manifest of a dataset that this island publishes in that version. */
   block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
+  /** The files that this island publishes of that version; undefined where it does not, or they changed. `look`: looked at now. */
+  published(pinned: { id: string; version: string }, options?: { look?: boolean }): Promise<SourceFile[] | undefined>
   /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, SQL_INVALID */
   bind(tables: { table: string; id: string; version: string }[], options?: { kind?: string }): Promise<BoundDataset[]>
   /** Looks at them again. @throws STALE */
@@ -101,7 +114,9 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     }
   }
 
-  const bound = binder({ look, bodyOf, ownIds: (id) => [...new Set([id, ...(aliases.get(id) ?? [])])] })
+  const ownIds = (id: string) => [...new Set([id, ...(aliases.get(id) ?? [])])]
+  const { replicas } = components
+  const bound = binder({ look, bodyOf, ownIds, ...(replicas && { replica: (pinned) => replicas.find(pinned) }) })
 
   async function writeReplica(publication: Publication, bytes: number): Promise<void> {
     const body: ReplicaBody = {
@@ -300,7 +315,7 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       })
     },
     async served() {
-      return [...new Set([...(await store.ids()), ...aliases.keys()])]
+      return [...new Set([...(await store.ids()), ...aliases.keys(), ...(replicas?.served() ?? [])])]
     },
     async sources() {
       const publications = await Promise.all((await store.ids()).map((id) => store.get(id)))
@@ -325,12 +340,19 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
           aliases: body.aliases,
         })
       }
-      return found
+      return [...found, ...((await replicas?.holdings(ids)) ?? [])]
     },
     async block({ id, version }, hash) {
-      for (const own of new Set([id, ...(aliases.get(id) ?? [])])) {
+      for (const own of ownIds(id)) {
         const publication = await store.get(own)
         if (publication?.version === version) return await store.block(own, hash)
+      }
+      return await replicas?.manifestBlock({ id, version }, hash)
+    },
+    async published({ id, version }, options = {}) {
+      for (const own of ownIds(id)) {
+        const publication = options.look === true ? await look(own) : await store.get(own)
+        if (publication?.version === version && publication.state === 'available') return publication.source
       }
       return undefined
     },

@@ -26,6 +26,8 @@ export const FILES = {
   published: 'published',
   /** Main files of batches, by their hashes. */
   mains: 'mains',
+  /** Other islands' datasets that were fetched, where `replicas.dir` does not say otherwise. */
+  replicas: 'replicas',
   scratch: 'scratch',
   /** Large outputs of statements of the Livy endpoint. */
   livyOutputs: 'livy-outputs',

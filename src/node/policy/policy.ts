@@ -4,7 +4,17 @@ export interface PolicyRequest {
   /** Island id of who asks; the own id for local work. */
   island: string
   user: string
-  action: 'task:run' | 'dataset:publish' | 'dataset:unpublish' | 'member:invite' | 'member:revoke' | 'archipelago:leave'
+  action:
+    | 'task:run'
+    | 'dataset:publish'
+    | 'dataset:unpublish'
+    | 'dataset:fetch'
+    | 'replica:get'
+    | 'replica:drop'
+    | 'replica:verify'
+    | 'member:invite'
+    | 'member:revoke'
+    | 'archipelago:leave'
   /** Kind of work, e.g. `sql`. */
   kind?: string
   /** The engine that has to run it, where it has to be a certain one. */
@@ -24,6 +34,10 @@ export interface PolicyInit {
   sql: 'members' | 'none'
   /** When not empty: only these islands' forwarded SQL. */
   allow: string[]
+  /** Who may fetch the files of what is held here. Default `members`. */
+  fetch?: 'members' | 'none'
+  /** When not empty: only these islands may. */
+  fetchAllow?: string[]
   /** Whose forwarded programs run here: island ids, or `user@<island id>`. Default none. */
   python?: string[]
   r?: string[]
@@ -34,8 +48,8 @@ export interface PolicyInit {
 const PROGRAMS = { python: 'Python programs', r: 'R programs', spark: 'work on Spark' } as const
 
 /**
- * The first policy: the owner may do everything at home; members may run SELECTs over published data unless the site says
- * otherwise; programs of others, and anything on Spark, run only for those that the site names.
+ * The first policy: the owner may do everything at home; members may run SELECTs over published data and fetch its files
+ * unless the site says otherwise; programs of others, and anything on Spark, run only for those that the site names.
  */
 export function memberPolicy(init: PolicyInit): PolicyPort {
   const refuse = (why: string, hint?: string) => new ArchipelError('FORBIDDEN', why, hint === undefined ? {} : { hint })
@@ -44,6 +58,16 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
     if (init.sql === 'none') throw refuse('this island runs no forwarded SQL')
     if (init.allow.length > 0 && !init.allow.includes(island))
       throw refuse('this island runs forwarded SQL for some members only')
+  }
+
+  function checkFetch(island: string): void {
+    if (init.fetch === 'none') throw refuse('this island gives no files to others')
+    const named = init.fetchAllow ?? []
+    if (named.length > 0 && !named.includes(island))
+      throw refuse(
+        'this island gives its files to some members only',
+        `Its operator can name you: policy.fetch.allow takes ${island}.`,
+      )
   }
 
   function checkNamed(kind: keyof typeof PROGRAMS, { island, user }: PolicyRequest): void {
@@ -61,6 +85,7 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
   return {
     check(request) {
       if (request.island === init.self) return
+      if (request.action === 'dataset:fetch') return checkFetch(request.island)
       if (request.action !== 'task:run') throw refuse(`${request.action} is for this island's owner only`)
       const { kind } = request
       if (request.engine === 'livy' || kind === 'scala' || kind === 'jar') checkNamed('spark', request)

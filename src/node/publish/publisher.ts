@@ -40,6 +40,8 @@ export interface PublisherComponents {
   /** A fresh inspector over local files; the publisher closes it. */
   inspectorFor(files: string[]): Inspector
   clock?: { now(): number }
+  /** The piece table of a file of more than one piece, by its hash, as it becomes known: whoever fetches the file needs it. */
+  keepTable?(hash: Uint8Array, table: Uint8Array): void
   logger?: { debug(details: object, message: string): void }
 }
 
@@ -87,6 +89,7 @@ export function publisher(init: PublisherInit) {
           const entries = await hashAll(files, resume(), {
             ...concurrency,
             checkpointBytes: init.checkpointBytes ?? 64 * 1024 * 1024,
+            onTable: (hash, table) => components.keepTable?.(hash, table),
             ...(signal && { signal }),
             onProgress: (done) => report('hash', done, total),
           })
@@ -127,6 +130,14 @@ export function publisher(init: PublisherInit) {
           return missing === undefined ? { state: 'same', source: fresh } : { state: 'changed', path: missing }
         } catch (error) {
           throw cancelled(error, signal)
+        }
+      },
+
+      async pieceTable(file, options = {}) {
+        try {
+          return await hashFile(file, { ...options, concurrency: concurrency.pieceConcurrency })
+        } catch (error) {
+          throw cancelled(error, options.signal)
         }
       },
     }

@@ -20,7 +20,7 @@ export const BUCKETS = {
   journal: '16',
   /** dataset id -> JSON: what this island publishes, and where the files are. */
   publications: '17',
-  /** dataset id, 0, hash (hex) -> a page of the manifest. */
+  /** dataset id, or folder of a replica, 0, hash (hex) -> a page of the manifest. */
   manifests: '18',
   /** ticket id -> JSON: invitations given out here. */
   tickets: '19',
@@ -36,6 +36,14 @@ export const BUCKETS = {
   actions: '25',
   /** `entry/`, `last/`, `owed/`: sessions and batches of the Livy endpoint; `held/`: those that run here -> JSON. */
   livy: '23',
+  /** SHA-256 of a piece table, hex -> the table: of files published or fetched here that have more than one piece. */
+  tables: '30',
+  /** transfer id -> JSON: what is or was fetched here. */
+  transfers: '31',
+  /** folder -> JSON: replicas of other islands' datasets. */
+  replicas: '32',
+  /** folder of a replica, 0, path -> "p" and bits of the pieces that are there, or "d" and JSON of the whole file's identity. */
+  replicaFiles: '33',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

@@ -148,7 +148,22 @@ export const replicaBody = z.object({
   publisher: z.string(),
   version: z.string().regex(/^[0-9a-f]{64}$/),
   state: replicaState,
+  /** Of the files that are there. */
   bytes: z.number().int().nonnegative(),
+  /**
+   * Of a replica that is not whole: how many files of the version are there, and which: `hash` is the SHA-256, hex, of
+   * their bits in the order of the manifest, which `transfer-have` answers with.
+   */
+  part: z
+    .object({
+      files: z.number().int().nonnegative(),
+      of: z.number().int().positive(),
+      hash: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    })
+    .optional(),
 })
 export type ReplicaBody = z.infer<typeof replicaBody>
 

@@ -178,6 +178,23 @@ export const ERRORS = {
     retryable: false,
     hint: 'The source files changed after publishing; the holder has to publish them again.',
   },
+  BAD_DATA: {
+    status: 502,
+    retryable: false,
+    hint: 'No holder sends what the manifest says; `archipel verify` at the holder finds bad files. `archipel transfers resume` tries again.',
+  },
+  QUOTA_EXCEEDED: {
+    status: 507,
+    retryable: false,
+    hint: 'Drop replicas with `archipel drop`, or raise replicas.quotaBytes.',
+  },
+  TRANSFER_NOT_FOUND: { status: 404, retryable: false, hint: '`archipel transfers` lists those of this island.' },
+  TRANSFER_STATE: { status: 409, retryable: false, hint: 'The message says in which state the transfer is.' },
+  LAST_COPY: {
+    status: 409,
+    retryable: false,
+    hint: 'No other island was found that has all of it now; --force drops it nevertheless.',
+  },
   UNREADABLE: {
     status: 400,
     retryable: false,

@@ -12,6 +12,8 @@ export interface HashAllOptions {
   /** Bytes between two saves of a file's progress. */
   checkpointBytes: number
   onProgress?: (done: { files: number; bytes: number }) => void
+  /** The table of a file of more than one piece that was hashed now, with its hash. */
+  onTable?: (hash: Uint8Array, table: Uint8Array) => void
 }
 
 /**
@@ -98,6 +100,7 @@ async function hashOne(
     })
     const hash = pieceTableHash(file.size, table)
     state.put(file, { done: hash })
+    if (table.length > HASH_BYTES) options.onTable?.(hash, table)
     return hash
   } catch (error) {
     save()

@@ -1,0 +1,51 @@
+/** What tells whether a file is the one that was hashed: the same rules as publishing has. */
+import type { BigIntStats } from 'node:fs'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { SourceFile } from '../publish/port.ts'
+
+export type Identity = Pick<SourceFile, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino'>
+
+export function identityOf(info: BigIntStats): Identity {
+  return {
+    size: Number(info.size),
+    mtimeNs: String(info.mtimeNs),
+    ctimeNs: String(info.ctimeNs),
+    ino: String(info.ino),
+  }
+}
+
+export function sameIdentity(a: Identity, b: Identity): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino
+}
+
+export function changed(path: string): ArchipelError {
+  return new ArchipelError('STALE', `${JSON.stringify(path)} is not the file any more that was hashed`, {
+    details: { path },
+  })
+}
+
+/** Opens that file and nothing else: no symlink in its place, no waiting for a pipe. @throws STALE */
+export async function openSame(file: SourceFile): Promise<FileHandle> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const handle = await open(file.local, flags).catch((cause: unknown) => {
+    throw new ArchipelError('STALE', `${JSON.stringify(file.path)} cannot be opened any more`, {
+      details: { path: file.path },
+      cause,
+    })
+  })
+  try {
+    await assertSame(file, handle)
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** @throws STALE */
+export async function assertSame(file: SourceFile, handle: FileHandle): Promise<void> {
+  const info = await handle.stat({ bigint: true })
+  if (!info.isFile() || !sameIdentity(file, identityOf(info))) throw changed(file.path)
+}

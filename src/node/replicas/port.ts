@@ -1,0 +1,90 @@
+import type { DatasetBody } from '../../protocols/model/dataset.ts'
+import type { ErrorInfo } from '../../protocols/model/errors.ts'
+import type { TransferPriority, TransferState } from '../../protocols/model/transfer.ts'
+import type { Identity } from './identity.ts'
+
+export interface Amount {
+  files: number
+  bytes: number
+}
+
+/** A version of another island's dataset, or a part of it, that is here. */
+export interface Replica {
+  /** Its name among the folders of replicas: made from publisher, id and version. */
+  folder: string
+  id: string
+  publisher: string
+  version: string
+  /** Short name, where the catalog had it. */
+  name: string
+  state: 'requested' | 'transferring' | 'verifying' | 'available' | 'partial' | 'failed'
+  /** The version as a whole, and the files of it that are here. */
+  total: Amount
+  held: Amount
+  /** SHA-256, hex, over the bits of the files held, in the order of the manifest; of a part only. */
+  heldHash?: string
+  /** What was asked for; empty: all of it. */
+  globs: string[]
+  /** As published, where the catalog had it: what work needs to read the files. */
+  body?: DatasetBody
+  /** Milliseconds since 1970. */
+  added: number
+}
+
+/** One asking for a replica. Durable. */
+export interface Transfer {
+  id: string
+  dataset: string
+  name: string
+  publisher: string
+  version: string
+  folder: string
+  globs: string[]
+  /** Folder on the machine of this island where the files shall be, too. */
+  to?: string
+  user: string
+  priority: TransferPriority
+  state: TransferState
+  /** What it is about, and what of it is here, verified and durable. */
+  wanted: Amount
+  done: Amount
+  /** Why it does not go on, or ended. */
+  problem?: ErrorInfo
+  created: number
+  updated: number
+  ended?: number
+  /** By island: bytes that counted, and files for which it is not asked any more since a piece was bad. */
+  sources: Record<string, { bytes: number; bad: number }>
+}
+
+/** A file of a replica: whole and in its place, or the pieces of it that are verified and durable. */
+export type FileState = { done: Identity } | { pieces: Uint8Array }
+
+export interface StoredFile {
+  folder: string
+  path: string
+  /** Null: nothing of it is here any more. */
+  state: FileState | null
+}
+
+/** Durable; one writer. */
+export interface ReplicaStore {
+  replicas(): Promise<Replica[]>
+  transfers(): Promise<Transfer[]>
+  file(folder: string, path: string): Promise<FileState | undefined>
+  /** In the order of paths. */
+  files(folder: string): AsyncIterable<[path: string, state: FileState]>
+  block(folder: string, hash: string): Promise<Uint8Array | undefined>
+  /** All or nothing, durable when it resolves. @throws DISK_FULL */
+  commit(changes: {
+    replica?: Replica
+    transfer?: Transfer
+    files?: StoredFile[]
+    blocks?: { folder: string; hash: string; bytes: Uint8Array }[]
+  }): Promise<void>
+  /** Everything about a folder. */
+  forget(folder: string): Promise<void>
+  forgetTransfer(id: string): Promise<void>
+  table(hash: string): Promise<Uint8Array | undefined>
+  putTable(hash: string, table: Uint8Array): Promise<void>
+}

@@ -1,0 +1,405 @@
+/** Replicas of other islands' datasets: got, verified, dropped. */
+import { rm } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
+import type { Logger } from 'pino'
+import type { DatasetBody } from '../../protocols/model/dataset.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import {
+  TRANSFER_ENDS,
+  type TransferPlan,
+  type TransferPriority,
+  type TransferView,
+  type Verification,
+} from '../../protocols/model/transfer.ts'
+import type { JournalPort } from '../journal/journal.ts'
+import type { PolicyPort } from '../policy/policy.ts'
+import type { PublisherPort, SourceFile } from '../publish/port.ts'
+import type { Located, LocatedHolder } from '../resolve/port.ts'
+import { deliver } from './deliver.ts'
+import type { Block } from './entries.ts'
+import { identityOf } from './identity.ts'
+import { folderOf, matches } from './names.ts'
+import { type Counted, count } from './plan.ts'
+import type { Replica, ReplicaStore, Transfer } from './port.ts'
+import type { RemoteHolder } from './run/port.ts'
+import type { ReplicaShelf } from './shelf.ts'
+import { type Space, space } from './space.ts'
+import { restingState, type Transfers, transfers } from './transfers.ts'
+import { verifier } from './verify.ts'
+import { stat } from 'node:fs/promises'
+
+export interface ReplicasInit {
+  self: string
+  dir: string
+  quotaBytes: number
+  /** Bytes that stay free on the disk. Default 64 MiB. */
+  reserveBytes?: number
+  active: number
+  downBytesPerSecond: number
+  downBytesPerSecondPerIsland: number
+  kept: number
+}
+
+export interface ReplicasComponents {
+  store: ReplicaStore
+  shelf: ReplicaShelf
+  publisher: Pick<PublisherPort, 'pieceTable'>
+  /** Everything known of a dataset, holders asked just now. @throws BAD_ID, DATASET_NOT_FOUND */
+  locate(ref: string, options: { signal: AbortSignal }): Promise<Located[]>
+  /** The one that is meant. @throws AMBIGUOUS */
+  one(ref: string, located: Located[]): Located
+  /** As published, where the catalog has it. */
+  bodyOf(publisher: string, id: string): Promise<DatasetBody | undefined>
+  /** A block of a manifest, from here or from these islands. */
+  block(dataset: string, version: string, holders: readonly string[], signal: AbortSignal): Block
+  /** Files that this island publishes of a version itself. */
+  published(pinned: { id: string; version: string }): Promise<SourceFile[] | undefined>
+  remote(island: string): RemoteHolder
+  nameOf(island: string): string
+  rttMs(island: string): number | undefined
+  policy: PolicyPort
+  journal: JournalPort
+  newId(): string
+  logger: Logger
+}
+
+export interface GetRequest {
+  ref: string
+  /** Patterns of paths; none: all files. */
+  files?: string[]
+  /** Absolute path of a folder on this machine. */
+  to?: string
+  /** Its beginning is enough. */
+  version?: string
+  priority?: TransferPriority
+}
+
+interface CallOptions {
+  signal?: AbortSignal
+  user?: string
+}
+
+export interface ReplicasPort {
+  start(): Promise<void>
+  /** When others can be reached. */
+  resumeAll(): Promise<void>
+  stop(): Promise<void>
+  /** Durable when it resolves. @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER, NOT_FOUND, QUOTA_EXCEEDED, DISK_FULL, RECORD_INVALID, FORBIDDEN */
+  get(request: GetRequest, options?: CallOptions): Promise<TransferView>
+  plan(request: GetRequest, options?: CallOptions): Promise<TransferPlan>
+  list(): TransferView[]
+  show(id: string): TransferView
+  pause(id: string): Promise<TransferView>
+  resume(id: string): Promise<TransferView>
+  cancel(id: string): Promise<TransferView>
+  prioritise(id: string, priority: TransferPriority): Promise<TransferView>
+  verify(ref: string, request: { checksums?: boolean }, options?: CallOptions): Promise<Verification>
+  /** @throws LAST_COPY without `force`, DATASET_NOT_FOUND */
+  drop(ref: string, request: { force?: boolean }, options?: CallOptions): Promise<{ id: string; bytes: number }>
+  numbers(): { replicas: Record<string, number>; bytes: number; transfers: Record<string, number>; receivedBytes: number }
+}
+
+const NEVER = new AbortController().signal
+/** Files from whom a replica may be fetched, by what they say of theirs. */
+const GIVES = new Set(['available', 'partial', 'transferring', 'verifying'])
+
+interface Found {
+  claim: Located
+  holders: LocatedHolder[]
+  version: string
+}
+
+export function replicas(init: ReplicasInit, components: ReplicasComponents): ReplicasPort {
+  const { store, shelf, policy, journal, nameOf } = components
+  const heldBytes = () => shelf.all().reduce((sum, r) => sum + r.held.bytes, 0)
+  const room: Space = space(
+    { dir: init.dir, quotaBytes: init.quotaBytes, ...(init.reserveBytes === undefined ? {} : { reserveBytes: init.reserveBytes }) },
+    () => heldBytes() + moving.promised(),
+  )
+  const moving: Transfers = transfers(init, {
+    store,
+    shelf,
+    space: room,
+    journal,
+    remote: components.remote,
+    pieceTable: (file) => components.publisher.pieceTable(file),
+    holders: async (transfer, signal) => {
+      const { holders } = await find(`${transfer.dataset}@${transfer.publisher}`, transfer.version, signal)
+      return holders.map((h) => h.island)
+    },
+    onWhole,
+    logger: components.logger,
+  })
+  const verifying = verifier({ shelf, store, publisher: components.publisher, block: components.block, published: components.published })
+
+  /** The version that is meant and who gives it, this island left out. */
+  async function find(ref: string, version: string | undefined, signal: AbortSignal): Promise<Found> {
+    const located = await components.locate(ref, { signal })
+    const wanted = version?.toLowerCase()
+    const of = (l: Located) => [l.version, ...l.holders.map((h) => h.version)]
+    const having =
+      wanted === undefined ? located : located.filter((l) => of(l).some((each) => each.startsWith(wanted)))
+    if (having.length === 0)
+      throw new ArchipelError('NOT_FOUND', `no island that is known here has a version ${wanted?.slice(0, 80)}`, {
+        hint: '`archipel resolve <id>` shows which versions are held.',
+      })
+    const claim = components.one(ref, having)
+    const meant = wanted === undefined ? claim.version : of(claim).find((each) => each.startsWith(wanted))!
+    const holders = claim.holders.filter((h) => h.island !== init.self && h.version === meant && GIVES.has(h.state))
+    return { claim, holders, version: meant }
+  }
+
+  async function counted(found: Found, globs: readonly string[], keep: boolean, signal: AbortSignal): Promise<Counted> {
+    const { claim, version, holders } = found
+    const folder = folderOf(claim.publisher, claim.id, version)
+    const local = shelf.block(folder)
+    const remote = components.block(claim.id, version, holders.map((h) => h.island), signal)
+    const block: Block = async (hash) => (await local(hash).catch(() => undefined)) ?? (await remote(hash))
+    return await count(
+      { version, globs },
+      block,
+      (path) => store.file(folder, path),
+      async (hash, bytes) => {
+        if (keep) await store.commit({ blocks: [{ folder, hash, bytes }] })
+      },
+      signal,
+    )
+  }
+
+  const own = (found: Found) => components.published({ id: found.claim.id, version: found.version })
+
+  async function get(request: GetRequest, { signal = NEVER, user = 'owner' }: CallOptions): Promise<TransferView> {
+    const globs = [...new Set(request.files ?? [])].sort()
+    if (request.to !== undefined && !isAbsolute(request.to))
+      throw new ArchipelError('BAD_INPUT', 'the folder has to be an absolute path on the machine of the island')
+    const found = await find(request.ref, request.version, signal)
+    const { claim, version } = found
+    policy.check({ island: init.self, user, action: 'replica:get', datasets: [claim.id] })
+    if ((await own(found)) !== undefined && request.to === undefined)
+      throw new ArchipelError('DATASET_EXISTS', `this island publishes ${claim.id} itself: its files are here`, {
+        hint: 'With --to they are brought to a folder.',
+      })
+    const folder = folderOf(claim.publisher, claim.id, version)
+    const same = moving
+      .all()
+      .find((t) => t.folder === folder && !TRANSFER_ENDS.has(t.state) && t.to === request.to && sameList(t.globs, globs))
+    if (same !== undefined) return view(same.state === 'paused' ? await moving.resume(same.id) : same)
+    const { total, wanted, here } = await counted(found, globs, true, signal)
+    await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes : 0)
+    const body = await components.bodyOf(claim.publisher, claim.id)
+    const now = Date.now()
+    const before = shelf.get(folder)
+    const replica: Replica = before ?? {
+      folder,
+      id: claim.id,
+      publisher: claim.publisher,
+      version,
+      name: claim.name,
+      state: 'requested',
+      total,
+      held: { files: 0, bytes: 0 },
+      globs,
+      added: now,
+    }
+    if (body?.version === version) replica.body = body
+    if (before !== undefined) replica.globs = globs.length === 0 || before.globs.length === 0 ? [] : [...new Set([...before.globs, ...globs])]
+    const transfer: Transfer = {
+      id: components.newId(),
+      dataset: claim.id,
+      name: claim.name,
+      publisher: claim.publisher,
+      version,
+      folder,
+      globs,
+      ...(request.to === undefined ? {} : { to: request.to }),
+      user,
+      priority: request.priority ?? 'normal',
+      state: 'requested',
+      wanted,
+      done: here,
+      created: now,
+      updated: now,
+      sources: {},
+    }
+    await moving.add(transfer, replica)
+    return view(moving.get(transfer.id))
+  }
+
+  /** Into the folder that was asked for; and what it replaces goes. */
+  async function onWhole(transfer: Transfer, signal: AbortSignal): Promise<void> {
+    const { folder, publisher, dataset, globs, to } = transfer
+    if (to !== undefined) {
+      const chosen = async function* () {
+        for await (const file of shelf.files(folder)) if (matches(globs, file.path)) yield file
+      }
+      const done = await deliver(chosen(), to, { mayLink: true, signal, onLinked: (file) => linked(folder, file) })
+      components.logger.info({ dataset, ...done }, 'files were brought to a folder')
+    }
+    if (shelf.get(folder)?.state !== 'available') return
+    for (const other of shelf.all())
+      if (other.publisher === publisher && other.id === dataset && other.folder !== folder && !inUse(other.folder))
+        await shelf.remove(other.folder)
+  }
+
+  /** A link changes what the system says of a file, and nothing of its bytes. */
+  async function linked(folder: string, { path, local, size, mtimeNs, ino }: SourceFile): Promise<void> {
+    const seen = identityOf(await stat(local, { bigint: true }))
+    if (seen.size !== size || seen.mtimeNs !== mtimeNs || seen.ino !== ino) return
+    await store.commit({ files: [{ folder, path, state: { done: seen } }] })
+  }
+
+  const inUse = (folder: string) => moving.all().some((t) => t.folder === folder && !TRANSFER_ENDS.has(t.state))
+
+  /** What is here only in part, and that nobody will complete, goes. */
+  async function tidy(folder: string): Promise<void> {
+    const replica = shelf.get(folder)
+    if (replica === undefined || inUse(folder)) return
+    if (replica.held.files === 0) return await shelf.remove(folder)
+    const parts: string[] = []
+    for await (const [path, state] of store.files(folder)) if ('pieces' in state) parts.push(path)
+    await store.commit({ files: parts.map((path) => ({ folder, path, state: null })) })
+    await rm(shelf.places(folder).parts, { recursive: true, force: true })
+    await shelf.put({ ...replica, state: restingState(replica) })
+  }
+
+  async function drop(ref: string, force: boolean, { signal = NEVER, user = 'owner' }: CallOptions) {
+    const located = await components.locate(ref, { signal }).catch((cause: unknown) => {
+      throw toArchipelError(cause)
+    })
+    const mine = located.filter((l) => shelf.ofClaim(l.publisher, l.id) !== undefined)
+    if (mine.length === 0)
+      throw new ArchipelError('DATASET_NOT_FOUND', `this island has no replica of ${ref.slice(0, 200)}`, {
+        hint: 'What it publishes itself is withdrawn by `archipel unpublish`.',
+      })
+    const claim = components.one(ref, mine)
+    policy.check({ island: init.self, user, action: 'replica:drop', datasets: [claim.id] })
+    const all = shelf.all().filter((r) => r.publisher === claim.publisher && r.id === claim.id)
+    const others = claim.holders.filter((h) => h.island !== init.self && h.confirmed && h.state === 'available')
+    const last = all.filter((r) => r.held.files > 0 && !others.some((h) => h.version === r.version))
+    if (last.length > 0 && !force)
+      throw new ArchipelError('LAST_COPY', `no other island that answers now has all of ${claim.id}`)
+    let bytes = 0
+    for (const replica of all) {
+      for (const t of moving.all()) if (t.folder === replica.folder && !TRANSFER_ENDS.has(t.state)) await moving.cancel(t.id)
+      bytes += shelf.get(replica.folder)?.held.bytes ?? 0
+      await shelf.remove(replica.folder)
+    }
+    return { id: claim.id, bytes }
+  }
+
+  function view(transfer: Transfer): TransferView {
+    const live = moving.live(transfer.id)
+    const rates = new Map(live?.sources.map((s) => [s.island, s.bytesPerSecond]))
+    const islands = new Set([...Object.keys(transfer.sources), ...rates.keys()])
+    const left = transfer.wanted.bytes - transfer.done.bytes
+    const perSecond = live?.bytesPerSecond
+    return {
+      id: transfer.id,
+      dataset: transfer.dataset,
+      name: transfer.name,
+      publisher: { id: transfer.publisher, name: nameOf(transfer.publisher) },
+      version: transfer.version,
+      state: transfer.state,
+      priority: transfer.priority,
+      files: transfer.globs,
+      ...(transfer.to === undefined ? {} : { to: transfer.to }),
+      user: transfer.user,
+      wanted: transfer.wanted,
+      done: transfer.done,
+      ...(perSecond === undefined ? {} : { bytesPerSecond: perSecond }),
+      ...(perSecond === undefined || perSecond < 1 ? {} : { secondsLeft: left / perSecond }),
+      sources: [...islands].map((island) => {
+        const rate = rates.get(island)
+        const { bytes, bad } = transfer.sources[island] ?? { bytes: 0, bad: 0 }
+        return { island, name: nameOf(island), bytes, bad, ...(rate === undefined ? {} : { bytesPerSecond: rate }) }
+      }),
+      ...(transfer.problem === undefined ? {} : { problem: transfer.problem }),
+      created: new Date(transfer.created).toISOString(),
+      updated: new Date(transfer.updated).toISOString(),
+      ...(transfer.ended === undefined ? {} : { ended: new Date(transfer.ended).toISOString() }),
+    }
+  }
+
+  async function journalled<T>(action: string, subject: string, user: string | undefined, work: () => Promise<T>) {
+    const entry = { actor: `${user ?? 'owner'}@${init.self}`, action, subject }
+    try {
+      const answer = await work()
+      journal.write({ ...entry, outcome: 'ok' })
+      return answer
+    } catch (cause) {
+      journal.write({ ...entry, outcome: 'failed', code: toArchipelError(cause).code })
+      throw cause
+    }
+  }
+
+  return {
+    async start() {
+      await shelf.start()
+      await moving.start()
+    },
+    async resumeAll() {
+      await shelf.reconcile()
+      moving.resumeAll()
+    },
+    stop: () => moving.stop(),
+    get: (request, options = {}) => get(request, options),
+    async plan(request, { signal = NEVER } = {}) {
+      const found = await find(request.ref, request.version, signal)
+      const { claim, version, holders } = found
+      const { wanted, here } = await counted(found, request.files ?? [], false, signal)
+      const missing = { files: wanted.files - here.files, bytes: wanted.bytes - here.bytes }
+      return {
+        dataset: claim.id,
+        name: claim.name,
+        publisher: { id: claim.publisher, name: nameOf(claim.publisher) },
+        version,
+        wanted,
+        here,
+        missing,
+        sources: holders.map(({ island, state, confirmed }) => {
+          const rttMs = components.rttMs(island)
+          return { island, name: nameOf(island), state, confirmed, ...(rttMs === undefined ? {} : { rttMs }) }
+        }),
+        freeBytes: await room.free(),
+        quotaLeftBytes: Math.max(0, init.quotaBytes - heldBytes() - moving.promised()),
+      }
+    },
+    list: () =>
+      moving
+        .all()
+        .sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1))
+        .map(view),
+    show: (id) => view(moving.get(id)),
+    pause: async (id) => view(await moving.pause(id)),
+    resume: async (id) => view(await moving.resume(id)),
+    async cancel(id) {
+      const cancelled = view(await moving.cancel(id))
+      await tidy(moving.get(id).folder)
+      return cancelled
+    },
+    prioritise: async (id, priority) => view(await moving.setPriority(id, priority)),
+    verify: (ref, { checksums = false }, { signal = NEVER, user = 'owner' } = {}) =>
+      journalled('replica:verify', ref.slice(0, 200), user, async () => {
+        const located = await components.locate(ref, { signal })
+        const claim = components.one(ref, located)
+        policy.check({ island: init.self, user, action: 'replica:verify', datasets: [claim.id] })
+        return await verifying(claim, checksums, signal)
+      }),
+    drop: (ref, { force = false }, options = {}) =>
+      journalled('replica:drop', ref.slice(0, 200), options.user, () => drop(ref, force, options)),
+    numbers() {
+      const by = (states: string[]) =>
+        states.reduce<Record<string, number>>((sum, s) => ({ ...sum, [s]: (sum[s] ?? 0) + 1 }), {})
+      const unfinished = moving.all().filter((t) => !TRANSFER_ENDS.has(t.state))
+      return {
+        replicas: by(shelf.all().map((r) => r.state)),
+        bytes: heldBytes(),
+        transfers: by(unfinished.map((t) => t.state)),
+        receivedBytes: moving.receivedBytes(),
+      }
+    },
+  }
+}
+
+const sameList = (a: readonly string[], b: readonly string[]) =>
+  a.length === b.length && a.every((each, i) => each === b[i])

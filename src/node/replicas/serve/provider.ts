@@ -1,0 +1,197 @@
+import type { Logger } from 'pino'
+import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import {
+  type FileRange,
+  type HaveAnswer,
+  haveSpec,
+  MAX_REQUEST_BYTES,
+  RANGE_CHUNK_BYTES,
+  type RangeItem,
+  rangesSpec,
+  type TableItem,
+  tablesSpec,
+} from '../../../protocols/transfer/messages.ts'
+import { type HandlerContext, type StreamAcceptor, serve } from '../../../protocols/wire/server.ts'
+import type { PolicyPort } from '../../policy/policy.ts'
+import type { SourceFile } from '../../publish/port.ts'
+import { assertSame, changed, openSame } from '../identity.ts'
+import { type Rate, rate, rates } from '../rate.ts'
+import type { HeldFiles, HeldVersion, Pinned } from './port.ts'
+
+export interface ProviderInit {
+  /** Bytes a second to all islands together, and to one of them; 0: no limit. */
+  upBytesPerSecond: number
+  upBytesPerSecondPerIsland: number
+}
+
+export interface ProviderComponents {
+  network: StreamAcceptor
+  held: HeldFiles
+  policy: PolicyPort
+  logger: Logger
+}
+
+export interface Provider {
+  start(options: { stopping: AbortSignal }): Promise<void>
+  /** After what this island holds became something else. */
+  forget(): void
+  /** Bytes sent since the start. */
+  sentBytes(): number
+}
+
+/** Versions whose list of files is remembered, and for how long: each file is looked at anyway when it is read. */
+const KEPT_VERSIONS = 8
+const KEPT_MS = 10_000
+/** Milliseconds that a request waits for a piece table that has to be hashed, and then comes again after. */
+const TABLE_WAIT_MS = 8_000
+const TABLE_AGAIN_MS = 2_000
+
+/** The serving side of transfers. Reads on the thread pool, one chunk for each request under way. */
+export function provider(init: ProviderInit, { network, held, policy, logger }: ProviderComponents): Provider {
+  const all = rate(init.upBytesPerSecond)
+  const perIsland = rates(init.upBytesPerSecondPerIsland)
+  const kept = new Map<string, { at: number; version: Promise<HeldVersion | undefined> }>()
+  const making = new Map<string, Promise<Uint8Array>>()
+  let sent = 0
+
+  /** @throws DATASET_NOT_FOUND */
+  async function versionOf(pinned: Pinned): Promise<HeldVersion> {
+    const key = `${pinned.version} ${pinned.dataset}`
+    let found = kept.get(key)
+    if (found === undefined || performance.now() - found.at > KEPT_MS) {
+      kept.delete(key)
+      found = { at: performance.now(), version: held.open(pinned) }
+      found.version.catch(() => kept.delete(key))
+      kept.set(key, found)
+      for (const oldest of kept.keys()) {
+        if (kept.size <= KEPT_VERSIONS) break
+        kept.delete(oldest)
+      }
+    }
+    const version = await found.version
+    if (version === undefined)
+      throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold that version of ${pinned.dataset}`)
+    return version
+  }
+
+  function check(pinned: Pinned, context: HandlerContext): string {
+    const island = context.remote.island ?? ''
+    policy.check({ island, user: '', action: 'dataset:fetch', datasets: [pinned.dataset] })
+    return island
+  }
+
+  function fileOf(version: HeldVersion, { path, offset, length }: FileRange): SourceFile {
+    const file = version.file(path)
+    if (file === undefined)
+      throw new ArchipelError('NOT_FOUND', `this island does not hold ${JSON.stringify(path)}`, { details: { path } })
+    if (!Number.isSafeInteger(offset + length) || offset + length > file.size)
+      throw new ArchipelError('BAD_RANGE', `${JSON.stringify(path)} has ${file.size} bytes`, { details: { path } })
+    return file
+  }
+
+  async function* ranges(
+    request: Pinned & { ranges: FileRange[] },
+    context: HandlerContext,
+  ): AsyncGenerator<RangeItem> {
+    const limits = [all, perIsland(check(request, context))]
+    const version = await versionOf(request)
+    if (request.ranges.reduce((sum, { length }) => sum + length, 0) > MAX_REQUEST_BYTES)
+      throw new ArchipelError('TOO_LARGE', `a request is for at most ${MAX_REQUEST_BYTES} bytes`)
+    for (const [number, range] of request.ranges.entries()) {
+      const file = fileOf(version, range)
+      try {
+        yield* chunks(number, range, file, limits, context.signal)
+      } catch (cause) {
+        const error = toArchipelError(cause)
+        if (error.code === 'STALE') await lookAgain(request, error)
+        throw error
+      }
+    }
+  }
+
+  async function* chunks(
+    number: number,
+    { offset, length }: FileRange,
+    file: SourceFile,
+    limits: Rate[],
+    signal: AbortSignal,
+  ): AsyncGenerator<RangeItem> {
+    const handle = await openSame(file)
+    try {
+      for (let done = 0; done < length; ) {
+        signal.throwIfAborted()
+        const bytes = Buffer.allocUnsafeSlow(Math.min(RANGE_CHUNK_BYTES, length - done))
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset + done)
+        await assertSame(file, handle)
+        if (bytesRead === 0) throw changed(file.path)
+        for (const limit of limits) await limit.pass(bytesRead, signal)
+        done += bytesRead
+        sent += bytesRead
+        yield { range: number, bytes: bytes.subarray(0, bytesRead) }
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /** A file whose times moved may have the same bytes: then it is served again after this. */
+  async function lookAgain(pinned: Pinned, error: ArchipelError): Promise<void> {
+    logger.warn({ dataset: pinned.dataset, err: error }, 'a file that others fetch is not what it was')
+    kept.clear()
+    await held.look(pinned).catch((err: unknown) => logger.error({ err }, 'a dataset could not be looked at'))
+  }
+
+  /** @throws TOO_MANY while it is still being hashed */
+  async function table(pinned: Pinned, path: string): Promise<Uint8Array> {
+    const key = `${pinned.version} ${pinned.dataset} ${path}`
+    let made = making.get(key)
+    if (made === undefined) {
+      made = held.table(pinned, path)
+      making.set(key, made)
+      made.catch(() => {}).finally(() => making.delete(key))
+    }
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(
+      () =>
+        late.reject(
+          new ArchipelError('TOO_MANY', `${JSON.stringify(path)} is being hashed`, {
+            details: { path, afterMs: TABLE_AGAIN_MS },
+          }),
+        ),
+      TABLE_WAIT_MS,
+    )
+    try {
+      return await Promise.race([made, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    async start(options) {
+      await serve(network, rangesSpec, (request, context) => ranges(request, context), options)
+      await serve(
+        network,
+        haveSpec,
+        async (request, context): Promise<HaveAnswer> => {
+          check(request, context)
+          const { files, bits } = await versionOf(request)
+          return bits === undefined ? { files } : { files, bits }
+        },
+        options,
+      )
+      async function* tables(
+        request: Pinned & { paths: string[] },
+        context: HandlerContext,
+      ): AsyncGenerator<TableItem> {
+        check(request, context)
+        await versionOf(request)
+        for (const [number, path] of request.paths.entries())
+          yield { path: number, table: await table(request, path) }
+      }
+      await serve(network, tablesSpec, (request, context) => tables(request, context), options)
+    },
+    forget: () => kept.clear(),
+    sentBytes: () => sent,
+  }
+}

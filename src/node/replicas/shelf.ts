@@ -1,0 +1,282 @@
+/** The replicas that are here: what they consist of, and that it is still so. */
+import { createHash } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { Logger } from 'pino'
+import { type DatasetBody, type ReplicaBody, replicaBody, replicaRecordId } from '../../protocols/model/dataset.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import { noBits, setBit } from '../../protocols/transfer/messages.ts'
+import type { Holding } from '../../protocols/resolve/messages.ts'
+import type { PublisherPort, SourceFile } from '../publish/port.ts'
+import { type Block, pages } from './entries.ts'
+import { sameIdentity } from './identity.ts'
+import { type Places, placesOf } from './names.ts'
+import type { Replica, ReplicaStore, StoredFile, Transfer } from './port.ts'
+import { look as lookAt, setAside } from './run/loader.ts'
+import type { HeldVersion, Pinned } from './serve/port.ts'
+
+export interface ShelfInit {
+  self: string
+  /** Folder of all replicas. */
+  dir: string
+}
+
+export interface ShelfComponents {
+  store: ReplicaStore
+  publisher: Pick<PublisherPort, 'pieceTable' | 'check'>
+  /** Writes into the own log; without a body: a withdrawal. */
+  append(id: string, body?: ReplicaBody): Promise<void>
+  /** Own live replica records. */
+  ownReplicas(): AsyncIterable<{ id: string; body?: unknown }>
+  /** The set of what is served is another one. */
+  onChange(): void
+  logger: Logger
+}
+
+/** Replicas for those who read them: as good as published here. */
+export interface ReplicaShelf {
+  start(): Promise<void>
+  /** Says anew what the own log does not say as it is: after a crash, or with a store of before. */
+  reconcile(): Promise<void>
+  all(): Replica[]
+  get(folder: string): Replica | undefined
+  /** The one of that claim that has most. */
+  ofClaim(publisher: string, id: string): Replica | undefined
+  places(folder: string): Places
+  block(folder: string): Block
+  /** Own truth about these ids, files of whole ones looked at just now. */
+  holdings(ids: readonly string[]): Promise<Holding[]>
+  /** The files of a whole replica, for work. */
+  find(pinned: { id: string; version: string }): Promise<{ source: SourceFile[]; body: DatasetBody } | undefined>
+  manifestBlock(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
+  served(): string[]
+  /** Everything that is held of a version, for those who fetch it. */
+  open(pinned: Pinned): Promise<HeldVersion | undefined>
+  /** Looks at all files. Those that are not what they were go out of the way. @returns the replica as it is now */
+  look(folder: string): Promise<Replica | undefined>
+  files(folder: string): AsyncIterable<SourceFile>
+  /** Durable, and told to others where they see it. */
+  put(replica: Replica, more?: { files?: StoredFile[]; transfer?: Transfer }): Promise<void>
+  /** Forgets it, then deletes its files. */
+  remove(folder: string): Promise<void>
+  /** Takes files away that were found broken. */
+  lose(folder: string, paths: readonly string[]): Promise<Replica | undefined>
+}
+
+const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested', 'failed']
+
+export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
+  const { store, publisher, logger } = components
+  const known = new Map<string, Replica>()
+  const placesFor = (folder: string) => placesOf(init.dir, folder)
+
+  const blockOf =
+    (folder: string): Block =>
+    async (hash) => {
+      const bytes = await store.block(folder, hash)
+      if (bytes === undefined)
+        throw new ArchipelError('NOT_FOUND', `the manifest block ${hash.slice(0, 16)}… is not here`)
+      return bytes
+    }
+
+  const means = (replica: Replica, id: string) => replica.id === id || (replica.body?.aliases.includes(id) ?? false)
+  const matching = (id: string, version?: string) =>
+    [...known.values()].filter((r) => means(r, id) && (version === undefined || r.version === version))
+
+  function ofClaim(publisherId: string, id: string): Replica | undefined {
+    return [...known.values()]
+      .filter((r) => r.publisher === publisherId && r.id === id)
+      .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.added - a.added)[0]
+  }
+
+  /** What is said of a claim: of the replica that has most of it. */
+  function recordOf(publisherId: string, id: string): ReplicaBody | undefined {
+    const best = ofClaim(publisherId, id)
+    if (best === undefined) return undefined
+    const { version, state, held, total, heldHash } = best
+    const body = { dataset: id, publisher: publisherId, version, state, bytes: held.bytes }
+    if (state === 'available') return body
+    // While it grows, its number of files would be a record each time.
+    if (state !== 'partial') return { ...body, bytes: 0 }
+    return { ...body, part: { files: held.files, of: total.files, ...(heldHash ? { hash: heldHash } : {}) } }
+  }
+
+  async function tell(publisherId: string, id: string): Promise<void> {
+    await components.append(replicaRecordId(publisherId, id), recordOf(publisherId, id))
+  }
+
+  async function* files(folder: string): AsyncGenerator<SourceFile> {
+    const places = placesFor(folder)
+    for await (const [path, state] of store.files(folder))
+      if ('done' in state) yield { path, local: places.file(path), ...state.done }
+  }
+
+  async function bitsOf(replica: Replica, paths: { has(path: string): boolean }): Promise<Uint8Array> {
+    const bits = noBits(replica.total.files)
+    for await (const page of pages(replica.version, blockOf(replica.folder)))
+      for (const { entry, number } of page) if (paths.has(entry.path)) setBit(bits, number)
+    return bits
+  }
+
+  async function put(replica: Replica, more: { files?: StoredFile[]; transfer?: Transfer } = {}): Promise<void> {
+    const before = known.get(replica.folder)
+    const next = { ...replica }
+    if (next.state === 'partial') {
+      const held = new Map<string, true>()
+      for await (const { path } of files(next.folder)) held.set(path, true)
+      next.heldHash = createHash('sha256').update(await bitsOf(next, held)).digest('hex')
+    } else delete next.heldHash
+    await store.commit({ replica: next, ...more })
+    known.set(next.folder, next)
+    if (before?.state === next.state && before.heldHash === next.heldHash) return
+    await tell(next.publisher, next.id)
+    components.onChange()
+  }
+
+  async function lose(folder: string, paths: readonly string[]): Promise<Replica | undefined> {
+    const replica = known.get(folder)
+    if (replica === undefined || paths.length === 0) return replica
+    const gone = new Set(paths)
+    let bytes = 0
+    for await (const file of files(folder)) if (gone.has(file.path)) bytes += file.size
+    for (const path of paths) await setAside(placesFor(folder), placesFor(folder).file(path)).catch(() => {})
+    const held = { files: replica.held.files - paths.length, bytes: replica.held.bytes - bytes }
+    logger.error({ dataset: replica.id, files: paths.length }, 'files of a replica are not what they were')
+    const lost = paths.map((path) => ({ folder, path, state: null }))
+    const ended = replica.state === 'available' || replica.state === 'partial'
+    const state = !ended ? replica.state : held.files > 0 ? 'partial' : 'failed'
+    await store.commit({ files: lost })
+    await put({ ...replica, held, state })
+    return known.get(folder)
+  }
+
+  /** The same by `stat`, or by its bytes where only times changed. */
+  async function stillSame(file: SourceFile, table: (path: string) => Promise<Uint8Array | undefined>) {
+    const seen = await lookAt(file.local)
+    if (seen === undefined || seen.size !== file.size) return undefined
+    if (sameIdentity(seen, file)) return file
+    const pieces = await table(file.path)
+    const hashed = await publisher.pieceTable({ ...file, ...seen }).catch(() => undefined)
+    if (pieces === undefined || hashed === undefined) return undefined
+    const same = Buffer.compare(createHash('sha256').update(hashed).digest(), pieces) === 0
+    return same ? { ...file, ...seen } : undefined
+  }
+
+  async function look(folder: string): Promise<Replica | undefined> {
+    const replica = known.get(folder)
+    if (replica === undefined) return undefined
+    const lost: string[] = []
+    const fresh: StoredFile[] = []
+    let pieces: Map<string, Uint8Array> | undefined
+    const piecesOf = async (path: string) => {
+      if (pieces === undefined) {
+        pieces = new Map()
+        for await (const page of pages(replica.version, blockOf(folder)))
+          for (const { entry } of page) pieces.set(entry.path, entry.pieces)
+      }
+      return pieces.get(path)
+    }
+    for await (const file of files(folder)) {
+      const seen = await stillSame(file, piecesOf)
+      if (seen === undefined) lost.push(file.path)
+      else if (seen !== file) {
+        const { size, mtimeNs, ctimeNs, ino } = seen
+        fresh.push({ folder, path: file.path, state: { done: { size, mtimeNs, ctimeNs, ino } } })
+      }
+    }
+    if (fresh.length > 0) await store.commit({ files: fresh })
+    return await lose(folder, lost)
+  }
+
+  return {
+    async start() {
+      await mkdir(init.dir, { recursive: true, mode: 0o700 })
+      for (const replica of await store.replicas()) known.set(replica.folder, replica)
+    },
+    async reconcile() {
+      const wrong = new Map<string, { publisher: string; id: string }>()
+      for (const { publisher: of, id } of known.values()) wrong.set(replicaRecordId(of, id), { publisher: of, id })
+      for await (const record of components.ownReplicas()) {
+        const said = replicaBody.safeParse(record.body)
+        if (!said.success || said.data.publisher === init.self) continue
+        const { publisher: of, dataset: id } = said.data
+        if (isDeepStrictEqual(said.data, recordOf(of, id))) wrong.delete(record.id)
+        else wrong.set(record.id, { publisher: of, id })
+      }
+      for (const { publisher: of, id } of wrong.values()) await tell(of, id)
+    },
+    all: () => [...known.values()],
+    get: (folder) => known.get(folder),
+    ofClaim,
+    places: placesFor,
+    block: blockOf,
+    async holdings(ids) {
+      const found = new Map<string, Replica>()
+      for (const id of ids) for (const replica of matching(id)) found.set(replica.folder, replica)
+      const holdings: Holding[] = []
+      for (const { folder, state } of found.values()) {
+        if (state !== 'available' && state !== 'partial') continue
+        const replica = state === 'available' ? await look(folder) : known.get(folder)
+        if (replica === undefined || replica.state === 'failed') continue
+        holdings.push({
+          id: replica.id,
+          publisher: replica.publisher,
+          name: replica.name,
+          version: replica.version,
+          state: replica.state,
+          aliases: replica.body?.aliases ?? [],
+        })
+      }
+      return holdings
+    },
+    async find({ id, version }) {
+      for (const { folder, state } of matching(id, version)) {
+        if (state !== 'available') continue
+        const replica = await look(folder)
+        if (replica?.state !== 'available' || replica.body === undefined) continue
+        const source: SourceFile[] = []
+        for await (const file of files(folder)) source.push(file)
+        return { source, body: replica.body }
+      }
+      return undefined
+    },
+    async manifestBlock({ id, version }, hash) {
+      for (const { folder } of matching(id, version)) {
+        const bytes = await store.block(folder, hash)
+        if (bytes !== undefined) return bytes
+      }
+      return undefined
+    },
+    served: () => [
+      ...new Set(
+        [...known.values()]
+          .filter((r) => r.state === 'available' || r.state === 'partial')
+          .flatMap((r) => [r.id, ...(r.body?.aliases ?? [])]),
+      ),
+    ],
+    async open({ dataset, version }) {
+      const [replica] = matching(dataset, version).sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))
+      if (replica === undefined || replica.held.files === 0) return undefined
+      const held = new Map<string, SourceFile>()
+      for await (const file of files(replica.folder)) held.set(file.path, file)
+      const all = held.size === replica.total.files
+      return {
+        files: replica.total.files,
+        ...(all ? {} : { bits: await bitsOf(replica, held) }),
+        file: (path) => held.get(path),
+      }
+    },
+    look,
+    files,
+    put,
+    lose,
+    async remove(folder) {
+      const replica = known.get(folder)
+      known.delete(folder)
+      if (replica !== undefined) await tell(replica.publisher, replica.id)
+      await store.forget(folder)
+      await rm(placesFor(folder).root, { recursive: true, force: true })
+      components.onChange()
+    },
+  }
+}

@@ -1,0 +1,35 @@
+import { statfs } from 'node:fs/promises'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+
+/** Bytes that stay free on the disk whatever is fetched: the island itself needs some. */
+const RESERVE_BYTES = 64 * 1024 * 1024
+
+export interface Space {
+  /** @throws DISK_FULL, QUOTA_EXCEEDED when so many more bytes have no place */
+  check(more: number): Promise<void>
+  free(): Promise<number>
+}
+
+/** @param promised bytes of replicas, with those that unfinished transfers will bring */
+export function space(init: { dir: string; quotaBytes: number; reserveBytes?: number }, promised: () => number): Space {
+  const reserve = init.reserveBytes ?? RESERVE_BYTES
+  async function free(): Promise<number> {
+    const disk = await statfs(init.dir)
+    return Math.max(0, disk.bavail * disk.bsize - reserve)
+  }
+  return {
+    free,
+    async check(more) {
+      if (promised() + more > init.quotaBytes)
+        throw new ArchipelError('QUOTA_EXCEEDED', `replicas may take ${init.quotaBytes} bytes in all`, {
+          details: { quotaBytes: init.quotaBytes, promisedBytes: promised(), neededBytes: more },
+        })
+      const left = await free()
+      if (more > left)
+        throw new ArchipelError('DISK_FULL', `the disk with the replicas has ${left} bytes left for them`, {
+          details: { freeBytes: left, neededBytes: more },
+          hint: 'Free some space, or set replicas.dir to a larger disk.',
+        })
+    },
+  }
+}

@@ -1,0 +1,375 @@
+/** Transfers: asked for, durable, taken up in turn, paused, resumed, ended. */
+import { toArchipelError, ArchipelError } from '../../protocols/model/errors.ts'
+import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
+import type { Logger } from 'pino'
+import type { JournalPort } from '../journal/journal.ts'
+import type { SourceFile } from '../publish/port.ts'
+import type { Amount, Replica, ReplicaStore, Transfer } from './port.ts'
+import { rate, rates } from './rate.ts'
+import type { RemoteHolder } from './run/port.ts'
+import { runTransfer } from './run/run.ts'
+import type { Source } from './run/source.ts'
+import type { ReplicaShelf } from './shelf.ts'
+import type { Space } from './space.ts'
+
+export interface TransfersInit {
+  self: string
+  /** Transfers that run at a time. */
+  active: number
+  downBytesPerSecond: number
+  downBytesPerSecondPerIsland: number
+  /** Ended transfers that are remembered. */
+  kept: number
+}
+
+export interface TransfersComponents {
+  store: ReplicaStore
+  shelf: ReplicaShelf
+  space: Space
+  journal: JournalPort
+  /** Other islands that say they hold it. */
+  holders(transfer: Transfer, signal: AbortSignal): Promise<string[]>
+  remote(island: string): RemoteHolder
+  pieceTable(file: SourceFile): Promise<Uint8Array>
+  /** All bytes are there. May take its time. @throws why they could not be delivered */
+  onWhole(transfer: Transfer, signal: AbortSignal): Promise<void>
+  logger: Logger
+}
+
+/** What is known of a transfer only while it runs. */
+export interface Live {
+  bytesPerSecond: number
+  sources: { island: string; bytesPerSecond: number }[]
+}
+
+export interface Transfers {
+  start(): Promise<void>
+  /** Takes the unfinished ones up. */
+  resumeAll(): void
+  stop(): Promise<void>
+  add(transfer: Transfer, replica: Replica): Promise<void>
+  all(): Transfer[]
+  /** @throws TRANSFER_NOT_FOUND */
+  get(id: string): Transfer
+  live(id: string): Live | undefined
+  /** @throws TRANSFER_NOT_FOUND, TRANSFER_STATE */
+  pause(id: string): Promise<Transfer>
+  resume(id: string): Promise<Transfer>
+  cancel(id: string): Promise<Transfer>
+  setPriority(id: string, priority: TransferPriority): Promise<Transfer>
+  /** Bytes that unfinished transfers will bring. */
+  promised(): number
+  /** Since the start. */
+  receivedBytes(): number
+}
+
+const BATCH_BYTES = 64 * 1024 * 1024
+const RANK: Record<TransferPriority, number> = { high: 0, normal: 1, low: 2 }
+/** Of measuring how fast a transfer is. */
+const RATE_MS = 1_000
+const NEWEST = 0.4
+
+interface Running {
+  stop: AbortController
+  /** Why it was stopped; a stop of the island leaves it as it is. */
+  then?: 'paused' | 'cancelled'
+  ended: Promise<void>
+  received: number
+  perSecond: number
+  sources: ReadonlyMap<string, Source>
+}
+
+export function transfers(init: TransfersInit, components: TransfersComponents): Transfers {
+  const { store, shelf, journal, logger } = components
+  const known = new Map<string, Transfer>()
+  const running = new Map<string, Running>()
+  const stopping = new AbortController()
+  const down = rate(init.downBytesPerSecond)
+  const downOf = rates(init.downBytesPerSecondPerIsland)
+  let received = 0
+  let up = false
+  let timer: NodeJS.Timeout | undefined
+
+  function get(id: string): Transfer {
+    const found = known.get(id)
+    if (found === undefined) throw new ArchipelError('TRANSFER_NOT_FOUND', `no transfer ${id.slice(0, 80)}`)
+    return found
+  }
+
+  async function put(transfer: Transfer, replica?: Replica): Promise<Transfer> {
+    const next = { ...transfer, updated: Date.now() }
+    if (TRANSFER_ENDS.has(next.state)) next.ended ??= next.updated
+    if (replica === undefined) await store.commit({ transfer: next })
+    else await shelf.put(replica, { transfer: next })
+    known.set(next.id, next)
+    return next
+  }
+
+  function next(): Transfer | undefined {
+    const folders = new Set([...running.keys()].map((id) => get(id).folder))
+    return [...known.values()]
+      .filter((t) => waits(t.state) && !running.has(t.id) && !folders.has(t.folder))
+      .sort((a, b) => RANK[a.priority] - RANK[b.priority] || a.created - b.created)[0]
+  }
+
+  function turn(): void {
+    while (up && !stopping.signal.aborted && running.size < init.active) {
+      const transfer = next()
+      if (transfer === undefined) return
+      begin(transfer)
+    }
+  }
+
+  function begin({ id }: Transfer): void {
+    const one: Running = {
+      stop: new AbortController(),
+      ended: Promise.resolve(),
+      received: 0,
+      perSecond: 0,
+      sources: new Map(),
+    }
+    running.set(id, one)
+    one.ended = run(id, one)
+      .catch((error: unknown) => logger.error({ err: error, transfer: id }, 'the state of a transfer could not be kept'))
+      .finally(() => {
+        running.delete(id)
+        turn()
+      })
+  }
+
+  async function run(id: string, one: Running): Promise<void> {
+    const signal = AbortSignal.any([stopping.signal, one.stop.signal])
+    try {
+      const { problem: _, ...begun } = get(id)
+      await put({ ...begun, state: 'transferring' }, busy(replicaOf(id), 'transferring'))
+      await bring(id, one, signal)
+      await finish(id, signal)
+    } catch (cause) {
+      await stopped(id, one, toArchipelError(cause))
+    }
+  }
+
+  const replicaOf = (id: string): Replica => {
+    const found = shelf.get(get(id).folder)
+    if (found === undefined) throw new ArchipelError('INTERNAL', `the replica of transfer ${id} is gone`)
+    return found
+  }
+
+  async function bring(id: string, one: Running, signal: AbortSignal): Promise<void> {
+    const { dataset, version, folder, globs } = get(id)
+    let saving: Promise<void> = Promise.resolve()
+    const add = (a: Amount, b: Amount): Amount => ({ files: a.files + b.files, bytes: a.bytes + b.bytes })
+    await runTransfer(
+      {
+        dataset,
+        version,
+        folder,
+        files: replicaOf(id).total.files,
+        globs,
+        places: shelf.places(folder),
+        batchBytes: BATCH_BYTES,
+      },
+      {
+        block: shelf.block(folder),
+        holders: (during) => components.holders(get(id), during),
+        remote: components.remote,
+        limits: (island) => [down, downOf(island)],
+        state: (path) => store.file(folder, path),
+        save(files, done) {
+          saving = saving.then(async () => {
+            const transfer = get(id)
+            const replica = replicaOf(id)
+            const sizes = files.flatMap((f) => (f.state !== null && 'done' in f.state ? f.state.done.size : []))
+            // A file found here again counts as none; one that is given up counts as what it had.
+            const bytes = done.files > 0 ? sizes.reduce((sum, size) => sum + size, 0) : done.files < 0 ? done.bytes : 0
+            const held = add(replica.held, { files: done.files, bytes })
+            const next = { ...transfer, done: add(transfer.done, done), updated: Date.now() }
+            await shelf.put({ ...replica, held }, { files, transfer: next })
+            known.set(id, { ...get(id), done: next.done, updated: next.updated })
+          })
+          return saving
+        },
+        table: (hash) => store.table(hash),
+        keepTable: (hash, table) => store.putTable(hash, table),
+        pieceTable: components.pieceTable,
+        checkSpace: () => components.space.check(0),
+        onBytes(island, bytes) {
+          one.received += bytes
+          received += bytes
+          count(id, island, { bytes, bad: 0 })
+        },
+        onBad(island, path) {
+          count(id, island, { bytes: 0, bad: 1 })
+          logger.warn({ island, dataset }, 'an island sent bytes that are not those of the file')
+          journal.write({
+            actor: `owner@${island}`,
+            action: 'transfer:bad-piece',
+            subject: `${dataset} ${path}`,
+            outcome: 'refused',
+            code: 'BAD_DATA',
+          })
+        },
+        onProblem(error) {
+          const { problem: _, ...rest } = get(id)
+          known.set(id, error === undefined ? rest : { ...rest, problem: error.toInfo() })
+        },
+        onSources(sources) {
+          one.sources = sources
+        },
+      },
+      signal,
+    )
+  }
+
+  function count(id: string, island: string, more: { bytes: number; bad: number }): void {
+    const transfer = get(id)
+    const before = transfer.sources[island] ?? { bytes: 0, bad: 0 }
+    const sum = { bytes: before.bytes + more.bytes, bad: before.bad + more.bad }
+    known.set(id, { ...transfer, sources: { ...transfer.sources, [island]: sum } })
+  }
+
+  /** All that was asked for is durable: the files are looked at once more, in their places. */
+  async function finish(id: string, signal: AbortSignal): Promise<void> {
+    await put({ ...get(id), state: 'verifying' }, busy(replicaOf(id), 'verifying'))
+    const seen = await shelf.look(get(id).folder)
+    if (seen === undefined) throw new ArchipelError('INTERNAL', 'the replica is gone')
+    const state = seen.held.files === seen.total.files ? 'available' : 'partial'
+    if (state === 'partial' && get(id).globs.length === 0)
+      throw new ArchipelError('BAD_DATA', 'files changed on the disk after they were verified', {
+        hint: 'Check the disk with the replicas, then: archipel transfers resume <id>.',
+      })
+    await shelf.put({ ...seen, state })
+    await components.onWhole(get(id), signal)
+    const { problem: _, ...rest } = get(id)
+    await put({ ...rest, state })
+    wrote(id, 'ok')
+  }
+
+  async function stopped(id: string, one: Running, error: ArchipelError): Promise<void> {
+    if (stopping.signal.aborted && one.then === undefined) return
+    const replica = replicaOf(id)
+    const settled = { ...replica, state: restingState(replica) }
+    const { problem: _, ...rest } = get(id)
+    if (one.then !== undefined) {
+      await put({ ...rest, state: one.then }, settled)
+      return
+    }
+    const full = error.code === 'DISK_FULL' || error.code === 'QUOTA_EXCEEDED'
+    const { code, message, hint, retryable } = error
+    logger.warn({ transfer: id, err: error }, full ? 'a transfer waits for room on the disk' : 'a transfer failed')
+    await put(
+      { ...rest, state: full ? 'paused' : 'failed', problem: { code, message, hint, retryable } },
+      settled,
+    )
+    wrote(id, 'failed', code)
+  }
+
+  function wrote(id: string, outcome: 'ok' | 'failed', code?: string): void {
+    const { user, dataset } = get(id)
+    journal.write({
+      actor: `${user}@${init.self}`,
+      action: 'replica:get',
+      subject: dataset,
+      outcome,
+      ...(code === undefined ? {} : { code }),
+    })
+  }
+
+  async function halt(id: string, then: 'paused' | 'cancelled'): Promise<Transfer> {
+    const transfer = get(id)
+    if (TRANSFER_ENDS.has(transfer.state)) {
+      if (transfer.state === then) return transfer
+      throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
+    }
+    const one = running.get(id)
+    if (one !== undefined) {
+      one.then = then
+      one.stop.abort()
+      await one.ended
+      // It may have ended just before.
+      if (TRANSFER_ENDS.has(get(id).state)) return get(id)
+    }
+    if (get(id).state === then) return get(id)
+    const { problem: _, ...rest } = get(id)
+    return await put({ ...rest, state: then })
+  }
+
+  return {
+    async start() {
+      for (const transfer of await store.transfers()) known.set(transfer.id, transfer)
+    },
+    resumeAll() {
+      up = true
+      timer = setInterval(() => {
+        for (const one of running.values()) {
+          one.perSecond = one.perSecond * (1 - NEWEST) + (one.received * 1000 * NEWEST) / RATE_MS
+          one.received = 0
+        }
+      }, RATE_MS)
+      turn()
+    },
+    async stop() {
+      clearInterval(timer)
+      stopping.abort()
+      await Promise.all([...running.values()].map((one) => one.ended))
+    },
+    async add(transfer, replica) {
+      await put(transfer, replica)
+      const ended = [...known.values()].filter((t) => TRANSFER_ENDS.has(t.state)).sort((a, b) => a.updated - b.updated)
+      for (const { id } of ended.slice(0, Math.max(0, ended.length - init.kept))) {
+        known.delete(id)
+        await store.forgetTransfer(id)
+      }
+      turn()
+    },
+    all: () => [...known.values()],
+    get,
+    live(id) {
+      const one = running.get(id)
+      if (one === undefined) return undefined
+      const sources = [...one.sources].map(([island, s]) => ({ island, bytesPerSecond: s.bytesPerSecond() }))
+      return { bytesPerSecond: one.perSecond, sources }
+    },
+    pause: (id) => halt(id, 'paused'),
+    cancel: (id) => halt(id, 'cancelled'),
+    async resume(id) {
+      const transfer = get(id)
+      if (transfer.state !== 'paused' && transfer.state !== 'failed') {
+        if (!TRANSFER_ENDS.has(transfer.state)) return transfer
+        throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
+      }
+      if (shelf.get(transfer.folder) === undefined)
+        throw new ArchipelError('TRANSFER_STATE', 'what it had brought was dropped', {
+          hint: 'Ask for the dataset again: archipel get <id>.',
+        })
+      await components.space.check(transfer.wanted.bytes - transfer.done.bytes)
+      const { problem: _, ended: __, ...rest } = transfer
+      const next = await put({ ...rest, state: 'requested' })
+      turn()
+      return next
+    },
+    setPriority: async (id, priority) => {
+      const transfer = get(id)
+      if (TRANSFER_ENDS.has(transfer.state))
+        throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
+      return await put({ ...transfer, priority })
+    },
+    promised: () =>
+      [...known.values()]
+        .filter((t) => waits(t.state) || t.state === 'paused')
+        .reduce((sum, t) => sum + Math.max(0, t.wanted.bytes - t.done.bytes), 0),
+    receivedBytes: () => received,
+  }
+}
+
+/** To be taken up: nobody has to say anything for it to go on. */
+const waits = (state: TransferState) => state === 'requested' || state === 'transferring' || state === 'verifying'
+
+/** One that is whole stays so whatever is asked of it. */
+const busy = (replica: Replica, state: 'transferring' | 'verifying'): Replica =>
+  replica.state === 'available' ? replica : { ...replica, state }
+
+/** What a replica is while nothing happens to it. */
+export function restingState({ held, total }: Replica): 'available' | 'partial' | 'failed' {
+  return held.files === total.files ? 'available' : held.files > 0 ? 'partial' : 'failed'
+}
