@@ -79,7 +79,12 @@ export async function openHome(
     catalog,
     journal: diary,
     tokens,
-    policy: memberPolicy({ self, ...config.policy.forwarded }),
+    policy: memberPolicy({
+      self,
+      ...config.policy.forwarded,
+      fetch: config.policy.fetch.from,
+      fetchAllow: config.policy.fetch.allow,
+    }),
     roster: who,
   }
 }

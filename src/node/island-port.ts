@@ -29,6 +29,8 @@ import type { NetworkPort } from './network/port.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
+import { replicaPort } from './replica-port.ts'
+import type { Replication } from './replication.ts'
 import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import { findings } from './status/findings.ts'
@@ -52,6 +54,7 @@ export interface IslandParts {
   browse: BrowsePort
   resolver: ResolverPort
   work: Work
+  moving: Replication
   contents: Contents
   sessions: Sessions
   datasets: DatasetsPort
@@ -291,6 +294,7 @@ export function islandPort(parts: IslandParts): IslandPort {
         throw config.catalog.enabled ? cause : withoutCatalog(cause, request.ref)
       }
     },
+    ...replicaPort(parts.moving.replicas),
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
     mains: parts.work.mains,

@@ -26,6 +26,7 @@ import { islandHealth } from './numbers.ts'
 import { ownDatasets } from './own-datasets.ts'
 import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
+import { replication } from './replication.ts'
 import { announcer } from './resolve/announcer.ts'
 import type { IslandLookup } from './resolve/port.ts'
 import { reaching } from './resolve/reaching.ts'
@@ -158,10 +159,11 @@ async function compose(
 
   // What this island publishes.
   let onServedChange = () => {}
-  const held = await ownDatasets(
+  const own = await ownDatasets(
     { config, self, store, catalog, policy, journal: diary, onChange: () => onServedChange(), logger: log },
     undo,
   )
+  const { held } = own
 
   // Presence: who is there.
   const present = presence(
@@ -222,7 +224,27 @@ async function compose(
   const { connect, ask } = reaching({ self, roster: who, network: net, holdings: (ids) => held.holdings(ids) })
   const resolving = resolver({ catalog: shelf, islands: lookup, network: net, ask, logger: log('resolve') })
   const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
-  onServedChange = dht.changed
+
+  // Bytes of datasets, to others and from them.
+  const moving = replication({
+    config,
+    self,
+    own,
+    catalog,
+    network: net,
+    lookup,
+    resolver: resolving,
+    connect,
+    policy,
+    journal: diary,
+    logger: log,
+  })
+  onServedChange = () => {
+    moving.provider.forget()
+    dht.changed()
+  }
+  await moving.replicas.start()
+  undo.push(() => moving.replicas.stop())
 
   const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
 
@@ -310,6 +332,7 @@ async function compose(
 
   const serving = { config, home, network: net, datasets: held, ownBlock, tickets, logger: log }
   await serveOthers(serving, { stopping: stopping.signal })
+  await moving.provider.start({ stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
   await reachable.start()
@@ -331,6 +354,7 @@ async function compose(
   undo.push(() => dht.stop())
   await work.resume()
   await livyPort.resume()
+  await moving.replicas.resumeAll()
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
@@ -353,6 +377,7 @@ async function compose(
     browse: shelf,
     resolver: resolving,
     work,
+    moving,
     contents: inside,
     sessions: interactive,
     datasets: held,

@@ -5,6 +5,12 @@ import type { IslandParts } from './island-port.ts'
 /** As `IslandHealth` of the web service's ports. */
 export function islandHealth(parts: IslandParts) {
   const { config, catalog, network, roster, browse, datasets, engine, work, sessions } = parts
+  function moved() {
+    const { states, bytes, transfers, receivedBytes } = parts.moving.replicas.numbers()
+    const sentBytes = parts.moving.provider.sentBytes()
+    return { replicas: { states, bytes }, transfers: { states: transfers, receivedBytes, sentBytes } }
+  }
+
   return {
     notReady(): string[] {
       const why: string[] = []
@@ -30,6 +36,7 @@ export function islandHealth(parts: IslandParts) {
         members: roster.all().length,
         catalog: { records, origins, datasets: browse.count() },
         datasets: { served: served.length, stale: stale.length, lost: lost.length },
+        ...moved(),
         tasks: work.tasks.status().states,
         work: { running, waiting, slots },
         engine: {

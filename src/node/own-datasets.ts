@@ -2,17 +2,28 @@
 import type { Logger } from 'pino'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
-import { type DatasetsPort, datasets, type HeldReplicas } from './datasets/datasets.ts'
+import { type DatasetsPort, datasets } from './datasets/datasets.ts'
 import { levelPublications } from './datasets/level-publications.ts'
 import { duckdbInspector } from './engines/inspect.ts'
 import { pathIn } from './identity/data-dir.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import { type Publisher, publisher } from './publish/publisher.ts'
+import type { ReplicaStore } from './replicas/port.ts'
+import { type ReplicaShelf, shelf } from './replicas/shelf.ts'
+import { levelReplicas } from './replicas/store/level-replicas.ts'
 import type { StorePort } from './store/port.ts'
 
 const WATCH_SOURCES_MS = 60_000
 const INSPECT_CPU_MS = 4 * 3_600_000
+
+export interface OwnData {
+  held: DatasetsPort
+  publishing: Publisher
+  /** Datasets of others that are here. */
+  replicaShelf: ReplicaShelf
+  replicaStore: ReplicaStore
+}
 
 /** Publishing is started, holding is not: `start` it when others can be told. */
 export async function ownDatasets(
@@ -23,20 +34,16 @@ export async function ownDatasets(
     catalog: CatalogPort
     policy: PolicyPort
     journal: JournalPort
-    /** Datasets of others that are here. */
-    replicas(publishing: Publisher): HeldReplicas
     /** What this island serves is another set now. */
     onChange(): void
     logger: (component: string) => Logger
   },
   undo: (() => unknown)[],
-): Promise<{ held: DatasetsPort; publishing: Publisher; tables: TableStore }> {
+): Promise<OwnData> {
   const { config, self, catalog, logger } = components
-  const bucket = components.store.bucket('tables')
-  const tables: TableStore = {
-    get: (hash) => bucket.getBytes(hash),
-    put: (hash, table) => components.store.batch([{ bucket: 'tables', key: hash, value: table }]),
-  }
+  const replicaStore = levelReplicas(components.store, (key) =>
+    logger('replicas').error({ key }, 'an entry of the store cannot be read, and is left out'),
+  )
   const publishing = publisher({
     stateDir: pathIn(config.dataDir, 'publish'),
     own: { dir: config.dataDir, except: pathIn(config.dataDir, 'published') },
@@ -52,12 +59,28 @@ export async function ownDatasets(
     keepTable: (hash, table) => {
       const name = Buffer.from(hash).toString('hex')
       // It can be hashed again.
-      tables.put(name, table).catch((error: unknown) => logger('publish').warn({ err: error }, 'a table was not kept'))
+      replicaStore
+        .putTable(name, table)
+        .catch((error: unknown) => logger('publish').warn({ err: error }, 'a table was not kept'))
     },
     logger: logger('publish'),
   })
   undo.push(() => publishing.stop())
   await publishing.start()
+  const replicaShelf = shelf(
+    { self, dir: replicasDir(config) },
+    {
+      store: replicaStore,
+      publisher: publishing,
+      async append(id, body) {
+        await catalog.appendMany([body === undefined ? { kind: 'replica', id } : { kind: 'replica', id, body }])
+      },
+      ownReplicas: () => catalog.own('replica'),
+      onChange: components.onChange,
+      logger: logger('replicas'),
+    },
+  )
+  await replicaShelf.start()
   const held = datasets(
     { self, watchMs: WATCH_SOURCES_MS },
     {
@@ -70,17 +93,15 @@ export async function ownDatasets(
       },
       policy: components.policy,
       journal: components.journal,
-      replicas: components.replicas(publishing),
+      replicas: replicaShelf,
       onChange: components.onChange,
       logger: logger('datasets'),
     },
   )
   undo.push(() => held.stop())
-  return { held, publishing, tables }
+  return { held, publishing, replicaShelf, replicaStore }
 }
 
-/** Piece tables by their hash. */
-export interface TableStore {
-  get(hash: string): Promise<Uint8Array | undefined>
-  put(hash: string, table: Uint8Array): Promise<void>
+export function replicasDir(config: Config): string {
+  return config.replicas.dir === '' ? pathIn(config.dataDir, 'replicas') : config.replicas.dir
 }

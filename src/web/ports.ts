@@ -4,6 +4,7 @@
  */
 import type { MainFile } from '../protocols/model/spark.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
+import type { TransferPlan, TransferPriority, TransferView, Verification } from '../protocols/model/transfer.ts'
 import type {
   ActionPage,
   ActionQuery,
@@ -47,6 +48,7 @@ import type {
   TokenQuery,
   TokenRequest,
   TokenView,
+  TransferPage,
 } from '../protocols/model/views.ts'
 import type { Scope } from './contract/scopes.ts'
 
@@ -172,6 +174,33 @@ export interface IslandStatements {
   cancel(session: number, statement: number, options?: OwnOptions): Promise<StatementView>
 }
 
+/** A dataset, or files of it, to be fetched. */
+export interface GetRequest {
+  /** Patterns of paths; all files when absent. */
+  files?: string[] | undefined
+  /** Absolute path of a folder on the machine of the island. */
+  to?: string | undefined
+  /** Its beginning is enough. */
+  version?: string | undefined
+  priority?: TransferPriority | undefined
+}
+
+/** Transfers to this island. */
+export interface IslandTransfers {
+  /** Newest first. */
+  list(page?: PageRequest, options?: CallOptions): Promise<TransferPage>
+  /** @throws TRANSFER_NOT_FOUND */
+  show(id: string, options?: CallOptions): Promise<TransferView>
+  /** @throws TRANSFER_NOT_FOUND, TRANSFER_STATE */
+  pause(id: string, options?: CallOptions): Promise<TransferView>
+  /** @throws TRANSFER_NOT_FOUND, TRANSFER_STATE, QUOTA_EXCEEDED, DISK_FULL */
+  resume(id: string, options?: CallOptions): Promise<TransferView>
+  /** @throws TRANSFER_NOT_FOUND, TRANSFER_STATE */
+  cancel(id: string, options?: CallOptions): Promise<TransferView>
+  /** @throws TRANSFER_NOT_FOUND, TRANSFER_STATE */
+  priority(id: string, request: { priority: TransferPriority }, options?: CallOptions): Promise<TransferView>
+}
+
 export interface IslandPort {
   status(options?: CallOptions): Promise<IslandStatus>
   islands(page?: PageRequest, options?: CallOptions): Promise<IslandPage>
@@ -191,6 +220,19 @@ export interface IslandPort {
   ): Promise<DatasetView>
   unpublish(ref: string, options?: CallOptions): Promise<{ id: string }>
   resolve(request: ResolveRequest, options?: CallOptions): Promise<Resolution>
+  /** Durable when it resolves. @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER, NOT_FOUND, QUOTA_EXCEEDED, DISK_FULL */
+  get(ref: string, request?: GetRequest, options?: CallOptions): Promise<TransferView>
+  /** What `get` would move. */
+  getPlan(ref: string, request?: Pick<GetRequest, 'files' | 'version'>, options?: CallOptions): Promise<TransferPlan>
+  /** @throws LAST_COPY, DATASET_NOT_FOUND */
+  drop(
+    ref: string,
+    request?: { force?: boolean | undefined },
+    options?: CallOptions,
+  ): Promise<{ id: string; bytes: number }>
+  /** Reads what is here of it anew. @throws DATASET_NOT_FOUND */
+  verify(ref: string, request?: { checksums?: boolean | undefined }, options?: CallOptions): Promise<Verification>
+  transfers: IslandTransfers
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
   mains: IslandMains
@@ -233,6 +275,10 @@ export interface IslandNumbers {
   datasets: { served: number; stale: number; lost: number }
   /** Unfinished tasks of this island by state. */
   tasks: Record<string, number>
+  /** Of other islands' datasets: replicas by state, and their bytes. */
+  replicas: { states: Record<string, number>; bytes: number }
+  /** Unfinished ones to this island by state, and bytes since the start: received, and given to others. */
+  transfers: { states: Record<string, number>; receivedBytes: number; sentBytes: number }
   /** Of the queue of the engine. */
   work: { running: number; waiting: number; slots: number }
   engine: { up: boolean; sandbox: boolean; running: number; waiting: number }

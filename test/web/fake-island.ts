@@ -11,10 +11,12 @@ import type {
   IslandStatements,
   IslandTasks,
   IslandTokens,
+  IslandTransfers,
 } from '../../src/web/ports.ts'
 import { fakeActions } from './fake-actions.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
+import { fakeTransfers } from './fake-transfers.ts'
 
 export const SELF = { id: `isl${'a'.repeat(32)}`, name: 'garching' }
 export const OTHER = { id: `isl${'b'.repeat(32)}`, name: 'grenoble' }
@@ -148,7 +150,7 @@ export function taskResult(
   }
 }
 
-const GROUPS = ['tasks', 'tokens', 'sessions', 'statements', 'actions', 'mains'] as const
+const GROUPS = ['tasks', 'tokens', 'sessions', 'statements', 'actions', 'mains', 'transfers'] as const
 type Group = (typeof GROUPS)[number]
 
 type Functions = Partial<Omit<IslandPort, Group>> & {
@@ -158,6 +160,7 @@ type Functions = Partial<Omit<IslandPort, Group>> & {
   statements?: Partial<IslandStatements>
   actions?: Partial<IslandActions>
   mains?: Partial<IslandMains>
+  transfers?: Partial<IslandTransfers>
 }
 
 export interface FakeIsland extends IslandPort {
@@ -229,6 +232,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
       ],
       elapsedMs: 1.5,
     }),
+    ...fakeTransfers(OTHER, NOW),
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
     actions: shownActions,
@@ -335,6 +339,8 @@ export function fakeHealth(waiting: string[] = []): IslandHealth {
       members: 2,
       catalog: { records: 5, origins: 2, datasets: 2 },
       datasets: { served: 2, stale: 0, lost: 0 },
+      replicas: { states: { available: 1 }, bytes: 10 },
+      transfers: { states: { transferring: 1 }, receivedBytes: 10, sentBytes: 20 },
       tasks: { queued: 0, placing: 0, staging: 0, running: 1 },
       work: { running: 1, waiting: 0, slots: 4 },
       engine: { up: true, sandbox: true, running: 1, waiting: 0 },

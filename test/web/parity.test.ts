@@ -19,6 +19,7 @@ const GROUPS: Record<string, string> = {
   statements: 'statement',
   actions: 'actions',
   mains: 'main',
+  transfers: 'transfers',
 }
 const API = routeList.map(({ name }) => name as string).sort()
 

@@ -40,6 +40,18 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'files', summary: 'list the files of a dataset', load: () => import('./commands/files.ts') },
   { name: 'preview', summary: 'show the first rows of a dataset', load: () => import('./commands/preview.ts') },
   { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },
+  { name: 'get', summary: 'fetch a dataset, or files of it, to this island', load: () => import('./commands/get.ts') },
+  {
+    name: 'transfers',
+    summary: 'list, show, pause, resume and cancel transfers',
+    load: () => import('./commands/transfers.ts'),
+  },
+  {
+    name: 'verify',
+    summary: 'read the files of a dataset that are here, and compare them',
+    load: () => import('./commands/verify.ts'),
+  },
+  { name: 'drop', summary: 'delete the replica that is here', load: () => import('./commands/drop.ts') },
   { name: 'sql', summary: 'run a SELECT where its datasets are', load: () => import('./commands/sql.ts') },
   { name: 'run', summary: 'run code or a JAR where its data are', load: () => import('./commands/run.ts') },
   {

@@ -2,7 +2,7 @@ import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { SourceFile } from '../publish/port.ts'
-
+import type { Publication } from './port.ts'
 
 export interface BinderComponents {
   /** The publication, after a look at its files. */

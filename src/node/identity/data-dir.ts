@@ -65,6 +65,7 @@ const FOLDERS = new Set<string>([
   FILES.results,
   FILES.published,
   FILES.mains,
+  FILES.replicas,
   FILES.scratch,
   FILES.staging,
   FILES.livyOutputs,

@@ -38,5 +38,8 @@ export interface PublisherPort {
     options?: { signal?: AbortSignal },
   ): Promise<{ state: 'same'; source: SourceFile[] } | { state: 'changed'; path: string }>
   /** The SHA-256 of each piece of a file, read whole on the thread pool. @throws STALE, UNREADABLE, CANCELLED */
-  pieceTable(file: SourceFile, options?: { signal?: AbortSignal; onBytes?: (bytes: number) => void }): Promise<Uint8Array>
+  pieceTable(
+    file: SourceFile,
+    options?: { signal?: AbortSignal; onBytes?: (bytes: number) => void },
+  ): Promise<Uint8Array>
 }

@@ -92,7 +92,11 @@ async function exists(path: string): Promise<boolean> {
 /** @throws DATASET_EXISTS unless it has the same bytes */
 async function isThere(file: SourceFile, target: string): Promise<'there'> {
   const [a, b] = await Promise.all([lstat(file.local), lstat(target)])
-  if (b.isFile() && a.size === b.size && ((a.ino === b.ino && a.dev === b.dev) || (await sameBytes(file.local, target))))
+  if (
+    b.isFile() &&
+    a.size === b.size &&
+    ((a.ino === b.ino && a.dev === b.dev) || (await sameBytes(file.local, target)))
+  )
     return 'there'
   throw new ArchipelError('DATASET_EXISTS', `another file lies at ${JSON.stringify(file.path)} in that folder`, {
     hint: 'Choose another folder, or take the file away.',

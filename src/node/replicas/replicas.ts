@@ -1,5 +1,5 @@
 /** Replicas of other islands' datasets: got, verified, dropped. */
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import type { Logger } from 'pino'
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
@@ -26,7 +26,6 @@ import type { ReplicaShelf } from './shelf.ts'
 import { type Space, space } from './space.ts'
 import { restingState, type Transfers, transfers } from './transfers.ts'
 import { verifier } from './verify.ts'
-import { stat } from 'node:fs/promises'
 
 export interface ReplicasInit {
   self: string
@@ -96,7 +95,12 @@ export interface ReplicasPort {
   verify(ref: string, request: { checksums?: boolean }, options?: CallOptions): Promise<Verification>
   /** @throws LAST_COPY without `force`, DATASET_NOT_FOUND */
   drop(ref: string, request: { force?: boolean }, options?: CallOptions): Promise<{ id: string; bytes: number }>
-  numbers(): { replicas: Record<string, number>; bytes: number; transfers: Record<string, number>; receivedBytes: number }
+  numbers(): {
+    states: Record<string, number>
+    bytes: number
+    transfers: Record<string, number>
+    receivedBytes: number
+  }
 }
 
 const NEVER = new AbortController().signal
@@ -113,7 +117,11 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
   const { store, shelf, policy, journal, nameOf } = components
   const heldBytes = () => shelf.all().reduce((sum, r) => sum + r.held.bytes, 0)
   const room: Space = space(
-    { dir: init.dir, quotaBytes: init.quotaBytes, ...(init.reserveBytes === undefined ? {} : { reserveBytes: init.reserveBytes }) },
+    {
+      dir: init.dir,
+      quotaBytes: init.quotaBytes,
+      ...(init.reserveBytes === undefined ? {} : { reserveBytes: init.reserveBytes }),
+    },
     () => heldBytes() + moving.promised(),
   )
   const moving: Transfers = transfers(init, {
@@ -130,15 +138,20 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     onWhole,
     logger: components.logger,
   })
-  const verifying = verifier({ shelf, store, publisher: components.publisher, block: components.block, published: components.published })
+  const verifying = verifier({
+    shelf,
+    store,
+    publisher: components.publisher,
+    block: components.block,
+    published: components.published,
+  })
 
   /** The version that is meant and who gives it, this island left out. */
   async function find(ref: string, version: string | undefined, signal: AbortSignal): Promise<Found> {
     const located = await components.locate(ref, { signal })
     const wanted = version?.toLowerCase()
     const of = (l: Located) => [l.version, ...l.holders.map((h) => h.version)]
-    const having =
-      wanted === undefined ? located : located.filter((l) => of(l).some((each) => each.startsWith(wanted)))
+    const having = wanted === undefined ? located : located.filter((l) => of(l).some((each) => each.startsWith(wanted)))
     if (having.length === 0)
       throw new ArchipelError('NOT_FOUND', `no island that is known here has a version ${wanted?.slice(0, 80)}`, {
         hint: '`archipel resolve <id>` shows which versions are held.',
@@ -153,7 +166,12 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     const { claim, version, holders } = found
     const folder = folderOf(claim.publisher, claim.id, version)
     const local = shelf.block(folder)
-    const remote = components.block(claim.id, version, holders.map((h) => h.island), signal)
+    const remote = components.block(
+      claim.id,
+      version,
+      holders.map((h) => h.island),
+      signal,
+    )
     const block: Block = async (hash) => (await local(hash).catch(() => undefined)) ?? (await remote(hash))
     return await count(
       { version, globs },
@@ -182,7 +200,9 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     const folder = folderOf(claim.publisher, claim.id, version)
     const same = moving
       .all()
-      .find((t) => t.folder === folder && !TRANSFER_ENDS.has(t.state) && t.to === request.to && sameList(t.globs, globs))
+      .find(
+        (t) => t.folder === folder && !TRANSFER_ENDS.has(t.state) && t.to === request.to && sameList(t.globs, globs),
+      )
     if (same !== undefined) return view(same.state === 'paused' ? await moving.resume(same.id) : same)
     const { total, wanted, here } = await counted(found, globs, true, signal)
     await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes : 0)
@@ -202,7 +222,8 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       added: now,
     }
     if (body?.version === version) replica.body = body
-    if (before !== undefined) replica.globs = globs.length === 0 || before.globs.length === 0 ? [] : [...new Set([...before.globs, ...globs])]
+    if (before !== undefined)
+      replica.globs = globs.length === 0 || before.globs.length === 0 ? [] : [...new Set([...before.globs, ...globs])]
     const transfer: Transfer = {
       id: components.newId(),
       dataset: claim.id,
@@ -280,7 +301,8 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       throw new ArchipelError('LAST_COPY', `no other island that answers now has all of ${claim.id}`)
     let bytes = 0
     for (const replica of all) {
-      for (const t of moving.all()) if (t.folder === replica.folder && !TRANSFER_ENDS.has(t.state)) await moving.cancel(t.id)
+      for (const t of moving.all())
+        if (t.folder === replica.folder && !TRANSFER_ENDS.has(t.state)) await moving.cancel(t.id)
       bytes += shelf.get(replica.folder)?.held.bytes ?? 0
       await shelf.remove(replica.folder)
     }
@@ -333,10 +355,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
   }
 
   return {
-    async start() {
-      await shelf.start()
-      await moving.start()
-    },
+    start: () => moving.start(),
     async resumeAll() {
       await shelf.reconcile()
       moving.resumeAll()
@@ -388,11 +407,14 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     drop: (ref, { force = false }, options = {}) =>
       journalled('replica:drop', ref.slice(0, 200), options.user, () => drop(ref, force, options)),
     numbers() {
-      const by = (states: string[]) =>
-        states.reduce<Record<string, number>>((sum, s) => ({ ...sum, [s]: (sum[s] ?? 0) + 1 }), {})
+      const by = (words: string[]) => {
+        const sum: Record<string, number> = {}
+        for (const word of words) sum[word] = (sum[word] ?? 0) + 1
+        return sum
+      }
       const unfinished = moving.all().filter((t) => !TRANSFER_ENDS.has(t.state))
       return {
-        replicas: by(shelf.all().map((r) => r.state)),
+        states: by(shelf.all().map((r) => r.state)),
         bytes: heldBytes(),
         transfers: by(unfinished.map((t) => t.state)),
         receivedBytes: moving.receivedBytes(),

@@ -5,8 +5,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { type DatasetBody, type ReplicaBody, replicaBody, replicaRecordId } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import { noBits, setBit } from '../../protocols/transfer/messages.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
+import { noBits, setBit } from '../../protocols/transfer/messages.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import { type Block, pages } from './entries.ts'
 import { sameIdentity } from './identity.ts'
@@ -124,7 +124,9 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     if (next.state === 'partial') {
       const held = new Map<string, true>()
       for await (const { path } of files(next.folder)) held.set(path, true)
-      next.heldHash = createHash('sha256').update(await bitsOf(next, held)).digest('hex')
+      next.heldHash = createHash('sha256')
+        .update(await bitsOf(next, held))
+        .digest('hex')
     } else delete next.heldHash
     await store.commit({ replica: next, ...more })
     known.set(next.folder, next)

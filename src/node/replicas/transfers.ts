@@ -1,7 +1,8 @@
 /** Transfers: asked for, durable, taken up in turn, paused, resumed, ended. */
-import { toArchipelError, ArchipelError } from '../../protocols/model/errors.ts'
-import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
+
 import type { Logger } from 'pino'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { SourceFile } from '../publish/port.ts'
 import type { Amount, Replica, ReplicaStore, Transfer } from './port.ts'
@@ -72,7 +73,7 @@ const NEWEST = 0.4
 interface Running {
   stop: AbortController
   /** Why it was stopped; a stop of the island leaves it as it is. */
-  then?: 'paused' | 'cancelled'
+  become?: 'paused' | 'cancelled'
   ended: Promise<void>
   received: number
   perSecond: number
@@ -130,7 +131,9 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     }
     running.set(id, one)
     one.ended = run(id, one)
-      .catch((error: unknown) => logger.error({ err: error, transfer: id }, 'the state of a transfer could not be kept'))
+      .catch((error: unknown) =>
+        logger.error({ err: error, transfer: id }, 'the state of a transfer could not be kept'),
+      )
       .finally(() => {
         running.delete(id)
         turn()
@@ -246,21 +249,18 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
   }
 
   async function stopped(id: string, one: Running, error: ArchipelError): Promise<void> {
-    if (stopping.signal.aborted && one.then === undefined) return
+    if (stopping.signal.aborted && one.become === undefined) return
     const replica = replicaOf(id)
     const settled = { ...replica, state: restingState(replica) }
     const { problem: _, ...rest } = get(id)
-    if (one.then !== undefined) {
-      await put({ ...rest, state: one.then }, settled)
+    if (one.become !== undefined) {
+      await put({ ...rest, state: one.become }, settled)
       return
     }
     const full = error.code === 'DISK_FULL' || error.code === 'QUOTA_EXCEEDED'
     const { code, message, hint, retryable } = error
     logger.warn({ transfer: id, err: error }, full ? 'a transfer waits for room on the disk' : 'a transfer failed')
-    await put(
-      { ...rest, state: full ? 'paused' : 'failed', problem: { code, message, hint, retryable } },
-      settled,
-    )
+    await put({ ...rest, state: full ? 'paused' : 'failed', problem: { code, message, hint, retryable } }, settled)
     wrote(id, 'failed', code)
   }
 
@@ -275,23 +275,23 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     })
   }
 
-  async function halt(id: string, then: 'paused' | 'cancelled'): Promise<Transfer> {
+  async function halt(id: string, become: 'paused' | 'cancelled'): Promise<Transfer> {
     const transfer = get(id)
     if (TRANSFER_ENDS.has(transfer.state)) {
-      if (transfer.state === then) return transfer
+      if (transfer.state === become) return transfer
       throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
     }
     const one = running.get(id)
     if (one !== undefined) {
-      one.then = then
+      one.become = become
       one.stop.abort()
       await one.ended
       // It may have ended just before.
       if (TRANSFER_ENDS.has(get(id).state)) return get(id)
     }
-    if (get(id).state === then) return get(id)
+    if (get(id).state === become) return get(id)
     const { problem: _, ...rest } = get(id)
-    return await put({ ...rest, state: then })
+    return await put({ ...rest, state: become })
   }
 
   return {

@@ -25,26 +25,37 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
   /** @throws DATASET_NOT_FOUND when nothing of it is here */
   return async (claim: Located, checksums: boolean, signal: AbortSignal): Promise<Verification> => {
     const here = shelf.ofClaim(claim.publisher, claim.id)
-    // Whatever only looks different by its times is brought up to date first.
+    const before = new Set<string>()
+    if (here !== undefined) for await (const { path } of shelf.files(here.folder)) before.add(path)
+    // What looks different is hashed by this already: the same bytes with other times are brought up to date, others lost.
     const replica = here === undefined ? undefined : await shelf.look(here.folder)
     const version = replica?.version ?? claim.version
     const own = await published({ id: claim.id, version: claim.version })
     const files = new Map<string, SourceFile>()
     if (own !== undefined) for (const file of own) files.set(file.path, file)
     else if (replica !== undefined) for await (const file of shelf.files(replica.folder)) files.set(file.path, file)
-    if (files.size === 0) throw new ArchipelError('DATASET_NOT_FOUND', `nothing of ${claim.id} is at this island`)
-    const from = own === undefined && replica !== undefined ? shelf.block(replica.folder) : block(claim.id, version, [], signal)
+    if (files.size === 0 && before.size === 0)
+      throw new ArchipelError('DATASET_NOT_FOUND', `nothing of ${claim.id} is at this island`)
+    const from =
+      own === undefined && replica !== undefined ? shelf.block(replica.folder) : block(claim.id, version, [], signal)
     const good = { files: 0, bytes: 0 }
     const bad: string[] = []
     const sums: { path: string; sha256: string }[] = []
     for await (const page of pages(version, from)) {
       for (const { entry } of page) {
         const file = files.get(entry.path)
-        if (file === undefined) continue
+        if (file === undefined) {
+          if (own === undefined && before.has(entry.path)) bad.push(entry.path)
+          continue
+        }
         signal.throwIfAborted()
         const table = await publisher.pieceTable(file, { signal }).catch(() => undefined)
         signal.throwIfAborted()
-        if (table === undefined || file.size !== entry.size || !sameHash(pieceTableHash(entry.size, table), entry.pieces)) {
+        if (
+          table === undefined ||
+          file.size !== entry.size ||
+          !sameHash(pieceTableHash(entry.size, table), entry.pieces)
+        ) {
           bad.push(entry.path)
           continue
         }
@@ -53,7 +64,13 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
         if (checksums) sums.push({ path: entry.path, sha256: await sha256(file.local, signal) })
       }
     }
-    const after = own === undefined && replica !== undefined ? await shelf.lose(replica.folder, bad) : undefined
+    const after =
+      own === undefined && replica !== undefined
+        ? await shelf.lose(
+            replica.folder,
+            bad.filter((path) => files.has(path)),
+          )
+        : undefined
     const state = own === undefined ? (after?.state ?? 'failed') : bad.length === 0 ? 'available' : 'stale'
     return { dataset: claim.id, version, state, good, bad, ...(checksums ? { checksums: sums } : {}) }
   }

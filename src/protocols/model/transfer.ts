@@ -57,9 +57,7 @@ export const transferView = z.object({
       bad: z.number().int(),
     }),
   ),
-  problem: z
-    .object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() })
-    .optional(),
+  problem: z.object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() }).optional(),
   created: z.string(),
   updated: z.string(),
   ended: z.string().optional(),

@@ -9,6 +9,7 @@ interface Groups {
   statement: 'statements'
   actions: 'actions'
   main: 'mains'
+  transfers: 'transfers'
 }
 
 type GroupOf<Name extends string> = {

@@ -11,7 +11,7 @@ import type {
 } from '../../protocols/model/views.ts'
 import type { MetadataFormat } from '../contract/inputs.ts'
 import type { Routes } from '../contract/routes.ts'
-import type { IslandPort, IslandSessions, IslandStatements, IslandTokens } from '../ports.ts'
+import type { GetRequest, IslandPort, IslandSessions, IslandStatements, IslandTokens } from '../ports.ts'
 import type { CompleteClient } from './complete.ts'
 import { type EventOptions, islandEvents } from './events.ts'
 import type { ClientOptions } from './options.ts'
@@ -62,6 +62,7 @@ export interface IslandClient extends IslandPort {
   statements: IslandStatements & {
     create(session: number, request: StatementRequest, options?: ClientOptions): ReturnType<IslandStatements['create']>
   }
+  get(ref: string, request?: GetRequest, options?: ClientOptions): ReturnType<IslandPort['get']>
   publish(
     request: PublishRequest,
     options?: ClientOptions & { onProgress?: (progress: PublishProgress) => void },
@@ -124,6 +125,18 @@ export function createClient(init: ClientInit = {}): IslandClient {
     metadata: (ref, format, options) => ask('metadata', { params: { ref }, query: { format } }, options),
     publish,
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
+    get: (ref, body = {}, options) => ask('get', { params: { ref }, body }, options),
+    getPlan: (ref, body = {}, options) => ask('getPlan', { params: { ref }, body }, options),
+    drop: (ref, query, options) => ask('drop', { params: { ref }, query: { ...query } }, options),
+    verify: (ref, body = {}, options) => ask('verify', { params: { ref }, body }, options),
+    transfers: {
+      list: (query, options) => ask('transfersList', { query: { ...query } }, options),
+      show: (id, options) => ask('transfersShow', { params: { id } }, options),
+      pause: (id, options) => ask('transfersPause', { params: { id } }, options),
+      resume: (id, options) => ask('transfersResume', { params: { id } }, options),
+      cancel: (id, options) => ask('transfersCancel', { params: { id } }, options),
+      priority: (id, body, options) => ask('transfersPriority', { params: { id }, body }, options),
+    },
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, idempotencyKey }, options),
     tasks: taskClient(http, ask),

@@ -16,6 +16,7 @@ import {
   taskState,
 } from '../../protocols/model/task.ts'
 import { MAX_TOKEN_MS, TOKEN_NAME, TOKEN_NAME_RULE } from '../../protocols/model/token-rules.ts'
+import { MAX_GLOB_LENGTH, MAX_GLOBS, transferPriority } from '../../protocols/model/transfer.ts'
 import { SCOPES, scope } from './scopes.ts'
 
 /** JSON Schema of a query parameter as its user sees it, where the text form would say too little. */
@@ -127,6 +128,43 @@ export const publishBody = z.strictObject({
   aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20).optional(),
   as: z.enum(['csv', 'parquet', 'jsonl', 'fits', 'files']).optional().describe('Overrides detection.'),
 })
+
+const globs = z
+  .array(z.string().min(1).max(MAX_GLOB_LENGTH))
+  .max(MAX_GLOBS)
+  .optional()
+  .describe('Patterns of paths, `**` for any folders; all files when absent.')
+const versionStart = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8,64}$/)
+  .optional()
+  .describe('A version, or its first eight digits or more; the newest when absent.')
+
+export const planBody = z.strictObject({ files: globs, version: versionStart })
+
+export const getBody = z.strictObject({
+  ...planBody.shape,
+  to: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('Absolute path of a folder on the machine of the island, where the files shall be, too.'),
+  priority: transferPriority.optional(),
+})
+
+export const dropQuery = z.strictObject({
+  force: z.stringbool().optional().describe('Also where no other island is known to have it; false by default.'),
+})
+parameterShape.set(dropQuery.shape.force, { schema: z.boolean() })
+
+export const verifyBody = z.strictObject({
+  checksums: z.boolean().optional().describe('Answer with the SHA-256 of each whole file, too.'),
+})
+
+export const transferParams = z.strictObject({ id: z.string().min(1).max(100).describe('Id of a transfer.') })
+
+export const priorityBody = z.strictObject({ priority: transferPriority })
 
 export const resolveQuery = z.strictObject({
   via: z.enum(['catalog', 'dht', 'both']).optional().describe('Which paths may be used; both by default.'),

@@ -9,11 +9,13 @@ import type {
   IslandStatements,
   IslandTasks,
   IslandTokens,
+  IslandTransfers,
 } from '../ports.ts'
 import { ACTION_ROUTES } from './action-routes.ts'
 import * as input from './inputs.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
+import { TRANSFER_ROUTES } from './transfer-routes.ts'
 import * as view from './views.ts'
 
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
@@ -43,10 +45,11 @@ type TaskRoute = `task${Capitalize<keyof IslandTasks>}`
 type TokenRoute = `token${Capitalize<keyof IslandTokens>}`
 type SessionRoute = `session${Capitalize<keyof IslandSessions>}`
 type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
+type TransferRoute = `transfers${Capitalize<keyof IslandTransfers>}`
 /** Groups of functions, whose routes have the name of the group before theirs. */
 type ActionRoute = `actions${Capitalize<keyof IslandActions>}`
 type MainRoute = `main${Capitalize<keyof IslandMains>}`
-type Group = 'actions' | 'mains' | 'tasks' | 'tokens' | 'sessions' | 'statements'
+type Group = 'actions' | 'mains' | 'tasks' | 'tokens' | 'sessions' | 'statements' | 'transfers'
 
 export const ROUTES = {
   health: {
@@ -165,6 +168,7 @@ export const ROUTES = {
     response: z.object({ id: z.string() }),
     errors: DATASET_ERRORS,
   },
+  ...TRANSFER_ROUTES,
   resolve: {
     method: 'GET',
     path: `${API_PREFIX}/resolve/{ref}`,
@@ -464,7 +468,7 @@ export const ROUTES = {
   },
 } as const satisfies Record<string, Route> &
   Record<
-    Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute | ActionRoute | MainRoute,
+    Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute | ActionRoute | MainRoute | TransferRoute,
     Route
   >
 

@@ -109,6 +109,20 @@ export const HANDLERS: Handlers = {
   },
   publish: ({ body }, { island, onProgress, ...who }) => island.publish(body, { ...as(who), onProgress }),
   unpublish: ({ params }, { island, ...who }) => island.unpublish(params.ref, as(who)),
+  get: ({ params, body }, { island, ...who }) => {
+    // The files of a folder are nobody's dataset: writing there is for the owner.
+    if (body.to !== undefined) requireScope(who.caller, 'admin')
+    return island.get(params.ref, body, as(who))
+  },
+  getPlan: ({ params, body }, { island, ...who }) => island.getPlan(params.ref, body, as(who)),
+  drop: ({ params, query }, { island, ...who }) => island.drop(params.ref, query, as(who)),
+  verify: ({ params, body }, { island, ...who }) => island.verify(params.ref, body, as(who)),
+  transfersList: ({ query }, { island, signal }) => island.transfers.list(query, { signal }),
+  transfersShow: ({ params }, { island, signal }) => island.transfers.show(params.id, { signal }),
+  transfersPause: ({ params }, { island, ...who }) => island.transfers.pause(params.id, as(who)),
+  transfersResume: ({ params }, { island, ...who }) => island.transfers.resume(params.id, as(who)),
+  transfersCancel: ({ params }, { island, ...who }) => island.transfers.cancel(params.id, as(who)),
+  transfersPriority: ({ params, body }, { island, ...who }) => island.transfers.priority(params.id, body, as(who)),
   resolve: ({ params, query }, { island, signal }) => island.resolve({ ref: params.ref, ...query }, { signal }),
   sql: ({ body, headers }, { island, ...who }) =>
     island.sql({ ...body, ...keyOf(headers['idempotency-key'], undefined) }, as(who)),

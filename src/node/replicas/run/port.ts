@@ -1,4 +1,10 @@
-import type { HaveAnswer, RangeItem, RangesRequest, TableItem, TablesRequest } from '../../../protocols/transfer/messages.ts'
+import type {
+  HaveAnswer,
+  RangeItem,
+  RangesRequest,
+  TableItem,
+  TablesRequest,
+} from '../../../protocols/transfer/messages.ts'
 import type { Pinned } from '../serve/port.ts'
 
 /** A holder that can be asked; each call may fail as a call over the network does. */

@@ -1,4 +1,5 @@
 /** One transfer, from its plan to the last durable piece: all holders at once, each as fast as it is. */
+import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FileEntry } from '../../../protocols/manifest/messages.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
@@ -58,6 +59,7 @@ const MAX_SOURCES = 16
 
 /** @throws NO_HOLDER, BAD_DATA (no holder has the data as the manifest says), DISK_FULL, RECORD_INVALID, CANCELLED */
 export async function runTransfer(init: RunInit, components: RunComponents, outer: AbortSignal): Promise<void> {
+  for (const folder of [init.places.files, init.places.parts]) await mkdir(folder, { recursive: true, mode: 0o700 })
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
   const work = workList()
@@ -153,15 +155,18 @@ export async function runTransfer(init: RunInit, components: RunComponents, oute
   }
 
   /** No source that is asked can give what is left. */
-  const stuck = () =>
-    work.wanted() > 0 && work.stuck([...sources.values()].map((s) => s.holder))
+  const stuck = () => work.wanted() > 0 && work.stuck([...sources.values()].map((s) => s.holder))
 
   /** @throws when nobody will ever give it */
   function nobody(cause: ArchipelError | undefined): ArchipelError {
     const later = [...ends.values()].find((end) => end.verdict === 'later')
     if (later === undefined && ends.size + sources.size > 0 && bad !== undefined) throw bad
     const why = cause ?? later?.error ?? [...ends.values()][0]?.error
-    return new ArchipelError('NO_HOLDER', 'no island gives what is missing now', why === undefined ? {} : { cause: why })
+    return new ArchipelError(
+      'NO_HOLDER',
+      'no island gives what is missing now',
+      why === undefined ? {} : { cause: why },
+    )
   }
 
   async function follow(): Promise<void> {
@@ -196,7 +201,10 @@ export async function runTransfer(init: RunInit, components: RunComponents, oute
     }
   }
 
-  const flushing = setInterval(() => void out.commit().catch((cause: unknown) => fail(toArchipelError(cause))), COMMIT_MS)
+  const flushing = setInterval(
+    () => void out.commit().catch((cause: unknown) => fail(toArchipelError(cause))),
+    COMMIT_MS,
+  )
   try {
     await follow()
     await out.commit()

@@ -166,11 +166,7 @@ export function source(components: SourceComponents): Source {
   }
 
   /** @returns how the source ends by it, or undefined where it goes on, after a while */
-  async function failed(
-    cause: unknown,
-    batch: readonly Piece[],
-    signal: AbortSignal,
-  ): Promise<SourceEnd | undefined> {
+  async function failed(cause: unknown, batch: readonly Piece[], signal: AbortSignal): Promise<SourceEnd | undefined> {
     const error = toArchipelError(cause)
     const { path, afterMs } = (error.details ?? {}) as { path?: unknown; afterMs?: unknown }
     if (NO.has(error.code) || badFiles >= MAX_BAD_FILES) return { verdict: 'no', error }

@@ -1,6 +1,7 @@
 /** Verified pieces to the disk, and files into their places. */
-import { chmod, mkdir, open, rename, stat } from 'node:fs/promises'
+
 import type { FileHandle } from 'node:fs/promises'
+import { chmod, mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { HASH_BYTES, pieceCount } from '../../../protocols/manifest/pieces.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'

@@ -186,8 +186,7 @@ export function provider(init: ProviderInit, { network, held, policy, logger }: 
       ): AsyncGenerator<TableItem> {
         check(request, context)
         await versionOf(request)
-        for (const [number, path] of request.paths.entries())
-          yield { path: number, table: await table(request, path) }
+        for (const [number, path] of request.paths.entries()) yield { path: number, table: await table(request, path) }
       }
       await serve(network, tablesSpec, (request, context) => tables(request, context), options)
     },

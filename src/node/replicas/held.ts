@@ -1,0 +1,58 @@
+/** All files of this island that others may fetch: those it publishes, and those of replicas. */
+import { pieceTableHash } from '../../protocols/manifest/pieces.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { PublisherPort, SourceFile } from '../publish/port.ts'
+import { type Block, entriesOf } from './entries.ts'
+import { changed } from './identity.ts'
+import type { ReplicaStore } from './port.ts'
+import type { HeldFiles, HeldVersion, Pinned } from './serve/port.ts'
+import type { ReplicaShelf } from './shelf.ts'
+
+export interface HeldFilesComponents {
+  store: Pick<ReplicaStore, 'table' | 'putTable'>
+  shelf: Pick<ReplicaShelf, 'open' | 'all' | 'look'>
+  publisher: Pick<PublisherPort, 'pieceTable'>
+  /** Files that this island publishes itself; `look`: looked at now. */
+  published(pinned: { id: string; version: string }, options?: { look?: boolean }): Promise<SourceFile[] | undefined>
+  /** A block of a manifest that is here. */
+  block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
+}
+
+export function heldFiles({ store, shelf, publisher, published, block }: HeldFilesComponents): HeldFiles {
+  async function open({ dataset, version }: Pinned): Promise<HeldVersion | undefined> {
+    const own = await published({ id: dataset, version })
+    if (own === undefined) return await shelf.open({ dataset, version })
+    const files = new Map(own.map((file) => [file.path, file]))
+    return { files: files.size, file: (path) => files.get(path) }
+  }
+
+  const blockOf =
+    ({ dataset, version }: Pinned): Block =>
+    async (hash) => {
+      const bytes = await block({ id: dataset, version }, hash)
+      if (bytes === undefined) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold ${dataset}`)
+      return bytes
+    }
+
+  return {
+    open,
+    async look({ dataset, version }) {
+      await published({ id: dataset, version }, { look: true })
+      for (const replica of shelf.all())
+        if (replica.version === version && replica.id === dataset) await shelf.look(replica.folder)
+    },
+    async table(pinned, path) {
+      const entry = (await entriesOf(pinned.version, blockOf(pinned), [path])).get(path)
+      const file = (await open(pinned))?.file(path)
+      if (entry === undefined || file === undefined)
+        throw new ArchipelError('NOT_FOUND', `this island does not hold ${JSON.stringify(path)}`, { details: { path } })
+      const name = Buffer.from(entry.pieces).toString('hex')
+      const known = await store.table(name)
+      if (known !== undefined) return known
+      const table = await publisher.pieceTable(file)
+      if (Buffer.compare(pieceTableHash(entry.size, table), entry.pieces) !== 0) throw changed(path)
+      await store.putTable(name, table)
+      return table
+    },
+  }
+}

@@ -1,0 +1,98 @@
+/** Bytes of datasets that come and go: giving them to others, and getting those of others. */
+import { randomBytes } from 'node:crypto'
+import type { Logger } from 'pino'
+import { datasetBody } from '../protocols/model/dataset.ts'
+import type { CatalogPort } from './catalog/port.ts'
+import type { Config } from './config/schema.ts'
+import { blocks } from './contents/blocks.ts'
+import type { JournalPort } from './journal/journal.ts'
+import type { NetworkPort } from './network/port.ts'
+import { type OwnData, replicasDir } from './own-datasets.ts'
+import type { PolicyPort } from './policy/policy.ts'
+import { heldFiles } from './replicas/held.ts'
+import { type ReplicasPort, replicas } from './replicas/replicas.ts'
+import { remotes } from './replicas/run/remotes.ts'
+import { type Provider, provider } from './replicas/serve/provider.ts'
+import type { IslandLookup } from './resolve/port.ts'
+import type { ResolverPort } from './resolve/resolver.ts'
+
+export interface ReplicationComponents {
+  config: Config
+  self: string
+  own: OwnData
+  catalog: Pick<CatalogPort, 'get'>
+  network: NetworkPort
+  lookup: IslandLookup
+  resolver: ResolverPort
+  connect(island: string, options: { signal: AbortSignal }): Promise<string>
+  policy: PolicyPort
+  journal: JournalPort
+  logger: (component: string) => Logger
+}
+
+export interface Replication {
+  provider: Provider
+  replicas: ReplicasPort
+}
+
+export function replication(components: ReplicationComponents): Replication {
+  const { config, self, own, catalog, network, lookup, resolver, connect, policy, journal, logger } = components
+  const { held, publishing, replicaShelf, replicaStore } = own
+  const published: typeof held.published = (pinned, options) => held.published(pinned, options)
+  const blocksOf = blocks({
+    self,
+    network,
+    own: ({ dataset, version, block }) => held.block({ id: dataset, version }, block),
+    connect,
+    nameOf: lookup.nameOf,
+  })
+  return {
+    provider: provider(
+      {
+        upBytesPerSecond: config.transfers.upBytesPerSecond,
+        upBytesPerSecondPerIsland: config.transfers.upBytesPerSecondPerIsland,
+      },
+      {
+        network,
+        held: heldFiles({
+          store: replicaStore,
+          shelf: replicaShelf,
+          publisher: publishing,
+          published,
+          block: (pinned, hash) => held.block(pinned, hash),
+        }),
+        policy,
+        logger: logger('provider'),
+      },
+    ),
+    replicas: replicas(
+      {
+        self,
+        dir: replicasDir(config),
+        quotaBytes: config.replicas.quotaBytes,
+        active: config.transfers.active,
+        kept: config.transfers.kept,
+        downBytesPerSecond: config.transfers.downBytesPerSecond,
+        downBytesPerSecondPerIsland: config.transfers.downBytesPerSecondPerIsland,
+      },
+      {
+        store: replicaStore,
+        shelf: replicaShelf,
+        publisher: publishing,
+        locate: (ref, { signal }) => resolver.locate(ref, { via: 'both', confirm: true, signal }),
+        one: (ref, located) => resolver.one(ref, located),
+        bodyOf: async (publisher, id) =>
+          datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data,
+        block: blocksOf,
+        published,
+        remote: remotes({ network, connect }),
+        nameOf: lookup.nameOf,
+        rttMs: lookup.rttMs,
+        policy,
+        journal,
+        newId: () => `tr-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
+        logger: logger('replicas'),
+      },
+    ),
+  }
+}
