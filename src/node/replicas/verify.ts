@@ -7,6 +7,7 @@ import type { Verification } from '../../protocols/model/transfer.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import type { Located } from '../resolve/port.ts'
 import { type Block, pages } from './entries.ts'
+import { matches } from './names.ts'
 import type { ReplicaStore } from './port.ts'
 import type { ReplicaShelf } from './shelf.ts'
 
@@ -38,6 +39,10 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
       throw new ArchipelError('DATASET_NOT_FOUND', `nothing of ${claim.id} is at this island`)
     const from =
       own === undefined && replica !== undefined ? shelf.block(replica.folder) : block(claim.id, version, [], signal)
+    /** Files that were here, or were asked for and are not being fetched. */
+    const idle = replica !== undefined && ['available', 'partial', 'failed'].includes(replica.state)
+    const should = (path: string) =>
+      own === undefined && replica !== undefined && (before.has(path) || (idle && matches(replica.globs, path)))
     const good = { files: 0, bytes: 0 }
     const bad: string[] = []
     const sums: { path: string; sha256: string }[] = []
@@ -45,7 +50,7 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
       for (const { entry } of page) {
         const file = files.get(entry.path)
         if (file === undefined) {
-          if (own === undefined && before.has(entry.path)) bad.push(entry.path)
+          if (should(entry.path)) bad.push(entry.path)
           continue
         }
         signal.throwIfAborted()

@@ -88,7 +88,7 @@ export const verification = z.object({
   /** The state it is in by that. */
   state: z.string(),
   good: amount,
-  /** Files that are not what they should be; of a replica they were taken out of the way. */
+  /** Files that are not what they should be, or are missing; of a replica they were taken out of the way. */
   bad: z.array(z.string()),
   /** SHA-256 of whole files, where it was asked for. */
   checksums: z.array(z.object({ path: z.string(), sha256: z.string() })).optional(),

@@ -126,7 +126,7 @@ export function createClient(init: ClientInit = {}): IslandClient {
     publish,
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     get: (ref, body = {}, options) => ask('get', { params: { ref }, body }, options),
-    getPlan: (ref, body = {}, options) => ask('getPlan', { params: { ref }, body }, options),
+    getPlan: (ref, query, options) => ask('getPlan', { params: { ref }, query: { ...query } }, options),
     drop: (ref, query, options) => ask('drop', { params: { ref }, query: { ...query } }, options),
     verify: (ref, body = {}, options) => ask('verify', { params: { ref }, body }, options),
     transfers: {

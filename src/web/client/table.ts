@@ -19,7 +19,7 @@ export const TABLE = {
   publish: { method: 'POST', path: '/api/v1/datasets' },
   unpublish: { method: 'DELETE', path: '/api/v1/datasets/{ref}' },
   get: { method: 'POST', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 600000 },
-  getPlan: { method: 'POST', path: '/api/v1/datasets/{ref}/replica/plan', timeoutMs: 600000 },
+  getPlan: { method: 'GET', path: '/api/v1/datasets/{ref}/replica/plan', timeoutMs: 600000 },
   drop: { method: 'DELETE', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 120000 },
   verify: { method: 'POST', path: '/api/v1/datasets/{ref}/verification', timeoutMs: 90000000 },
   transfersList: { method: 'GET', path: '/api/v1/transfers' },

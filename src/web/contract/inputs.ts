@@ -140,10 +140,16 @@ const versionStart = z
   .optional()
   .describe('A version, or its first eight digits or more; the newest when absent.')
 
-export const planBody = z.strictObject({ files: globs, version: versionStart })
+export const planQuery = z.strictObject({
+  files: queryList(z.string().min(1).max(MAX_GLOB_LENGTH), MAX_GLOBS)
+    .optional()
+    .describe('Patterns of paths; may be repeated.'),
+  version: versionStart,
+})
 
 export const getBody = z.strictObject({
-  ...planBody.shape,
+  files: globs,
+  version: versionStart,
   to: z
     .string()
     .min(1)

@@ -114,7 +114,7 @@ export const HANDLERS: Handlers = {
     if (body.to !== undefined) requireScope(who.caller, 'admin')
     return island.get(params.ref, body, as(who))
   },
-  getPlan: ({ params, body }, { island, ...who }) => island.getPlan(params.ref, body, as(who)),
+  getPlan: ({ params, query }, { island, ...who }) => island.getPlan(params.ref, query, as(who)),
   drop: ({ params, query }, { island, ...who }) => island.drop(params.ref, query, as(who)),
   verify: ({ params, body }, { island, ...who }) => island.verify(params.ref, body, as(who)),
   transfersList: ({ query }, { island, signal }) => island.transfers.list(query, { signal }),

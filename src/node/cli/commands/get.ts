@@ -29,7 +29,7 @@ const collect = (value: string, before: string[] = []) => [...before, value]
 interface Options {
   files?: string[]
   to?: string
-  version?: string
+  datasetVersion?: string
   priority?: TransferPriority
   dryRun?: boolean
   detach?: boolean
@@ -72,7 +72,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('<dataset>', 'its id in any spelling, or its short name')
     .option('--files <glob>', 'only files whose path matches, ** for any folders (repeatable)', collect)
     .option('--to <dir>', 'bring the files to this folder of the machine of the island, by links where that can be')
-    .option('--version <v>', 'this version, or its first eight digits (default: the newest)')
+    .option('--dataset-version <v>', 'this version, or its first eight digits (default: the newest)')
     .addOption(new Option('--priority <level>', 'before or after others that wait').choices(transferPriority.options))
     .option('--dry-run', 'say what would be moved, and from where')
     .option('--detach', 'do not wait for its end')
@@ -81,10 +81,10 @@ export function define(command: Command, cli: Cli): void {
       'after',
       "\nCtrl-C pauses the transfer.\n\nExample:\n  $ archipel get survey --files '2026/**' --to ~/survey",
     )
-    .action(async (ref: string, { files, to, version, priority, dryRun, detach, checksums }: Options) => {
+    .action(async (ref: string, { files, to, datasetVersion, priority, dryRun, detach, checksums }: Options) => {
       const { io, signal } = cli
       if (detach && checksums) throw new ArchipelError('BAD_INPUT', 'give --detach or --checksums, not both')
-      const request = { files, version }
+      const request = { files, version: datasetVersion }
       const client = await cli.client()
       if (dryRun) {
         const plan = await client.getPlan(ref, request, { signal })
