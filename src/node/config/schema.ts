@@ -6,6 +6,7 @@ import { islandId } from '../../protocols/model/ids.ts'
 import { place } from '../../protocols/model/island.ts'
 import { livyEndpoint } from './livy-endpoint.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
+import { replicas, transfers } from './replication.ts'
 
 export { about } from './parts.ts'
 
@@ -370,37 +371,6 @@ const policy = z.strictObject({
         ),
     })
     .prefault({}),
-})
-
-const perSecond = () => bytes(0, 1024 * GiB).default(0)
-
-const replicas = z.strictObject({
-  dir: z
-    .string()
-    .max(4096)
-    .default('')
-    .describe('Folder of the replicas of other islands’ datasets; empty: `replicas` in the data directory.'),
-  quotaBytes: bytes(MiB, 1_048_576 * GiB)
-    .default(100 * GiB)
-    .describe('Bytes that replicas may take in all.')
-    .register(about, { unit: 'bytes' }),
-})
-
-const transfers = z.strictObject({
-  active: z.int().min(1).max(64).default(2).describe('Transfers to this island that run at a time; others wait.'),
-  kept: z.int().min(1).max(100_000).default(1_000).describe('Ended transfers that are remembered.'),
-  downBytesPerSecond: perSecond()
-    .describe('Bytes a second that all transfers to this island take together; 0: no limit.')
-    .register(about, { unit: 'bytes' }),
-  downBytesPerSecondPerIsland: perSecond()
-    .describe('Bytes a second taken from one island; 0: no limit.')
-    .register(about, { unit: 'bytes' }),
-  upBytesPerSecond: perSecond()
-    .describe('Bytes a second given to all other islands together; 0: no limit.')
-    .register(about, { unit: 'bytes' }),
-  upBytesPerSecondPerIsland: perSecond()
-    .describe('Bytes a second given to one island; 0: no limit.')
-    .register(about, { unit: 'bytes' }),
 })
 
 const tasks = z.strictObject({

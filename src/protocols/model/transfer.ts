@@ -64,6 +64,13 @@ export const transferView = z.object({
 })
 export type TransferView = z.infer<typeof transferView>
 
+/** Newest first. */
+export interface TransferPage {
+  items: TransferView[]
+  total: number
+  next?: string
+}
+
 /** What a transfer would do. */
 export const transferPlan = z.object({
   dataset: z.string(),

@@ -15,7 +15,6 @@ import type {
   TaskKind,
   TaskState,
 } from './task.ts'
-import type { TransferView } from './transfer.ts'
 
 export type * from './session-views.ts'
 
@@ -494,11 +493,4 @@ export interface ConfigView {
   /** By their paths, e.g. `web.port`; of a secret only that there is one. */
   settings: Record<string, { value?: unknown; source: string }>
 }
-
-/** Newest first. */
-export interface TransferPage {
-  items: TransferView[]
-  total: number
-  next?: string
-}
-export type { TransferPlan, TransferPriority, TransferState, TransferView, Verification } from './transfer.ts'
+export type * from './transfer.ts'

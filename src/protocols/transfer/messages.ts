@@ -109,9 +109,3 @@ export function setBit(bits: Uint8Array, index: number): void {
 export function noBits(count: number): Uint8Array {
   return new Uint8Array(Math.ceil(count / 8))
 }
-
-export function countBits(bits: Uint8Array): number {
-  let count = 0
-  for (let byte of bits) for (; byte !== 0; byte &= byte - 1) count++
-  return count
-}

@@ -63,6 +63,23 @@ export const COMMON_ERRORS = [
 
 export const DATASET_ERRORS = ['DATASET_NOT_FOUND', 'AMBIGUOUS', 'BAD_ID'] as const satisfies ErrorCode[]
 
+/** What running something may fail with. */
+export const RUN_ERRORS = [
+  'SQL_INVALID',
+  'SQL_REFUSED',
+  'NO_HOLDER',
+  'STALE',
+  'ENGINE_DOWN',
+  'ENGINE_FAILED',
+  'MEMORY_LIMIT',
+  'TIME_LIMIT',
+  'RESULT_LIMIT',
+  'DISK_FULL',
+  'LEASE_EXPIRED',
+  'UNREACHABLE',
+  'DEADLINE',
+] as const satisfies ErrorCode[]
+
 /** The header of routes with `idempotency`. */
 export const KEYED = {
   'idempotency-key': 'The same key with the same input gives the answer of the first call, for a day.',

@@ -9,11 +9,10 @@ import type {
   IslandStatements,
   IslandTasks,
   IslandTokens,
-  IslandTransfers,
 } from '../ports.ts'
 import { ACTION_ROUTES } from './action-routes.ts'
 import * as input from './inputs.ts'
-import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
+import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './route.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
 import { TRANSFER_ROUTES } from './transfer-routes.ts'
 import * as view from './views.ts'
@@ -21,21 +20,6 @@ import * as view from './views.ts'
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
 const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
-const RUN_ERRORS = [
-  'SQL_INVALID',
-  'SQL_REFUSED',
-  'NO_HOLDER',
-  'STALE',
-  'ENGINE_DOWN',
-  'ENGINE_FAILED',
-  'MEMORY_LIMIT',
-  'TIME_LIMIT',
-  'RESULT_LIMIT',
-  'DISK_FULL',
-  'LEASE_EXPIRED',
-  'UNREACHABLE',
-  'DEADLINE',
-] as const
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -45,7 +29,6 @@ type TaskRoute = `task${Capitalize<keyof IslandTasks>}`
 type TokenRoute = `token${Capitalize<keyof IslandTokens>}`
 type SessionRoute = `session${Capitalize<keyof IslandSessions>}`
 type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
-type TransferRoute = `transfers${Capitalize<keyof IslandTransfers>}`
 /** Groups of functions, whose routes have the name of the group before theirs. */
 type ActionRoute = `actions${Capitalize<keyof IslandActions>}`
 type MainRoute = `main${Capitalize<keyof IslandMains>}`
@@ -468,7 +451,7 @@ export const ROUTES = {
   },
 } as const satisfies Record<string, Route> &
   Record<
-    Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute | ActionRoute | MainRoute | TransferRoute,
+    Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute | ActionRoute | MainRoute,
     Route
   >
 

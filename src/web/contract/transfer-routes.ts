@@ -1,6 +1,7 @@
 /** The routes of replicas and transfers. */
 import { z } from 'zod'
 import { transferPlan, transferView, verification } from '../../protocols/model/transfer.ts'
+import type { IslandTransfers } from '../ports.ts'
 import * as input from './inputs.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
 
@@ -113,4 +114,7 @@ export const TRANSFER_ROUTES = {
     response: transferView,
     errors: TRANSFER_ERRORS,
   },
-} as const satisfies Record<string, Route>
+} as const satisfies Record<
+  `transfers${Capitalize<keyof IslandTransfers>}` | 'get' | 'getPlan' | 'drop' | 'verify',
+  Route
+>
