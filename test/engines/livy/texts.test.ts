@@ -56,7 +56,10 @@ test('tables keep the dialect and the columns that were published', async (t) =>
 })
 
 test('batches find their data in keys that Spark keeps', async (t) => {
-  const conf = datasetConf([sparkDataset(await eventLines(await t.tmpdir()), locator([]))])
+  const events = await eventLines(await t.tmpdir())
+  const named = { ...events, names: [...events.names, 'https://x.example/?a=b'] }
+  const conf = datasetConf([sparkDataset(named, locator([]))])
+  assert.is(conf['spark.archipel.datasets.https://x.example/?a%3Db.format'], 'json')
   assert.match(conf['spark.archipel.datasets.events.path']!, /^file:.*a\.jsonl\.gz,file:.*b\.jsonl\.gz$/)
   assert.is(conf['spark.archipel.datasets.events.format'], 'json')
   assert.is(conf['spark.archipel.datasets.urn:x:events.format'], 'json')

@@ -57,16 +57,21 @@ function common(asked: LivyResources, { name, proxyUser, conf, datasets }: Addit
 
 export const DATASET_CONF = 'spark.archipel.datasets.'
 
-/** Spark keeps keys that begin with `spark.` only: `spark.archipel.datasets.<name>.path` and `.format`, commas between paths. */
+/**
+ * Spark keeps keys that begin with `spark.` only: `spark.archipel.datasets.<name>.path` and `.format`, commas between paths.
+ * A key ends at the first `=`, so that of a name is written `%3D`.
+ */
 export function datasetConf(datasets: SparkDataset[]): Record<string, string> {
   return Object.fromEntries(
     datasets.flatMap(({ names, paths, format, schema, options }) =>
-      names.flatMap((name) => [
-        [`${DATASET_CONF}${name}.path`, paths.join(',')],
-        [`${DATASET_CONF}${name}.format`, format ?? 'files'],
-        ...(schema === undefined ? [] : [[`${DATASET_CONF}${name}.schema`, schema]]),
-        ...Object.entries(options).map(([key, value]) => [`${DATASET_CONF}${name}.option.${key}`, value]),
-      ]),
+      names
+        .map((name) => name.replaceAll('=', '%3D'))
+        .flatMap((name) => [
+          [`${DATASET_CONF}${name}.path`, paths.join(',')],
+          [`${DATASET_CONF}${name}.format`, format ?? 'files'],
+          ...(schema === undefined ? [] : [[`${DATASET_CONF}${name}.schema`, schema]]),
+          ...Object.entries(options).map(([key, value]) => [`${DATASET_CONF}${name}.option.${key}`, value]),
+        ]),
     ),
   )
 }
