@@ -9,7 +9,7 @@ import { pageOf } from '../protocols/model/paging.ts'
 import type { IslandView } from '../protocols/model/views.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { buildLeft, MEMBER_KIND } from '../protocols/record/member-facts.ts'
-import type { CallOptions, IslandPort } from '../web/ports.ts'
+import type { CallOptions, IslandLivy, IslandPort } from '../web/ports.ts'
 import { retire } from './archipelago.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
@@ -57,6 +57,7 @@ export interface IslandParts {
   moving: Replication
   contents: Contents
   sessions: Sessions
+  livy: IslandLivy
   datasets: DatasetsPort
   engine: EnginePort
   policy: PolicyPort
@@ -301,6 +302,7 @@ export function islandPort(parts: IslandParts): IslandPort {
     actions: parts.work.actions,
     sessions: parts.sessions.sessions,
     statements: parts.sessions.statements,
+    livy: parts.livy,
     ...tokenPort(parts.tokens, journal, self),
 
     async invite(request, options = {}) {

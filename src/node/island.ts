@@ -380,6 +380,7 @@ async function compose(
     moving,
     contents: inside,
     sessions: interactive,
+    livy: livyPort.shown,
     datasets: held,
     engine,
     policy,

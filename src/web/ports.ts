@@ -21,6 +21,7 @@ import type {
   IslandPage,
   IslandStatus,
   JournalPage,
+  LivyEntryPage,
   LogPage,
   NewToken,
   PlacementView,
@@ -201,6 +202,19 @@ export interface IslandTransfers {
   priority(id: string, request: { priority: TransferPriority }, options?: CallOptions): Promise<TransferView>
 }
 
+/** The sessions and batches of the Livy endpoint, beside what Livy has words for. */
+export interface IslandLivy {
+  /** Newest first. */
+  list(page?: PageRequest, options?: CallOptions): Promise<LivyEntryPage>
+  /** Of the text of the JSON of an output. @throws SESSION_NOT_FOUND, STATEMENT_NOT_FOUND, FORBIDDEN (of another user) */
+  output(
+    session: number,
+    statement: number,
+    range: { offset: number; limit: number },
+    options?: OwnOptions,
+  ): Promise<LogPage>
+}
+
 export interface IslandPort {
   status(options?: CallOptions): Promise<IslandStatus>
   islands(page?: PageRequest, options?: CallOptions): Promise<IslandPage>
@@ -239,6 +253,7 @@ export interface IslandPort {
   actions: IslandActions
   sessions: IslandSessions
   statements: IslandStatements
+  livy: IslandLivy
   tokens: IslandTokens
   /** A code with which a browser signs in, good for five minutes. @throws TOO_MANY */
   signInCode(request: { scopes?: TokenView['scopes'] }, options?: CallOptions): Promise<SignInCode>

@@ -132,6 +132,19 @@ test('an island whose asker stays away ends its sessions, and leaves its batches
   assert.is(b.livy.batches.size, 1)
 })
 
+test('what is being made for long is not taken for lost; who loses the line meanwhile gets the same one', async (t) => {
+  const { a, b, who } = await gates(t, 2)
+  const making = a.gateway.sessions.create({ kind: 'sql', conf: { ...AT_B, late: '1' } }, who)
+  // Longer than the provider takes to look at what it does not know.
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  for (const { peerId } of a.net.connections()) a.net.drop(peerId)
+  await eventually(() => a.net.connections().length === 1)
+  b.livy.open('create')
+  assert.is((await making).id, 0)
+  assert.is(b.livy.sessions.size, 1)
+  assert.is((await a.gateway.sessions.show(0, who)).state, 'idle')
+})
+
 test('nobody touches what is not his', async (t) => {
   const { gates: all, who } = await gates(t, 3)
   const [a, b, c] = all as [Gate, Gate, Gate]

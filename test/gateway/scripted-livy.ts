@@ -13,7 +13,7 @@ interface Held {
 
 /**
  * Code: `gate <name>` runs until that gate is opened; `big <n>` gives a text of n characters; all else gives itself. A session
- * whose conf has `slow` starts when its mark's gate `start` is opened; one of kind `sparkr` is refused.
+ * whose conf has `slow` starts when the gate `start` is opened, one that has `late` is made when `create` is; one of kind `sparkr` is refused.
  */
 export class ScriptedLivy {
   /** Codes and files in the order in which they ran. */
@@ -126,6 +126,7 @@ export class ScriptedLivy {
       createSession: async (request, { mark, user, datasets }) => {
         this.check()
         if (request.kind === 'sparkr') throw new LivyRefusal(400, { msg: 'Rejected, Reason: no R here' })
+        if (request.conf?.late !== undefined) await this.gate('create').promise
         this.asked.push({ request, user, datasets: datasets.flatMap((d) => d.names) })
         const id = ++this.lastSession
         const object = {

@@ -86,6 +86,8 @@ test('each function reaches the island with its argument, and each answer fits i
     actionsShare: await client.actions.share('brightest'),
     actionsRun: await client.actions.run('brightest', { params: { limit: 3 }, idempotencyKey: 'run-1' }),
     actionsRemove: await client.actions.remove('brightest'),
+    livyList: await client.livy.list({ limit: 5 }),
+    livyOutput: await client.livy.output(1, 0, { offset: 0, limit: 100 }),
     invite: await client.invite(invite),
     revoke: await client.revoke(revoke),
     leave: await client.leave(),

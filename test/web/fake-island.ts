@@ -5,6 +5,7 @@ import type * as V from '../../src/protocols/model/views.ts'
 import type {
   IslandActions,
   IslandHealth,
+  IslandLivy,
   IslandMains,
   IslandPort,
   IslandSessions,
@@ -150,7 +151,7 @@ export function taskResult(
   }
 }
 
-const GROUPS = ['tasks', 'tokens', 'sessions', 'statements', 'actions', 'mains', 'transfers'] as const
+const GROUPS = ['tasks', 'tokens', 'sessions', 'statements', 'actions', 'mains', 'transfers', 'livy'] as const
 type Group = (typeof GROUPS)[number]
 
 type Functions = Partial<Omit<IslandPort, Group>> & {
@@ -161,6 +162,7 @@ type Functions = Partial<Omit<IslandPort, Group>> & {
   actions?: Partial<IslandActions>
   mains?: Partial<IslandMains>
   transfers?: Partial<IslandTransfers>
+  livy?: Partial<IslandLivy>
 }
 
 export interface FakeIsland extends IslandPort {
@@ -171,6 +173,21 @@ export interface FakeIsland extends IslandPort {
   fake: FakeTasks
   emit(event: V.IslandEvent | { lost: number }): void
   views: V.DatasetView[]
+}
+
+const LIVY_ENTRY = {
+  type: 'session' as const,
+  id: 1,
+  owner: 'owner',
+  kind: 'pyspark',
+  state: 'idle',
+  island: { id: SELF.id, name: SELF.name },
+  engine: 'livy' as const,
+  remoteId: 7,
+  why: 'it holds the data',
+  datasets: [],
+  created: NOW,
+  statements: [{ id: 0, state: 'available' }],
 }
 
 /** With the tokens of a real book. */
@@ -240,6 +257,14 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     ...tokens,
     sessions: interactive.sessions,
     statements: interactive.statements,
+    livy: {
+      list: async () => ({ items: [LIVY_ENTRY], total: 1 }),
+      output: async (session, statement) => {
+        if (session !== LIVY_ENTRY.id) throw new ArchipelError('SESSION_NOT_FOUND', `no session ${session}`)
+        if (statement !== 0) throw new ArchipelError('STATEMENT_NOT_FOUND', `no statement ${statement}`)
+        return { text: '{"status":"ok"}', offset: 0, next: 15, total: 15, ended: true }
+      },
+    },
     invite: async (request) => ({
       ticket: 'archipel1ticket',
       id: 'tkt1',

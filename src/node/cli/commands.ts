@@ -80,6 +80,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'work step by step in the engine of this island',
     load: () => import('./commands/session.ts'),
   },
+  { name: 'livy', summary: 'show what runs for the Livy endpoint', load: () => import('./commands/livy.ts') },
   {
     name: 'journal',
     summary: 'show who did what, when, with what result',

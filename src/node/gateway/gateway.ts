@@ -12,6 +12,7 @@ import { heldStore } from './provider/records.ts'
 import { entryStore } from './requester/records.ts'
 import { type Requester, type RequesterInit, requester } from './requester/requester.ts'
 import type { RoutingComponents } from './requester/routing.ts'
+import { shownEntries } from './shown-entries.ts'
 import type { LivySite } from './site.ts'
 import { remoteLine } from './wire/remote-line.ts'
 import { serveLivy } from './wire/serve-livy.ts'
@@ -39,6 +40,8 @@ export interface GatewayComponents {
 }
 
 export interface Gateway extends Pick<Requester, 'version' | 'sessions' | 'batches' | 'views'> {
+  /** For the web service beside the endpoint. */
+  shown: ReturnType<typeof shownEntries>
   /** Takes up what was here before, and serves others. */
   start(options: { stopping: AbortSignal }): Promise<void>
   /** Opens the ways to other islands: to be called when they can be reached. */
@@ -76,6 +79,7 @@ export function gateway(init: GatewayInit, components: GatewayComponents): Gatew
     sessions: asker.sessions,
     batches: asker.batches,
     views: asker.views,
+    shown: shownEntries(asker),
     async start(options) {
       await here.start()
       await serveLivy(network, here, options)

@@ -16,6 +16,7 @@ import type {
   TaskState,
 } from './task.ts'
 
+export type * from './livy-views.ts'
 export type * from './session-views.ts'
 
 export interface Finding {

@@ -170,6 +170,11 @@ export function createClient(init: ClientInit = {}): IslandClient {
       cancel: (session, statement, options) =>
         ask('statementCancel', { params: { session: String(session), statement: String(statement) } }, options),
     },
+    livy: {
+      list: (query, options) => ask('livyList', { query: { ...query } }, options),
+      output: (session, statement, query, options) =>
+        ask('livyOutput', { params: { session: String(session), statement: String(statement) }, query }, options),
+    },
     tokens: {
       create: (body, options) => ask('tokenCreate', { body }, options),
       list: (query, options) => ask('tokenList', { query }, options),

@@ -57,6 +57,8 @@ export const TABLE = {
   statementList: { method: 'GET', path: '/api/v1/sessions/{session}/statements' },
   statementShow: { method: 'GET', path: '/api/v1/sessions/{session}/statements/{statement}' },
   statementCancel: { method: 'POST', path: '/api/v1/sessions/{session}/statements/{statement}/cancel', timeoutMs: 120000 },
+  livyList: { method: 'GET', path: '/api/v1/livy' },
+  livyOutput: { method: 'GET', path: '/api/v1/livy/sessions/{session}/statements/{statement}/output' },
   invite: { method: 'POST', path: '/api/v1/invites' },
   revoke: { method: 'POST', path: '/api/v1/revocations' },
   pardon: { method: 'POST', path: '/api/v1/pardons' },

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { TABLE_ITEM } from '../../protocols/model/task.ts'
 import type {
   IslandActions,
+  IslandLivy,
   IslandMains,
   IslandPort,
   IslandSessions,
@@ -12,8 +13,10 @@ import type {
 } from '../ports.ts'
 import { ACTION_ROUTES } from './action-routes.ts'
 import * as input from './inputs.ts'
+import { LIVY_ROUTES } from './livy-routes.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './route.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
+import { TOKEN_ROUTES } from './token-routes.ts'
 import { TRANSFER_ROUTES } from './transfer-routes.ts'
 import * as view from './views.ts'
 
@@ -32,7 +35,8 @@ type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
 /** Groups of functions, whose routes have the name of the group before theirs. */
 type ActionRoute = `actions${Capitalize<keyof IslandActions>}`
 type MainRoute = `main${Capitalize<keyof IslandMains>}`
-type Group = 'actions' | 'mains' | 'tasks' | 'tokens' | 'sessions' | 'statements' | 'transfers'
+type LivyRoute = `livy${Capitalize<keyof IslandLivy>}`
+type Group = 'actions' | 'livy' | 'mains' | 'tasks' | 'tokens' | 'sessions' | 'statements' | 'transfers'
 
 export const ROUTES = {
   health: {
@@ -308,6 +312,7 @@ export const ROUTES = {
   },
   ...ACTION_ROUTES,
   ...SESSION_ROUTES,
+  ...LIVY_ROUTES,
   invite: {
     method: 'POST',
     path: `${API_PREFIX}/invites`,
@@ -356,35 +361,7 @@ export const ROUTES = {
     response: view.journalPage,
     errors: [],
   },
-  tokenCreate: {
-    method: 'POST',
-    path: `${API_PREFIX}/tokens`,
-    summary: 'Make a token; its text is in this answer alone',
-    scope: 'admin',
-    headers: KEYED,
-    idempotency: 'memory',
-    body: input.tokenBody,
-    response: view.newToken,
-    errors: ['TOKEN_EXISTS', 'DISK_FULL', 'IDEMPOTENCY_CONFLICT'],
-  },
-  tokenList: {
-    method: 'GET',
-    path: `${API_PREFIX}/tokens`,
-    summary: 'Tokens and browser sessions, newest first, without their texts',
-    scope: 'admin',
-    query: input.tokensQuery,
-    response: view.tokenPage,
-    errors: [],
-  },
-  tokenRevoke: {
-    method: 'DELETE',
-    path: `${API_PREFIX}/tokens/{ref}`,
-    summary: 'Revoke a token or a browser session; what it has open ends at once',
-    scope: 'admin',
-    params: input.tokenParams,
-    response: view.tokenView,
-    errors: ['TOKEN_NOT_FOUND', 'DISK_FULL'],
-  },
+  ...TOKEN_ROUTES,
   signInCode: {
     method: 'POST',
     path: `${API_PREFIX}/sign-in-codes`,
@@ -451,7 +428,14 @@ export const ROUTES = {
   },
 } as const satisfies Record<string, Route> &
   Record<
-    Exclude<keyof IslandPort, Group> | TaskRoute | TokenRoute | SessionRoute | StatementRoute | ActionRoute | MainRoute,
+    | Exclude<keyof IslandPort, Group>
+    | TaskRoute
+    | TokenRoute
+    | SessionRoute
+    | StatementRoute
+    | ActionRoute
+    | MainRoute
+    | LivyRoute,
     Route
   >
 

@@ -388,6 +388,30 @@ export const sessionView = wire<V.SessionView>()(
     error: errorInfo.optional(),
   }),
 )
+export const livyEntryPage = wire<V.LivyEntryPage>()(
+  z.object({
+    items: z.array(
+      z.object({
+        type: z.enum(['session', 'batch']),
+        id: count,
+        name: z.string().optional(),
+        owner: z.string(),
+        kind: z.string().optional(),
+        state: sessionState,
+        island: z.object({ id: z.string(), name: z.string() }),
+        engine: z.enum(['livy', 'embedded']).optional(),
+        remoteId: count.optional(),
+        why: z.string(),
+        datasets: z.array(z.object({ table: z.string(), id: z.string(), version: z.string() })),
+        created: instant,
+        ended: instant.optional(),
+        statements: z.array(z.object({ id: count, state: statementState, spooledBytes: count.optional() })).optional(),
+      }),
+    ),
+    total: count,
+    next: z.string().optional(),
+  }),
+)
 export const sessionPage = wire<V.SessionPage>()(
   z.object({ items: z.array(sessionView), total: count, next: z.string().optional() }),
 )

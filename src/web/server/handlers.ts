@@ -183,6 +183,9 @@ export const HANDLERS: Handlers = {
     island.statements.show(params.session, params.statement, { signal }),
   statementCancel: ({ params }, { island, ...who }) =>
     island.statements.cancel(params.session, params.statement, asOwner(who)),
+  livyList: ({ query }, { island, signal }) => island.livy.list(query, { signal }),
+  livyOutput: ({ params, query }, { island, ...who }) =>
+    island.livy.output(params.session, params.statement, query, asOwner(who)),
   invite: ({ body }, { island, ...who }) => island.invite(body, as(who)),
   pardon: ({ body }, { island, ...who }) => island.pardon(body, as(who)),
   revoke: ({ body }, { island, ...who }) => island.revoke(body, as(who)),

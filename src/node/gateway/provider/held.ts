@@ -13,6 +13,8 @@ export interface Held {
   readonly lost: string | undefined
   /** Whether it came to an end there. */
   readonly over: boolean
+  /** Nobody has it any more: to be ended as soon as the site can be asked. */
+  unwanted: boolean
   /** What it is now, as last told. */
   readonly object: LivySession | LivyBatch | undefined
   /** It is this one there; watches it from now on. */
@@ -52,6 +54,7 @@ export function held(record: HeldRecord, site: LivySite): Held {
   return {
     record,
     site,
+    unwanted: false,
     get id() {
       return id
     },

@@ -175,6 +175,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     for (const entry of all.values()) {
       const { key } = entry.record
       if (entry.record.island !== island || keys.has(key)) continue
+      entry.unwanted = true
       void inTurn(idOf(island, key), () => forget(entry)).catch((error: unknown) =>
         logger.debug({ err: error }, 'an entry that nobody has any more could not be ended yet'),
       )
@@ -217,11 +218,16 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     }
   }
 
+  /** Not while something is done about it: what is being made is not there yet. */
+  const unlessBusy = (work: (entry: Held) => Promise<void>) => async (entry: Held) => {
+    const id = idOf(entry.record.island, entry.record.key)
+    if (!turns.has(id)) await inTurn(id, () => work(entry))
+  }
   const care = upkeep(init, {
     all: () => all.values(),
     hasLine: (island) => lines.has(island),
-    find,
-    forget,
+    find: unlessBusy(find),
+    forget: unlessBusy(forget),
     now,
     logger,
   })

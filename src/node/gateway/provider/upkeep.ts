@@ -36,6 +36,7 @@ export function upkeep(init: UpkeepInit, components: UpkeepComponents) {
       await components.forget(entry)
       return
     }
+    if (entry.unwanted && site.state().up) return await components.forget(entry)
     if (entry.id === undefined && entry.lost === undefined && site.state().up) await components.find(entry)
     const since = downSince.get(site)
     if (since !== undefined && since + init.lostMs <= time && !entry.over)

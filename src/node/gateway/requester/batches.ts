@@ -1,10 +1,11 @@
+import { logPage } from '../../../protocols/livy/log-page.ts'
 import type { LivyBatch, LivyBatchRequest, LivyLog } from '../../../protocols/livy/objects.ts'
 import { asking, demand, heldWhile, known, mayView, type Who } from './access.ts'
 import type { Book } from './book.ts'
 import type { BatchEntry } from './entry.ts'
 import type { SessionsComponents } from './sessions.ts'
 import { shownBatch } from './shown.ts'
-import { listPage, logPage } from './words.ts'
+import { listPage } from './words.ts'
 
 type Ref = number | string
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { LivyVersion } from '../../../protocols/livy/objects.ts'
+import type { LivyEntryView } from '../../../protocols/model/livy-views.ts'
 import type { Attached, Line, OnChange } from '../calls.ts'
 import { livyBatches } from './batches.ts'
 import { type Book, book } from './book.ts'
@@ -9,7 +10,7 @@ import { type Peers, peers } from './peers.ts'
 import type { EntryStore } from './records.ts'
 import { type RoutingComponents, routing } from './routing.ts'
 import { livySessions } from './sessions.ts'
-import { type LivyEntryView, viewOf } from './views.ts'
+import { viewOf } from './views.ts'
 
 export interface RequesterInit {
   self: string

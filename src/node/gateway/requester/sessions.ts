@@ -1,3 +1,4 @@
+import { logPage } from '../../../protocols/livy/log-page.ts'
 import type {
   LivyArtifact,
   LivyCodeKind,
@@ -14,7 +15,7 @@ import { isStatementEnd, type SessionEntry } from './entry.ts'
 import type { KeptStatement, Outputs } from './outputs.ts'
 import type { Peers } from './peers.ts'
 import { shownSession } from './shown.ts'
-import { listPage, logPage, noStatement, notActive, notInState } from './words.ts'
+import { listPage, noStatement, notActive, notInState } from './words.ts'
 
 export interface SessionsComponents {
   book: Book
@@ -205,7 +206,11 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
     /** Bytes of the JSON of an output, for those who page. @throws `LivyRefusal` 404, 403 */
     async output(id: number, statement: number, range: { offset: number; limit: number }, who: Who) {
       const entry = own(id, who)
-      return await outputs.page(entry.record.key, await statementOf(entry, statement, who), range)
+      const kept = await statementOf(entry, statement, who)
+      return {
+        ...(await outputs.page(entry.record.key, kept, range)),
+        ended: entry.over || isStatementEnd(kept.statement.state),
+      }
     },
   }
 }

@@ -1,7 +1,5 @@
 /** Livy's own words for what is refused here, without asking a site. */
-import type { LivyLog } from '../../../protocols/livy/objects.ts'
 import { LivyRefusal } from '../../../protocols/livy/refusal.ts'
-import type { LogRange } from '../calls.ts'
 
 export const notInState = (state: string) =>
   new LivyRefusal(500, `java.lang.IllegalStateException: Session is in state ${state}`)
@@ -11,16 +9,6 @@ export const noRight = () => new LivyRefusal(403)
 export const duplicate = (name: string, id: number) =>
   new LivyRefusal(400, { msg: `Rejected, Reason: Duplicate session name: Some(${name}) for session ${id}` })
 export const tooMany = () => new LivyRefusal(400, { msg: 'Rejected, too many sessions are being created!' })
-
-const LOG_SIZE = 100
-
-/** A page of lines as Livy cuts it: the last ones where no beginning is given, all for a negative size. */
-export function logPage(id: number, lines: readonly string[], { from, size = LOG_SIZE }: LogRange): LivyLog {
-  const total = lines.length
-  const length = size < 0 ? total : size
-  const start = from === undefined || from < 0 ? Math.max(0, total - length) : from
-  return { id, from: start, total, log: lines.slice(start, start + length) }
-}
 
 /** A page of a list as Livy cuts it: a negative beginning takes from the front. */
 export function listPage<T>(all: readonly T[], { from, size }: { from: number; size: number }): T[] {

@@ -1,0 +1,26 @@
+/** What the Livy endpoint cannot say in Livy's own words. */
+import * as input from './inputs.ts'
+import { API_PREFIX, type Route } from './route.ts'
+import * as view from './views.ts'
+
+export const LIVY_ROUTES = {
+  livyList: {
+    method: 'GET',
+    path: `${API_PREFIX}/livy`,
+    summary: 'Sessions and batches of the Livy endpoint: where each runs, and why; newest first',
+    scope: 'read',
+    query: input.pageQuery,
+    response: view.livyEntryPage,
+    errors: [],
+  },
+  livyOutput: {
+    method: 'GET',
+    path: `${API_PREFIX}/livy/sessions/{session}/statements/{statement}/output`,
+    summary: 'The output of a statement as the text of its JSON, from an offset',
+    scope: 'read',
+    params: input.statementParams,
+    query: input.logQuery,
+    response: view.logPage,
+    errors: ['SESSION_NOT_FOUND', 'STATEMENT_NOT_FOUND', 'FORBIDDEN'],
+  },
+} as const satisfies Record<string, Route>
