@@ -71,7 +71,7 @@ export function Task({ id }: { id: string }) {
             Try again
           </button>
         )}
-        {task !== undefined && (
+        {task !== undefined && isEditorKind(task.kind) && task.engine !== 'livy' && (
           <button type="button" onClick={() => edit(task)}>
             Open in the editor
           </button>
@@ -109,14 +109,24 @@ export function Task({ id }: { id: string }) {
                       .map(([name, value]) => `${name} = ${value}`)
                       .join(', '),
                 ],
+                ['Engine', task.engine === 'livy' ? 'Spark' : undefined],
+                ['Main file', task.batch?.main?.name],
+                ['Class', task.batch?.className],
+                ['Arguments', task.batch?.args?.map((arg) => JSON.stringify(arg)).join(' ')],
+                ['Spark', task.spark && <code key="spark">{JSON.stringify(task.spark)}</code>],
+                ['Action', task.action?.id],
                 ['Retry of', task.retryOf && <a href={taskPath(task.retryOf)}>{shortTask(task.retryOf)}</a>],
                 ['Published as', task.published && <a href={datasetPath(task.published.id)}>{task.published.id}</a>],
                 ['Told by', task.from.role === 'provider' && `${task.from.name}, while the asking island is away`],
               ]}
             />
             {task.attempts.length > 0 && <Attempts attempts={task.attempts} />}
-            <h2>Code</h2>
-            <TextBox label="Code" text={task.code} />
+            {task.code !== '' && (
+              <>
+                <h2>Code</h2>
+                <TextBox label="Code" text={task.code} />
+              </>
+            )}
           </section>
         </>
       )}
