@@ -1,5 +1,5 @@
 /** What Spark is asked for: Livy's parameters of sessions and batches as options. */
-import { openAsBlob } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ArchipelError } from '../../protocols/model/errors.ts'
@@ -129,8 +129,13 @@ export async function uploadMain(
   path: string,
   signal: AbortSignal,
 ): Promise<NonNullable<NonNullable<SubmitRequest['batch']>['main']>> {
-  const file = await openAsBlob(path).catch((cause: NodeJS.ErrnoException) => {
+  const file = await open(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ArchipelError('BAD_INPUT', `${path} cannot be read (${cause.code})`, { cause })
   })
-  return await client.mains.put(nameOf(path), file, { signal })
+  if (!(await file.stat()).isFile()) {
+    await file.close()
+    throw new ArchipelError('BAD_INPUT', `${path} is no file`)
+  }
+  // The stream closes the file.
+  return await client.mains.put(nameOf(path), file.createReadStream(), { signal })
 }
