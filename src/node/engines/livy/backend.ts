@@ -61,11 +61,14 @@ export function livyBackend({ site, session, kind, params, limits, log, scrub }:
 
   /** Resolves with the statement when it is over, undefined when the session is; tells progress meanwhile. */
   async function over(id: number, progress?: (fraction: number) => void): Promise<LivyStatement | undefined> {
-    for (;;) {
+    for (let told = 0; ; ) {
       const now = seen.get(id)
       if (now !== undefined && OVER.has(now.state)) return now
       if (dead) return undefined
-      if (now?.state === 'running') progress?.(now.progress)
+      if (now?.state === 'running' && now.progress > told) {
+        told = now.progress
+        progress?.(told)
+      }
       await changed.promise
     }
   }
