@@ -53,6 +53,7 @@ interface Peer {
 const FIRST_WAIT_MS = 200
 const MAX_WAIT_MS = 5_000
 const OPEN_MS = 20_000
+const FINAL = new Set(['LANGUAGE_MISSING', 'NOT_A_MEMBER', 'MEMBER_REVOKED'])
 const BROKEN = new Set(['UNREACHABLE', 'DEADLINE', 'CANCELLED'])
 
 export function peers(components: PeersComponents): Peers {
@@ -121,6 +122,8 @@ export function peers(components: PeersComponents): Peers {
       peer.waiting--
     }
     if (options.signal?.aborted) throw new ArchipelError('CANCELLED', 'the call was cancelled')
+    // Who says no for good is not waited for.
+    if (peer.failure !== undefined && FINAL.has(peer.failure.code)) throw peer.failure
     throw new ArchipelError('UNREACHABLE', `${components.nameOf(peer.island)} cannot be reached now`, {
       cause: peer.failure,
     })

@@ -41,7 +41,12 @@ export async function remoteLine(
   onChange: OnChange,
   options: { signal: AbortSignal },
 ): Promise<Line> {
-  const link = await openLink(network, peerId, livySpec, (push) => take(push), options)
+  const link = await openLink(network, peerId, livySpec, (push) => take(push), options).catch((cause: unknown) => {
+    if (!isUnsupported(cause)) throw cause
+    throw new ArchipelError('LANGUAGE_MISSING', 'an island of an older version runs nothing for Livy clients', {
+      cause,
+    })
+  })
 
   async function outputOf(key: string, statement: number): Promise<LivyStatement['output']> {
     const pieces: Uint8Array[] = []
@@ -155,7 +160,7 @@ function read<T>(schema: z.ZodType<T>, json: string): T {
 }
 
 /** Whether the peer does not speak the protocol at all. */
-export function isUnsupported(error: unknown): boolean {
-  const cause = error instanceof ArchipelError ? error.cause : undefined
-  return (cause as { name?: string } | undefined)?.name === 'UnsupportedProtocolError'
+function isUnsupported(error: unknown): boolean {
+  const names = [error, error instanceof Error ? error.cause : undefined].map((e) => (e as Error | undefined)?.name)
+  return names.includes('UnsupportedProtocolError')
 }
