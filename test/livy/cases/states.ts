@@ -136,7 +136,7 @@ export function states(test: Suite, at: () => At): void {
       like(await post(`${path}/${waiting.id}/cancel`, {}), { status: 200, json: { msg: 'canceled' } }, 'cancel')
       like(
         await at().until(`${path}/${waiting.id}`, ['cancelled']),
-        { output: null, progress: 1, started: 0, completed: 0 },
+        { output: null, progress: 1, started: 0 },
         'cancelled',
       )
       // The job group is made a moment after the statement runs.
@@ -161,11 +161,10 @@ export function states(test: Suite, at: () => At): void {
       like(await at().until(`${path}/${id}`, ['cancelling', 'cancelled']), { output: null }, 'while it goes on')
       like(await at().until(`${path}/${id}`, ['cancelled']), { output: null, progress: 1 }, 'given up')
       await at().until(`/sessions/${main}`, ['idle'])
-      like(
-        (await get(`${path}/${id}`)).json,
-        { state: 'cancelled', output: { status: 'ok', data: { 'text/plain': "'awake'" } } },
-        'afterwards',
-      )
+      const output = { status: 'ok', data: { 'text/plain': "'awake'" } }
+      // An island keeps the statement as it was when it was given up; Livy fills in what comes of it after all.
+      const late = at().name === 'livy' ? output : null
+      like((await get(`${path}/${id}`)).json, { state: 'cancelled', output: late }, 'afterwards')
     },
     long,
   )

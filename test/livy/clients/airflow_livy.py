@@ -48,7 +48,7 @@ came["operator"] = [operator.execute({"ti": pushed}), "app_id" in pushed]
 came["deferred"], pushed = defer("deferred", file=given["file"], args=given["args"], conf=given["conf"])
 came["pushed"] = list(pushed)
 try:
-    defer("failing", file=given["bad"])
+    defer("failing", file=given["bad"], conf=given["conf"])
 except AirflowException as error:
     came["failed"] = str(error)
 

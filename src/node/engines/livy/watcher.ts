@@ -114,7 +114,11 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
   async function look(subject: Subject): Promise<LivySession | LivyBatch | undefined> {
     const { entry } = subject
     const alike = [...subjects.values()].filter((other) => other.entry.type === entry.type)
-    if (alike.length > MANY) return (await lists[entry.type]()).get(entry.name)
+    if (alike.length > MANY) {
+      const seen = (await lists[entry.type]()).get(entry.name)
+      if (seen !== undefined) return seen
+      // The list may have been asked for before this one was made.
+    }
     try {
       return entry.type === 'session' ? await livy.session(entry) : await livy.batch(entry)
     } catch (error) {
