@@ -13,23 +13,28 @@ export interface Space {
 /** @param promised bytes of replicas, with those that unfinished transfers will bring */
 export function space(init: { dir: string; quotaBytes: number; reserveBytes?: number }, promised: () => number): Space {
   const reserve = init.reserveBytes ?? RESERVE_BYTES
-  async function free(): Promise<number> {
+  /** Below zero where the reserve is touched. */
+  async function left(): Promise<number> {
     const disk = await statfs(init.dir)
-    return Math.max(0, disk.bavail * disk.bsize - reserve)
+    return disk.bavail * disk.bsize - reserve
   }
   return {
-    free,
+    free: async () => Math.max(0, await left()),
     async check(more) {
       if (promised() + more > init.quotaBytes)
         throw new ArchipelError('QUOTA_EXCEEDED', `replicas may take ${init.quotaBytes} bytes in all`, {
           details: { quotaBytes: init.quotaBytes, promisedBytes: promised(), neededBytes: more },
         })
-      const left = await free()
-      if (more > left)
-        throw new ArchipelError('DISK_FULL', `the disk with the replicas has ${left} bytes left for them`, {
-          details: { freeBytes: left, neededBytes: more },
-          hint: 'Free some space, or set replicas.dir to a larger disk.',
-        })
+      const free = await left()
+      if (more > free)
+        throw new ArchipelError(
+          'DISK_FULL',
+          `the disk with the replicas has ${Math.max(0, free)} bytes left for them`,
+          {
+            details: { freeBytes: Math.max(0, free), neededBytes: more },
+            hint: 'Free some space, or set replicas.dir to a larger disk.',
+          },
+        )
     },
   }
 }

@@ -101,9 +101,12 @@ export function source(components: SourceComponents): Source {
   }
 
   function bad(file: FileWork, what: string): ArchipelError {
-    file.refused.add(island)
-    badFiles++
-    components.onBad(file)
+    // The other request of this source may have found it just before.
+    if (!file.refused.has(island)) {
+      file.refused.add(island)
+      badFiles++
+      components.onBad(file)
+    }
     return new ArchipelError('PROTOCOL', `${what}: ${JSON.stringify(file.entry.path)}`, {
       details: { path: file.entry.path },
     })
