@@ -15,6 +15,7 @@ import {
   readSpec,
   runSpec,
 } from '../../src/protocols/task/messages.ts'
+import { haveSpec, rangesSpec, tablesSpec } from '../../src/protocols/transfer/messages.ts'
 import { type ProtocolSpec, protocolId } from '../../src/protocols/wire/spec.ts'
 import { BEAT, framed } from './raw-peer.ts'
 
@@ -30,6 +31,9 @@ export const SPECS = {
   'reach/1': reachSpec,
   'resolve/1': resolveSpec,
   'manifest-block/1': blockSpec,
+  'transfer-have/1': haveSpec,
+  'transfer-tables/1': tablesSpec,
+  'transfer-ranges/1': rangesSpec,
   'task-run/1': runSpec,
   'task-attempt/1': attemptSpec,
   'task-control/1': controlSpec,
@@ -88,6 +92,16 @@ export function request(name: string, about: About): unknown {
       return { ids: [`archipel:${about.island}/something`] }
     case 'manifest-block/1':
       return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64), block: '0'.repeat(64) }
+    case 'transfer-have/1':
+      return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64) }
+    case 'transfer-tables/1':
+      return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64), paths: ['a'] }
+    case 'transfer-ranges/1':
+      return {
+        dataset: `archipel:${about.island}/something`,
+        version: '0'.repeat(64),
+        ranges: [{ path: 'a', offset: 0, length: 1 }],
+      }
     case 'task-run/1':
       return { task: `task-${about.island}-1`, attempt: 1, user: 'owner', kind: 'sql', code: 'SELECT 1', datasets: [] }
     case 'task-attempt/1':

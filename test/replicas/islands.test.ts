@@ -137,4 +137,20 @@ test('the last copy is not dropped, bad files are found, put aside and fetched a
   await b.port.drop(id, { force: true })
 })
 
+test('work runs on a whole replica, also when its publisher is away', async (t) => {
+  const a = await found(t, 'a')
+  const b = await joined(t, a, 'b', { 'engine.kind': 'embedded' })
+  await converged(t, [a, b])
+  const path = await writeFiles(join(await t.tmpdir(), 'data'), { 'x.csv': 'n\n1\n2\n', 'y.csv': 'n\n40\n' })
+  const { id } = await a.port.publish({ path, name: 'numbers' })
+  await converged(t, [a, b])
+  const part = await settled(b.port, (await b.port.get(id, { files: ['x.csv'] })).id, t)
+  assert.is(part.state, 'partial')
+  await settled(b.port, (await b.port.get(id)).id, t)
+  await a.stop()
+  const answer = await b.port.sql({ sql: 'SELECT CAST(sum(n) AS INTEGER) AS s FROM numbers' })
+  assert.equal(answer.result.rows, [[43]])
+  assert.is(answer.ranAt?.name, 'b')
+})
+
 test.run()

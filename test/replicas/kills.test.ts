@@ -60,7 +60,7 @@ test(
   { timeoutMs: 120_000 },
 )
 
-test('over the quota nothing begins; paused, cancelled and asked again it ends whole', async (t) => {
+test('over the quota nothing begins; paused, cancelled and asked again it ends whole', async () => {
   const b = await fleet.join('c', a, {
     set: [...QUICK, 'replicas.quotaBytes=5MiB', 'transfers.downBytesPerSecond=1MiB'],
   })
