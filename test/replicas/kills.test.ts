@@ -41,11 +41,11 @@ test(
     const content: Record<string, Buffer> = { 'big.bin': bytes(16 * MiB + 3) }
     for (let i = 0; i < 200; i++) content[`small/${i}.bin`] = bytes(1000 + i)
     const id = await published('killed', content)
-    await fleet.converged([a, b])
+    await fleet.converged([a, b], { datasets: 1 })
     const asked = await b.client().get(id)
     let fetched = 0
     for (let kill = 0; kill < 3; kill++) {
-      await delay(300 + random() * 900, undefined, { signal: t.signal })
+      await delay(300 + random() * 700, undefined, { signal: t.signal })
       await fleet.stop(b, 'SIGKILL')
       await isRight(b, content)
       await fleet.up(b)
@@ -66,7 +66,7 @@ test('over the quota nothing begins; paused, cancelled and asked again it ends w
   })
   const content = { 'one.bin': bytes(4 * MiB), 'two.bin': bytes(2 * MiB) }
   const id = await published('quota', content)
-  await fleet.converged([a, b])
+  await fleet.converged([a, b], { datasets: 1 })
   const error = await rejects(b.client().get(id), 'QUOTA_EXCEEDED')
   assert.is(error.details?.neededBytes, 6 * MiB)
   assert.is((await b.client().transfers.list()).total, 0)
@@ -92,15 +92,16 @@ test('a full disk pauses the transfer with what is verified, and with room it go
     'run the tests as root, or allow mounts',
   )
   t.cleanup(() => execFileSync('umount', ['-l', dir]))
-  const b = await fleet.join('d', a, { set: [...QUICK, `replicas.dir=${dir}`, 'transfers.downBytesPerSecond=4MiB'] })
+  const b = await fleet.join('d', a, { set: [...QUICK, `replicas.dir=${dir}`, 'transfers.downBytesPerSecond=2MiB'] })
   const content = { 'one.bin': bytes(8 * MiB) }
   const id = await published('full', content)
-  await fleet.converged([a, b])
+  await fleet.converged([a, b], { datasets: 1 })
   const { id: transfer } = await b.client().get(id)
   execFileSync('fallocate', ['-l', '10M', join(dir, 'other')])
   const full = await settled(b.client(), transfer, t)
   assert.is(full.state, 'paused', JSON.stringify(full))
   assert.is(full.problem?.code, 'DISK_FULL')
+  assert.ok(full.done.bytes > 0, 'what was verified is kept')
   await rejects(b.client().transfers.resume(transfer), 'DISK_FULL')
   execFileSync('rm', [join(dir, 'other')])
   await b.client().transfers.resume(transfer)

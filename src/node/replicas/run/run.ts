@@ -216,7 +216,8 @@ export async function runTransfer(init: RunInit, components: RunComponents, oute
   } catch (cause) {
     stop.abort()
     await Promise.all(running)
-    if (fatal === undefined) await out.commit().catch(() => {})
+    // What was verified is kept, where that can be: a disk that is full may still take the little that says so.
+    await out.commit().catch(() => {})
     if (fatal !== undefined) throw fatal
     if (outer.aborted) throw new ArchipelError('CANCELLED', 'the transfer was stopped', { cause })
     throw toArchipelError(cause)

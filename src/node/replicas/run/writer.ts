@@ -22,7 +22,7 @@ export interface WriterInit {
 export interface WriterComponents {
   /** Remembers, durably, what is on the disk now. */
   save(files: StoredFile[], done: { files: number; bytes: number }): Promise<void>
-  /** Before bytes are made durable. @throws DISK_FULL */
+  /** Whether there is room for more, asked after each commit. @throws DISK_FULL */
   checkSpace(): Promise<void>
   /** A piece is durable. @returns whether its file is whole */
   durable(piece: Piece): boolean
@@ -129,7 +129,6 @@ export function writer({ folder, places, batchBytes, batchPieces }: WriterInit, 
     pendingBytes = 0
     if (batch.length === 0) return
     try {
-      await components.checkSpace()
       const files = [...new Set(batch.map((p) => p.file))]
       await each(files, SYNCS, async (file) => {
         await (await handleOf(file)).datasync()
@@ -150,13 +149,16 @@ export function writer({ folder, places, batchBytes, batchPieces }: WriterInit, 
         files: whole.length,
         bytes: batch.reduce((sum, piece) => sum + piece.length, 0),
       })
+      // Afterwards: what has its place on the disk is kept.
+      await components.checkSpace()
     } catch (cause) {
       throw diskError(cause)
     }
   }
 
   function commit(): Promise<void> {
-    committing = committing.then(commitNow)
+    // One that failed said so to who asked for it.
+    committing = committing.catch(() => {}).then(commitNow)
     return committing
   }
 
