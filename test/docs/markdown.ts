@@ -15,6 +15,7 @@ export interface Directive {
   session: string
   stays: boolean
   stopped: boolean
+  livy: boolean
   exit: number
 }
 
@@ -43,10 +44,9 @@ function directive(line: string): Directive | undefined {
   const match = /^<!-- run: (.+) -->$/.exec(line)
   if (match === null) return undefined
   const [session, ...words] = match[1]!.split(', ')
-  const run: Directive = { session: session!, stays: false, stopped: false, exit: 0 }
+  const run: Directive = { session: session!, stays: false, stopped: false, livy: false, exit: 0 }
   for (const word of words) {
-    if (word === 'stays') run.stays = true
-    else if (word === 'stopped') run.stopped = true
+    if (word === 'stays' || word === 'stopped' || word === 'livy') run[word] = true
     else if (/^exit=\d+$/.test(word)) run.exit = Number(word.slice(5))
     else throw new Error(`${line}: "${word}" means nothing here`)
   }

@@ -9,7 +9,10 @@ import { firstMissing, normalise } from './output.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** A reader asks these again until the news has arrived. */
-const QUESTION = /^archipel (--data-dir \S+ )?(islands|datasets|show|resolve|sql|status|journal|tasks)\b/
+const QUESTION =
+  /^archipel (--data-dir \S+ )?(islands|datasets|show|resolve|sql|status|journal|tasks|livy list)\b|^curl (?!.* (--json|-X) )/
+/** Where pages have their Livy. */
+const LIVY = 'http://127.0.0.1:8998'
 const PATIENCE_MS = 20_000
 
 export interface Session {
@@ -17,7 +20,8 @@ export interface Session {
   stop(): Promise<void>
 }
 
-export async function openSession(t: TestContext): Promise<Session> {
+/** `livy` is the address of the Livy that stands for the one of the page. */
+export async function openSession(t: TestContext, { livy = LIVY }: { livy?: string } = {}): Promise<Session> {
   const home = await t.tmpdir()
   const bin = join(home, '.bin')
   await mkdir(bin)
@@ -33,12 +37,18 @@ export async function openSession(t: TestContext): Promise<Session> {
   const ports = new Map<string, number>()
   const staying = new Set<ChildProcess>()
 
-  /** Ports of the page become free ones; an island made without any gets two, which it keeps. */
+  async function portFor(port: string): Promise<number> {
+    const free = ports.get(port) ?? (await freePort())
+    ports.set(port, free)
+    return free
+  }
+
+  /** Ports of the page become free ones; an island made without any gets those that stand for the default ones. */
   async function onFreePorts(text: string): Promise<string> {
-    for (const [port] of text.matchAll(/\b94[1-9]\d\b/g)) if (!ports.has(port)) ports.set(port, await freePort())
-    const mapped = text.replace(/\b94[1-9]\d\b/g, (port) => String(ports.get(port)))
-    if (!/^archipel (?!token ).*\bcreate\b/.test(mapped) || mapped.includes('--listen')) return mapped
-    return `${mapped} --listen /ip4/127.0.0.1/tcp/${await freePort()} --web-port ${await freePort()}`
+    for (const [port] of text.matchAll(/\b94[1-9]\d\b/g)) await portFor(port)
+    const mapped = text.replaceAll(LIVY, livy).replace(/\b94[1-9]\d\b/g, (port) => String(ports.get(port)))
+    if (!/^archipel (--data-dir \S+ )?create\b/.test(mapped) || mapped.includes('--listen')) return mapped
+    return `${mapped} --listen /ip4/127.0.0.1/tcp/${await portFor('9410')} --web-port ${await portFor('9411')}`
   }
 
   function start(script: string): { child: ChildProcess; output(): string; ended: Promise<number | null> } {

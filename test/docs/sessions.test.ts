@@ -2,35 +2,25 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
-import { suite, type TestContext } from '../kit/index.ts'
+import { suite } from '../kit/index.ts'
 import { blocks, commands } from './markdown.ts'
 import { NOT_RUN } from './not-run.ts'
-import { openSession } from './session.ts'
+import { replay } from './replay.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const PAGES = ['README.md', 'docs/operator.md', 'CONTRIBUTING.md']
+const PAGES = ['README.md', 'docs/operator.md', 'docs/livy.md', 'CONTRIBUTING.md']
 
 const test = suite('commands in the documentation')
-
-async function replay(t: TestContext, page: string): Promise<void> {
-  const sessions = new Map<string, Awaited<ReturnType<typeof openSession>>>()
-  for (const block of blocks(readFileSync(join(ROOT, page), 'utf8'))) {
-    if (block.run === undefined) continue
-    const session = sessions.get(block.run.session) ?? (await openSession(t))
-    sessions.set(block.run.session, session)
-    if (block.run.stopped) await session.stop()
-    const all = commands(block)
-    for (const command of all) await session.run(command, block.run, command === all.at(-1))
-  }
-  assert.ok(sessions.size > 0, 'the page has a session')
-  for (const session of sessions.values()) await session.stop()
-}
 
 test('every command of the README works and prints what the page shows', (t) => replay(t, 'README.md'), {
   timeoutMs: 240_000,
 })
 
 test('every command of the guide for operators does, too', (t) => replay(t, 'docs/operator.md'), {
+  timeoutMs: 240_000,
+})
+
+test('every command of the page about Livy that needs no Spark does, too', (t) => replay(t, 'docs/livy.md'), {
   timeoutMs: 240_000,
 })
 
