@@ -44,6 +44,7 @@ test('each function reaches the island with its argument, and each answer fits i
     code: 'SELECT * FROM stars ORDER BY vmag LIMIT $limit',
     params: { limit: { type: 'integer' as const, default: 5 } },
   }
+  const get = { files: ['*.csv', 'a b/**'], priority: 'high' as const }
   const submitted = await client.tasks.submit(task)
   const { id } = submitted
   await client.tasks.cancel(id)
@@ -68,6 +69,16 @@ test('each function reaches the island with its argument, and each answer fits i
     preview: await client.preview('stars', { rows: 2 }),
     publish: await client.publish(publish),
     unpublish: await client.unpublish('stars'),
+    get: await client.get('stars', get),
+    getPlan: await client.getPlan('stars', { files: ['*.csv'] }),
+    drop: await client.drop('stars', { force: true }),
+    verify: await client.verify('stars', { checksums: true }),
+    transfersList: await client.transfers.list({ limit: 3 }),
+    transfersShow: await client.transfers.show('tr-1'),
+    transfersPause: await client.transfers.pause('tr-1'),
+    transfersResume: await client.transfers.resume('tr-1'),
+    transfersPriority: await client.transfers.priority('tr-1', { priority: 'high' }),
+    transfersCancel: await client.transfers.cancel('tr-1'),
     resolve: await client.resolve({ ref: 'stars', via: 'dht', confirm: false }),
     sql: await client.sql(sql),
     sessionCreate: await client.sessions.create({ kind: 'python', datasets: ['stars'], params: { n: 1 } }),
@@ -129,6 +140,10 @@ test('each function reaches the island with its argument, and each answer fits i
   assert.equal(argument('tasks.place'), task)
   assert.equal(argument('actions.save'), action)
   assert.equal(argument('actions.list'), { text: 'bright', limit: 3 })
+  for (const name of ['get', 'getPlan', 'drop', 'verify']) assert.is(argument(name), 'stars')
+  assert.equal([answers.get.files, answers.get.priority], [get.files, get.priority])
+  assert.equal(argument('transfers.list'), { limit: 3 })
+  assert.is(answers.transfersPriority.priority, 'high')
   assert.equal(argument('tasks.list'), { state: 'cancelled', user: 'owner', all: true, limit: 3 })
 })
 
