@@ -10,18 +10,21 @@ export interface RunningIsland extends Daemon {
   dataDir: string
 }
 
+/** @param settings of all; or of each, by its place among them and the ids of all */
 export async function startIslands(
   context: BenchContext,
   count: number,
-  settings: string[] = [],
+  settings: string[] | ((place: number, ids: string[]) => string[]) = [],
 ): Promise<RunningIsland[]> {
   const dirs = Array.from({ length: count }, (_, i) => join(context.dir, `island-${i}`))
   const archipelago = await foundArchipelago(count, pathIn(dirs[0]!, 'store'))
   const contacts: { peerId: string; addresses: string[] }[] = []
   const islands: RunningIsland[] = []
+  const ids = archipelago.members.map((member) => member.id)
   for (const [i, dataDir] of dirs.entries()) {
     await writeIsland(archipelago, archipelago.members[i]!, dataDir, { contacts })
-    const daemon = await startDaemon(context, dataDir, settings)
+    const own = Array.isArray(settings) ? settings : settings(i, ids)
+    const daemon = await startDaemon(context, dataDir, own)
     const { id, peerId, listening } = await daemon.client.status()
     contacts.push({ peerId, addresses: listening })
     islands.push({ ...daemon, id, dataDir })

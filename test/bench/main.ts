@@ -13,6 +13,7 @@ import { catchUp } from './catch-up.ts'
 import { coldJoin } from './cold-join.ts'
 import { idleRound } from './idle-round.ts'
 import { ingest } from './ingest.ts'
+import { livyBench } from './livy.ts'
 import { memory } from './memory.ts'
 import { placementBench } from './placement.ts'
 import { queueBench } from './queue.ts'
@@ -38,6 +39,7 @@ const BENCHMARKS: Benchmark[] = [
   rowsBench,
   placementBench,
   webBench,
+  livyBench,
 ]
 
 interface Outcome {

@@ -35,7 +35,10 @@ export const LIVY_START_MS = 600_000
  * Starts a server that ends with its drivers when the test, or the suite in whose `before` this stands, has ended. A server
  * takes about 3 s, a session 10 s and 550 MB: tests share them. Fails when there is no Livy to be had, saying how to get one.
  */
-export async function startLivy(t: TestContext, init: LivyInit = {}): Promise<TestLivy> {
+export async function startLivy(
+  t: Pick<TestContext, 'signal' | 'tmpdir' | 'cleanup'>,
+  init: LivyInit = {},
+): Promise<TestLivy> {
   const assembled = await assemble({ signal: t.signal })
   const runDir = join(await t.tmpdir(), 'livy')
   const { livy, spark, dataDirs = [] } = init

@@ -1,7 +1,7 @@
 /** The clients as they are run in tests, and what they are asked to do. */
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { TestContext } from '../../kit/index.ts'
 import { type ClientName, clientPython } from './venv.ts'
@@ -16,9 +16,9 @@ export interface Address {
   login?: { user: string; password: string }
 }
 
-/** Runs a program of this folder; what it printed last, as JSON. */
+/** Runs a program, of this folder where its path is relative; what it printed last, as JSON. */
 export async function runClient(
-  t: TestContext,
+  t: Pick<TestContext, 'signal' | 'tmpdir'>,
   name: ClientName,
   program: string,
   at: Address,
@@ -46,7 +46,7 @@ export async function runClient(
       password: at.login?.password,
     }),
   }
-  const { stdout } = await execute(python, [join(import.meta.dirname, program), ...args], {
+  const { stdout } = await execute(python, [resolve(import.meta.dirname, program), ...args], {
     env,
     cwd: home,
     signal: t.signal,
