@@ -12,6 +12,7 @@ import { tcp } from '@libp2p/tcp'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { gossip } from './gossip.ts'
 import { membersOnly } from './guard.ts'
+import { inOnePiece } from './in-one-piece.ts'
 import type { NetworkAdmission } from './port.ts'
 
 export interface Libp2pInit {
@@ -91,7 +92,7 @@ export async function createNode(
       tcp({ dialOpts: { noDelay: true } }),
       membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never,
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [inOnePiece(noise())],
     streamMuxers: [yamux({ streamOptions: STREAM_OPTIONS } as never)],
     connectionManager: {
       maxConnections: init.maxConnections,

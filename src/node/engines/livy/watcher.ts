@@ -58,8 +58,10 @@ interface Subject {
 
 const OVER = new Set(['available', 'cancelled', 'error'])
 /** A look costs Livy about a millisecond: never more than this part of the time that something has taken. */
-const PART = 0.04
-const TIGHT_MS = 2
+const PART = 0.03
+const TIGHT_MS = 1
+/** What a statement is in between is told after so long only: most are over before. */
+const SHORT_MS = 20
 const START_MS = 25
 const BUSY_MS = 50
 const BACK_OFF_MS = 5_000
@@ -77,7 +79,7 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
   function tell(subject: Subject, change: WatchChange): void {
     // Outputs may be large: one that is over is told once anyway.
     const last = change.type === 'statement' && OVER.has(change.statement.state)
-    const key = change.type === 'statement' ? `statement ${change.statement.id}` : change.type
+    const key = change.type === 'statement' ? keyOf(change.statement) : change.type
     const body = last ? undefined : JSON.stringify(change)
     if (body !== undefined && subject.told.get(key) === body) return
     if (body === undefined) subject.told.delete(key)
@@ -179,7 +181,8 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
       subject.statementTimer = undefined
       return
     }
-    let began = performance.now()
+    const followed = performance.now()
+    let began = followed
     const again = () => {
       const wait =
         subject.failures > 0
@@ -194,9 +197,10 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
         if (subject.over || stopped) return
         subject.failures = 0
         if (before === 'waiting' && statement.state === 'running') began = performance.now()
-        statementSeen(subject, statement)
+        if (OVER.has(statement.state) || performance.now() - followed > SHORT_MS) statementSeen(subject, statement)
+        else subject.open.set(first, statement)
         if (!OVER.has(statement.state)) return again()
-        if (subject.open.size === 0) soon(subject)
+        if (subject.open.size === 0) rested(subject)
         followStatements(subject)
       } catch (error) {
         if (subject.over || stopped) return
@@ -210,7 +214,14 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
         again()
       }
     }
-    subject.statementTimer = setTimeout(() => void ask(), TIGHT_MS)
+    // It may be over already.
+    subject.statementTimer = setTimeout(() => void ask(), 0)
+  }
+
+  /** All statements are over. One that was seen busy is expected to be idle; another has only a log that may have grown. */
+  function rested(subject: Subject): void {
+    if (subject.entry.state !== 'idle') subject.since = performance.now()
+    schedule(subject, subject.entry.state === 'idle' ? BUSY_MS : 0)
   }
 
   function schedule(subject: Subject, wait = pace(subject)): void {
@@ -261,6 +272,9 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
     submitted(entry, statement) {
       const subject = subjects.get(entry)
       if (subject === undefined) return
+      // Who submitted it has the answer: it is told what comes of it.
+      if (!OVER.has(statement.state))
+        subject.told.set(keyOf(statement), JSON.stringify({ type: 'statement', statement }))
       statementSeen(subject, statement)
       // Most are over before it is worth asking whether the session is busy.
       if (subject.entry.state === 'idle') schedule(subject, BUSY_MS)
@@ -279,6 +293,8 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
     },
   }
 }
+
+const keyOf = ({ id }: LivyStatement) => `statement ${id}`
 
 /** Calls that come within a moment share one answer. */
 function shared<T>(ask: () => Promise<T>): () => Promise<T> {

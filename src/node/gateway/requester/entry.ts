@@ -8,6 +8,8 @@ import { type Signals, signals } from './waiting.ts'
 /** States in which nothing comes any more. `error` is not among them: sessions come back from it. */
 const ENDS = new Set(['dead', 'killed', 'success'])
 const STATEMENT_ENDS = new Set(['available', 'cancelled', 'error'])
+/** Milliseconds within which a session that was told busy is told idle when its last statement is over. */
+export const LAG_MS = 250
 /** As Livy keeps. */
 const KEPT_STATEMENTS = 100
 
@@ -47,6 +49,8 @@ export interface Entry<R extends EntryRecord = EntryRecord> {
   /** The id of the next statement; undefined: has to be asked for. */
   next: number | undefined
   inTurn<T>(work: () => Promise<T>): Promise<T>
+  /** It was told busy, and its last statement has just ended: that it is idle is on its way. */
+  readonly lags: boolean
   /** Lines that were added here. */
   readonly lines: readonly string[]
 }
@@ -63,6 +67,7 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
   const kept = new Map<number, KeptStatement>()
   const lines: string[] = []
   let told = 0
+  let lastEnd = Number.NEGATIVE_INFINITY
   let turn: Promise<unknown> = Promise.resolve()
 
   const entry: Entry<R> = {
@@ -82,6 +87,10 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
     },
     get over() {
       return record.ended !== undefined
+    },
+    get lags() {
+      if (entry.state !== 'busy' || performance.now() - lastEnd > LAG_MS) return false
+      return [...kept.values()].every(({ statement }) => isStatementEnd(statement.state))
     },
     take(change) {
       if (entry.over) return
@@ -116,6 +125,7 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
       const keeping = isStatementEnd(statement.state) ? await outputs.keep(record.key, statement) : { statement }
       const meanwhile = kept.get(statement.id)?.statement
       if (meanwhile !== undefined && isOlder(statement, meanwhile)) return
+      if (isStatementEnd(statement.state)) lastEnd = performance.now()
       kept.set(statement.id, keeping)
       entry.next = Math.max(entry.next ?? 0, statement.id + 1)
       for (const old of [...kept.keys()].sort((a, b) => a - b).slice(0, Math.max(0, kept.size - KEPT_STATEMENTS))) {

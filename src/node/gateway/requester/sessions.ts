@@ -11,7 +11,7 @@ import type {
 } from '../../../protocols/livy/objects.ts'
 import { asking, demand, heldWhile, known, mayView, type Who } from './access.ts'
 import type { Book } from './book.ts'
-import { isStatementEnd, type SessionEntry } from './entry.ts'
+import { isStatementEnd, LAG_MS, type SessionEntry } from './entry.ts'
 import type { KeptStatement, Outputs } from './outputs.ts'
 import type { Peers } from './peers.ts'
 import { shownSession } from './shown.ts'
@@ -56,6 +56,13 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
     if (entry.over || state === 'starting' || state === 'not_started') throw notInState(state)
   }
 
+  /** While it starts; or until it is as idle as its statements say, for clients ask that before they submit the next. */
+  async function current(entry: SessionEntry, who: Who): Promise<void> {
+    await known(entry, who)
+    await heldWhile(entry, () => entry.state === 'starting', init.holdMs, who)
+    await heldWhile(entry, () => entry.lags, Math.min(init.holdMs, LAG_MS), who)
+  }
+
   const settled = (entry: SessionEntry) => heldWhile(entry, () => entry.state === 'starting', init.holdMs, NOBODY)
 
   async function statementOf(entry: SessionEntry, id: number, who: Who): Promise<KeptStatement> {
@@ -96,14 +103,12 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
     },
     async show(ref: Ref, who: Who): Promise<LivySession> {
       const entry = get(ref)
-      await known(entry, who)
-      await heldWhile(entry, () => entry.state === 'starting', init.holdMs, who)
+      await current(entry, who)
       return view(entry, who)
     },
     async state(ref: Ref, who: Who) {
       const entry = get(ref)
-      await known(entry, who)
-      await heldWhile(entry, () => entry.state === 'starting', init.holdMs, who)
+      await current(entry, who)
       return { id: entry.record.id, state: entry.state }
     },
     async log(ref: Ref, range: Range, who: Who): Promise<LivyLog> {
