@@ -100,8 +100,9 @@ export async function run({ at, id }: OpenSession, code: string, kind = 'pyspark
   return await timed(async () => {
     const path = `/sessions/${id}/statements`
     let statement = await at.ask('POST', path, { code, kind })
-    while (statement.state === 'waiting' || statement.state === 'running')
-      statement = await at.ask('GET', `${path}/${statement.id}`)
+    // Livy may say that it is available a moment before it has the output.
+    const waits = () => statement.output === null && ['waiting', 'running', 'available'].includes(statement.state)
+    while (waits()) statement = await at.ask('GET', `${path}/${statement.id}`)
     if (statement.state !== 'available' || statement.output?.status !== 'ok')
       throw new Error(`${code} became ${statement.state}: ${JSON.stringify(statement.output)?.slice(0, 500)}`)
   })

@@ -56,6 +56,14 @@ test('a batch, and a statement without times, as old versions send them', () => 
   assert.equal([statement.code, statement.progress, statement.started, statement.completed], ['', 1, 0, 0])
 })
 
+test('a statement that is available before its output is there runs until then', () => {
+  const half = { id: 2, code: '1', state: 'available', output: null, progress: 1, started: 1, completed: 0 }
+  assert.is(readStatement(half).state, 'running')
+  const whole = { ...half, output: { status: 'ok', execution_count: 2, data: { 'text/plain': '1' } } }
+  assert.is(readStatement(whole).state, 'available')
+  assert.is(readStatement({ ...half, state: 'cancelled' }).state, 'cancelled')
+})
+
 test('the list of batches has the key of sessions', () => {
   assert.equal(readList({ from: 0, total: 5, sessions: [{ id: 4, state: 'dead' }] }, readBatch).total, 5)
 })

@@ -121,13 +121,16 @@ function readOutput(value: unknown): LivyOutput | null {
 /** @throws PROTOCOL */
 export function readStatement(value: unknown): LivyStatement {
   const of = fields(value, 'statement')
-  const state = statementWord(of.state)
+  const output = readOutput(of.output)
+  const word = statementWord(of.state)
+  // A driver that has just ended it may be read half-way: the next look has the output, too.
+  const state = word === 'available' && output === null ? 'running' : word
   const over = state === 'available' || state === 'cancelled' || state === 'error'
   return {
     id: idOf(of.id, 'statement'),
     code: text(of.code) ?? '',
     state,
-    output: readOutput(of.output),
+    output,
     progress: livyNumber(of.progress, over ? 1 : 0),
     started: livyNumber(of.started),
     completed: livyNumber(of.completed),
