@@ -137,4 +137,16 @@ test('a cycle cannot be written', async () => {
   await rejects(async () => encodeCanonical(cycle), 'RECORD_INVALID')
 })
 
+test('byte strings are copies, and parts of what is read where that is asked for', () => {
+  const bytes = encodeCanonical({ bytes: Uint8Array.of(1, 2, 3), more: 1 })
+  const at = bytes.indexOf(1, 7)
+  const copy = decodeStrict(bytes, { maxBytes: 100 }) as { bytes: Uint8Array }
+  const view = decodeStrict(bytes, { maxBytes: 100, views: true }) as { bytes: Uint8Array }
+  assert.equal(view, copy)
+  assert.equal(Object.getPrototypeOf(view.bytes), Uint8Array.prototype)
+  bytes[at] = 9
+  assert.is(copy.bytes[0], 1)
+  assert.is(view.bytes[0], 9)
+})
+
 test.run()

@@ -25,6 +25,7 @@ import type {
 import { needsRelay, relayClient } from './relay-client.ts'
 import { forgetRoutes } from './routes.ts'
 import { cut, MAX_STRANGERS, visitors } from './visitors.ts'
+import { grantByHalves } from './window.ts'
 
 export interface NetworkInit extends Omit<Libp2pInit, 'privateKey'> {
   /** Ed25519 seed and public key, 32 bytes each. */
@@ -261,10 +262,13 @@ export async function network(init: NetworkInit, components: NetworkComponents):
       const all = node.getConnections(id).filter((c) => c.status === 'open')
       const open = all.find((c) => !isRelayed(c)) ?? all[0]
       if (open === undefined) throw new ArchipelError('UNREACHABLE', `not connected to ${nameOf(peerId)}`)
-      return await open.newStream(protocol, { signal, runOnLimitedConnection: true })
+      const stream = await open.newStream(protocol, { signal, runOnLimitedConnection: true })
+      grantByHalves(stream)
+      return stream
     },
     async handleStream(protocol, handler, { strangers: forStrangers, maxInboundStreams }) {
       const plain = (stream: Stream, connection: Connection) => {
+        grantByHalves(stream)
         const peerId = connection.remotePeer.toString()
         return handler(stream, {
           peerId,

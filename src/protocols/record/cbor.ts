@@ -24,7 +24,7 @@ export function encodeCanonical(value: unknown): Uint8Array {
     throw invalid(`cannot be encoded: ${(error as Error).message}`, error)
   }
   // What is sent has to be readable by the same rules; also finds what cborg would encode and we refuse (tags, NaN).
-  read(bytes)
+  read(bytes, true)
   return bytes
 }
 
@@ -33,15 +33,17 @@ export function encodeCanonical(value: unknown): Uint8Array {
  * forms only, map keys are strings in order and unique, nesting to `MAX_DEPTH`. One pass by hand: the rules are stricter than
  * those of any decoder at hand, and reading is most of the work of taking over a catalog.
  *
+ * @param options.views byte strings are parts of `bytes` instead of copies: for what is used up at once, since such a part
+ *   keeps the whole in memory; false by default
  * @throws RECORD_INVALID
  */
-export function decodeStrict(bytes: Uint8Array, options: { maxBytes: number }): unknown {
+export function decodeStrict(bytes: Uint8Array, options: { maxBytes: number; views?: boolean }): unknown {
   if (bytes.length > options.maxBytes) throw invalid(`${bytes.length} bytes, more than ${options.maxBytes}`)
-  return read(bytes)
+  return read(bytes, options.views ?? false)
 }
 
-function read(bytes: Uint8Array): unknown {
-  const cursor: Cursor = { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0 }
+function read(bytes: Uint8Array, views: boolean): unknown {
+  const cursor: Cursor = { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0, views }
   const value = item(cursor, 0)
   if (cursor.at !== bytes.length) throw invalid('bytes after the end')
   return value
@@ -50,6 +52,7 @@ function read(bytes: Uint8Array): unknown {
 interface Cursor {
   bytes: Buffer
   at: number
+  views: boolean
 }
 
 function item(cursor: Cursor, depth: number): unknown {
@@ -67,7 +70,7 @@ function item(cursor: Cursor, depth: number): unknown {
       if (value === Number.MAX_SAFE_INTEGER) throw invalid('a number beyond 2^53')
       return -1 - value
     case 2:
-      return new Uint8Array(taken(cursor, value))
+      return byteString(taken(cursor, value), cursor.views)
     case 3:
       return text(taken(cursor, value))
     case 4:
@@ -77,6 +80,10 @@ function item(cursor: Cursor, depth: number): unknown {
     default:
       throw invalid('a tag')
   }
+}
+
+function byteString(part: Buffer, view: boolean): Uint8Array {
+  return view ? new Uint8Array(part.buffer, part.byteOffset, part.length) : new Uint8Array(part)
 }
 
 function taken(cursor: Cursor, length: number): Buffer {

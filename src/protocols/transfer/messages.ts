@@ -10,6 +10,8 @@ export const MAX_RANGES = 128
 export const MAX_REQUEST_BYTES = 1024 ** 3
 /** Bytes of one item of an answer. */
 export const RANGE_CHUNK_BYTES = 256 * 1024
+/** Bytes that a provider reads, and looks at the file after, at once: a multiple of the former. */
+export const RANGE_READ_BYTES = 1024 * 1024
 /** Paths of one request for piece tables. */
 export const MAX_TABLES = 64
 /** Bytes of the bits of a version's files. */
@@ -43,6 +45,7 @@ export const rangesSpec: ProtocolSpec<RangesRequest, RangeItem> = {
   maxItems: MAX_REQUEST_BYTES / RANGE_CHUNK_BYTES + MAX_RANGES,
   timeoutMs: 30_000,
   quota: { concurrent: 8, perMinute: 6000 },
+  views: true,
   strangers: false,
 }
 

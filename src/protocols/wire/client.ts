@@ -45,7 +45,7 @@ export async function* callSeries<Request, Item>(
   try {
     const { signal } = deadline
     stream = await net.openStream(peerId, protocolId(net.archipelagoId, spec), { signal, strangers: spec.strangers })
-    const io = frames(stream, spec.maxItemBytes + 1024)
+    const io = frames(stream, spec.maxItemBytes + 1024, { views: spec.views === true })
     await ask(io, request, signal)
     for (let count = 0; ; count++) {
       signal.throwIfAborted()

@@ -27,7 +27,8 @@ export function linger(stream: Stream): void {
   stream.addEventListener('close', () => clearTimeout(timer), { once: true })
 }
 
-export function frames(stream: Stream, maxFrameBytes: number): FrameStream {
+/** @param options.views byte strings of what is read are parts of its frame; false by default */
+export function frames(stream: Stream, maxFrameBytes: number, options: { views?: boolean } = {}): FrameStream {
   const input = reader(stream, maxFrameBytes)
   return {
     async write(value, signal) {
@@ -36,7 +37,7 @@ export function frames(stream: Stream, maxFrameBytes: number): FrameStream {
     async read(signal) {
       const bytes = await input.next(signal)
       try {
-        return decodeStrict(bytes, { maxBytes: maxFrameBytes })
+        return decodeStrict(bytes, { maxBytes: maxFrameBytes, ...options })
       } catch (error) {
         throw new ArchipelError('PROTOCOL', 'a frame that is not canonical CBOR', { cause: error })
       }

@@ -20,6 +20,8 @@ export interface ProtocolSpec<Request, Item> {
   timeoutMs: number
   /** Requests of one peer in progress at a time, and started per minute. */
   quota: { concurrent: number; perMinute: number }
+  /** Byte strings of an item are parts of its frame, not copies: for what is used up at once. False by default. */
+  views?: boolean
   /** Served to peers that are not members. Only the join protocol says yes. */
   strangers: boolean
 }

@@ -53,6 +53,11 @@ const LANES = 2
 const REQUEST_S = 0.5
 const MIN_BYTES = 1024 * 1024
 const MAX_BYTES = 16 * 1024 * 1024
+/** Pieces that one request has in the hands of the hash and the disk, and their bytes, where it is more than one. */
+const MAX_UNDER_WORK = 16
+const MAX_UNDER_WORK_BYTES = 2 * 1024 * 1024
+/** Buffers of pieces that wait for the next one. */
+const KEPT_BUFFERS = 6
 /** Pieces asked for a second time at once. */
 const MAX_AGAIN = 4
 /** Failures in a row after which a source is left alone for a while, and files that it spoiled after which for good. */
@@ -70,6 +75,7 @@ const NO: ReadonlySet<ErrorCode> = new Set(['DATASET_NOT_FOUND', 'FORBIDDEN', 'N
 export function source(components: SourceComponents): Source {
   const { island, pinned, remote, work, writer } = components
   const holder: Holder = { island, bits: undefined }
+  const buffers = pieceBuffers()
   let perSecond = 0
   let failures = 0
   let badFiles = 0
@@ -112,9 +118,8 @@ export function source(components: SourceComponents): Source {
     })
   }
 
-  async function complete(piece: Piece, parts: Uint8Array[]): Promise<void> {
+  async function complete(piece: Piece, bytes: Uint8Array): Promise<void> {
     if (piece.state === 'written') return
-    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
     if (!(await writer.verify(piece, bytes))) throw bad(piece.file, 'bytes that are not those of the file')
     if ((piece.state as string) === 'written') return
     work.written(piece)
@@ -131,9 +136,9 @@ export function source(components: SourceComponents): Source {
   async function fetch(batch: readonly Piece[], signal: AbortSignal): Promise<void> {
     const ranges = batch.map(({ file, offset, length }) => ({ path: file.entry.path, offset, length }))
     let at = 0
-    let parts: Uint8Array[] = []
+    let buffer: Buffer | undefined
     let got = 0
-    let last: Promise<void> = Promise.resolve()
+    const under = workers()
     const started = performance.now()
     let bytes = 0
     try {
@@ -141,22 +146,27 @@ export function source(components: SourceComponents): Source {
         const piece = batch[at]
         if (piece === undefined || item.range !== at || item.bytes.length === 0)
           throw new ArchipelError('PROTOCOL', 'bytes of a range that was not asked for')
-        got += item.bytes.length
         bytes += item.bytes.length
-        if (got > piece.length) throw bad(piece.file, 'more bytes than were asked for')
-        parts.push(item.bytes)
+        if (got + item.bytes.length > piece.length) throw bad(piece.file, 'more bytes than were asked for')
+        if (item.bytes.length < piece.length) {
+          buffer ??= buffers.take(piece.length)
+          buffer.set(item.bytes, got)
+        }
+        got += item.bytes.length
         for (const limit of components.limits) await limit.pass(item.bytes.length, signal)
         if (got < piece.length) continue
-        await last
-        last = complete(piece, parts)
-        last.catch(() => {})
+        const used = buffer
+        await under.add(
+          got,
+          complete(piece, used ?? item.bytes).finally(() => used !== undefined && buffers.giveBack(used)),
+        )
         at++
-        parts = []
+        buffer = undefined
         got = 0
         if (batch.slice(at).every((p) => p.state === 'written')) break
       }
     } finally {
-      await last.finally(() => measure(bytes, performance.now() - started))
+      await under.end().finally(() => measure(bytes, performance.now() - started))
     }
     if (at < batch.length && batch.slice(at).some((p) => p.state !== 'written'))
       throw bad(batch[at]!.file, 'fewer bytes than were asked for')
@@ -243,6 +253,64 @@ export function source(components: SourceComponents): Source {
         const error = toArchipelError(cause)
         return { verdict: NO.has(error.code) ? 'no' : 'later', error }
       }
+    },
+  }
+}
+
+interface PieceBuffers {
+  take(length: number): Buffer
+  giveBack(buffer: Buffer): void
+}
+
+/** A new buffer for each piece would have all memory of the process looked through every few dozen pieces. */
+function pieceBuffers(): PieceBuffers {
+  const free: Buffer[] = []
+  return {
+    take(length) {
+      const at = free.findIndex((buffer) => buffer.buffer.byteLength >= length)
+      const [found] = at < 0 ? [] : free.splice(at, 1)
+      return found === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(found.buffer, 0, length)
+    },
+    giveBack(buffer) {
+      if (buffer.buffer.byteLength <= MAX_UNDER_WORK_BYTES && free.length < KEPT_BUFFERS) free.push(buffer)
+    },
+  }
+}
+
+interface Workers {
+  /** Takes on work for so many bytes, and waits until there is room for more. @throws the first failure */
+  add(bytes: number, work: Promise<void>): Promise<void>
+  /** Once all are through. @throws the first failure */
+  end(): Promise<void>
+}
+
+/** Pieces that are hashed and written while further ones come in. */
+function workers(): Workers {
+  const running = new Set<Promise<void>>()
+  let held = 0
+  let failed: { cause: unknown } | undefined
+  const check = () => {
+    if (failed !== undefined) throw failed.cause
+  }
+  return {
+    async add(bytes, work) {
+      held += bytes
+      const one = work
+        .catch((cause: unknown) => {
+          failed ??= { cause }
+        })
+        .finally(() => {
+          held -= bytes
+          running.delete(one)
+        })
+      running.add(one)
+      while (running.size > 1 && (running.size > MAX_UNDER_WORK || held > MAX_UNDER_WORK_BYTES))
+        await Promise.race(running)
+      check()
+    },
+    async end() {
+      await Promise.all(running)
+      check()
     },
   }
 }

@@ -1,5 +1,5 @@
 /** Verified pieces to the disk, and files into their places. */
-
+import { hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { chmod, mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -42,7 +42,11 @@ export interface Writer {
 /** Files synced at once. */
 const SYNCS = 8
 
+/** Bytes that are hashed sooner than another thread has heard of them. */
+const SHORT_BYTES = 16 * 1024
+
 async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+  if (bytes.length <= SHORT_BYTES) return hash('sha256', bytes, 'buffer')
   return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
 }
 
@@ -65,6 +69,9 @@ export function writer({ folder, places, batchBytes, batchPieces }: WriterInit, 
   let pending: Piece[] = []
   let pendingBytes = 0
   let committing: Promise<void> = Promise.resolve()
+  /** The last commit that nobody waits for, and what failed of those and was not told yet. */
+  let behind: Promise<void> = Promise.resolve()
+  let untold: { cause: unknown } | undefined
 
   function handleOf(file: FileWork): Promise<FileHandle> {
     const known = handles.get(file)
@@ -159,16 +166,34 @@ export function writer({ folder, places, batchBytes, batchPieces }: WriterInit, 
   function commit(): Promise<void> {
     // One that failed said so to who asked for it.
     committing = committing.catch(() => {}).then(commitNow)
-    return committing
+    return committing.then(tell)
+  }
+
+  /** @throws what failed where nobody was waiting, once */
+  function tell(): void {
+    if (untold === undefined) return
+    const { cause } = untold
+    untold = undefined
+    throw cause
+  }
+
+  /** Half of what may be lost is made durable while the other half comes in. */
+  async function commitBehind(): Promise<void> {
+    const earlier = behind
+    behind = commit().catch((cause: unknown) => {
+      untold ??= { cause }
+    })
+    await earlier
+    tell()
   }
 
   return {
     async verify({ file, index }, bytes) {
-      const hash = await sha256(bytes)
+      const found = await sha256(bytes)
       const { table, entry } = file
-      if (pieceCount(entry.size) === 1) return Buffer.compare(await sha256(hash), entry.pieces) === 0
+      if (pieceCount(entry.size) === 1) return Buffer.compare(await sha256(found), entry.pieces) === 0
       const expected = table?.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
-      return expected !== undefined && Buffer.compare(hash, expected) === 0
+      return expected !== undefined && Buffer.compare(found, expected) === 0
     },
     async write(piece, bytes) {
       try {
@@ -182,7 +207,7 @@ export function writer({ folder, places, batchBytes, batchPieces }: WriterInit, 
       }
       pending.push(piece)
       pendingBytes += piece.length
-      if (pendingBytes >= batchBytes || pending.length >= batchPieces) await commit()
+      if (pendingBytes * 2 >= batchBytes || pending.length * 2 >= batchPieces) await commitBehind()
     },
     async empty(files) {
       const stored: StoredFile[] = []

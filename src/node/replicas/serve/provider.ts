@@ -6,6 +6,7 @@ import {
   haveSpec,
   MAX_REQUEST_BYTES,
   RANGE_CHUNK_BYTES,
+  RANGE_READ_BYTES,
   type RangeItem,
   rangesSpec,
   type TableItem,
@@ -46,7 +47,7 @@ const KEPT_MS = 10_000
 const TABLE_WAIT_MS = 8_000
 const TABLE_AGAIN_MS = 2_000
 
-/** The serving side of transfers. Reads on the thread pool, one chunk for each request under way. */
+/** The serving side of transfers. Reads on the thread pool, at most 1 MiB for each request under way. */
 export function provider(init: ProviderInit, { network, held, policy, logger }: ProviderComponents): Provider {
   const all = rate(init.upBytesPerSecond)
   const perIsland = rates(init.upBytesPerSecondPerIsland)
@@ -118,16 +119,20 @@ export function provider(init: ProviderInit, { network, held, policy, logger }: 
   ): AsyncGenerator<RangeItem> {
     const handle = await openSame(file)
     try {
+      // One for the whole range: an item has been encoded, and so copied, before the next one is asked for.
+      const bytes = Buffer.allocUnsafeSlow(Math.min(RANGE_READ_BYTES, length))
       for (let done = 0; done < length; ) {
         signal.throwIfAborted()
-        const bytes = Buffer.allocUnsafeSlow(Math.min(RANGE_CHUNK_BYTES, length - done))
-        const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset + done)
+        const { bytesRead } = await handle.read(bytes, 0, Math.min(bytes.length, length - done), offset + done)
         await assertSame(file, handle)
         if (bytesRead === 0) throw changed(file.path)
-        for (const limit of limits) await limit.pass(bytesRead, signal)
         done += bytesRead
-        sent += bytesRead
-        yield { range: number, bytes: bytes.subarray(0, bytesRead) }
+        for (let at = 0; at < bytesRead; at += RANGE_CHUNK_BYTES) {
+          const chunk = bytes.subarray(at, Math.min(bytesRead, at + RANGE_CHUNK_BYTES))
+          for (const limit of limits) await limit.pass(chunk.length, signal)
+          sent += chunk.length
+          yield { range: number, bytes: chunk }
+        }
       }
     } finally {
       await handle.close()
