@@ -39,6 +39,8 @@ export async function writeConf(init: ConfInit): Promise<void> {
     'livy.file.local-dir-whitelist': [...dataDirs, folder('staging')].join(','),
     'livy.repl.enable-hive-context': 'false',
     // Every driver listens on one of them; Livy's own range of 11 ports is shared by all its servers on a machine.
+    // Else the drivers call back to the address of the machine.
+    'livy.rsc.rpc.server.address': '127.0.0.1',
     'livy.rsc.launcher.port.range': '20000~29999',
     ...init.livy,
   }

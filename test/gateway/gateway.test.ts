@@ -181,10 +181,40 @@ test('data by name: the island that holds it all, with the reason; nobody, with 
     'FORBIDDEN',
   )
   assert.match(error.message, /island-1: not for you; island-2: not for you|island-2.*island-1/)
+  b.forbids = undefined
+  b.holds.add('moons')
+  const apart = await rejects(
+    a.gateway.sessions.create({ kind: 'sql', conf: { 'spark.archipel.datasets': 'galaxies,moons' } }, who),
+    'NO_HOLDER',
+  )
+  assert.is(apart.message, 'no island holds all of this: galaxies is at island-2; moons is at island-1')
   await rejects(
     a.gateway.sessions.create({ kind: 'sql', conf: { 'spark.archipel.datasets': 'unknown' } }, who),
     'DATASET_NOT_FOUND',
   )
+})
+
+test('settings and islands that are not there are refused, not overlooked; who refuses is named', async (t) => {
+  const { a, b, who } = await gates(t, 2)
+  const { sessions, batches } = a.gateway
+  const misspelt = await rejects(
+    sessions.create({ kind: 'sql', conf: { 'spark.archipel.dataset': 'stars' } }, who),
+    'BAD_INPUT',
+  )
+  assert.match(misspelt.message, /spark\.archipel\.dataset,/)
+  assert.match(misspelt.hint, /spark\.archipel\.island, spark\.archipel\.datasets, spark\.archipel\.engine/)
+  await rejects(batches.create({ file: 'x.py', conf: { 'spark.archipel.x': '1' } }, who), 'BAD_INPUT')
+  await rejects(sessions.create({ kind: 'sql', name: 'work@nowhere' }, who), 'NOT_FOUND')
+  assert.equal([a.livy.sessions.size, a.livy.batches.size], [0, 0])
+  const there = await sessions.create({ kind: 'sql', name: 'work@island-1' }, who)
+  assert.is(there.appInfo.archipelIsland, 'island-1')
+  await idle(a, there.id, who)
+
+  b.forbids = () => true
+  const refusal = 'island-1: not for you'
+  assert.is((await rejects(sessions.create({ kind: 'sql', conf: AT_B }, who), 'FORBIDDEN')).message, refusal)
+  const work = sessions.submit(there.id, { code: 'x', kind: 'pyspark' }, who)
+  assert.is((await rejects(work, 'FORBIDDEN')).message, refusal, 'also of a statement')
 })
 
 test('an island without Spark says who has it', async (t) => {

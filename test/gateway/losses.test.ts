@@ -110,6 +110,38 @@ test('an island that stays away: dead after the time, ended there when it comes 
   assert.is((await sessions.create({ kind: 'sql', conf: AT_B }, who)).id, 1)
 })
 
+test('while an island is away, what is known is told at once, and a statement is refused in words of a session that comes back', async (t) => {
+  const { a, b, who } = await busy(t)
+  const { sessions, batches } = a.gateway
+  await b.kill()
+  let began = performance.now()
+  assert.equal((await sessions.log(0, {}, who)).log, ['stdout: ', '\nstderr: '], 'as it was told')
+  assert.is((await batches.log(0, {}, who)).id, 0)
+  assert.ok(performance.now() - began < 4_000)
+  began = performance.now()
+  const recovering = [500, 'java.lang.IllegalStateException: Session is in state recovering']
+  const refusalOf = async (work: Promise<unknown>) => {
+    const error = await work.then(
+      () => undefined,
+      (cause: unknown) => cause as LivyRefusal,
+    )
+    assert.instance(error, LivyRefusal)
+    return [error!.status, error!.body]
+  }
+  assert.equal(await refusalOf(sessions.submit(0, { code: 'x' }, who)), recovering)
+  assert.ok(performance.now() - began < 8_000)
+  began = performance.now()
+  assert.is((await sessions.statement(0, 0, who)).state, 'available', 'it is still there')
+  assert.equal(await refusalOf(sessions.statement(0, 2, who)), recovering, 'whether it came there nobody knows')
+  await sessions.show(0, who)
+  await sessions.log(0, {}, who)
+  assert.ok(performance.now() - began < 2_000)
+  await b.start()
+  b.livy.open('x')
+  await eventually(async () => (await sessions.statement(0, 1, who)).state === 'available', { signal: t.signal })
+  assert.is((await sessions.submit(0, { code: 'again' }, who)).id, 2)
+})
+
 test('what is deleted while its island is away is ended there later, also after a restart', async (t) => {
   const { a, b, who } = await busy(t)
   await b.kill()

@@ -70,7 +70,8 @@ export function errorAnswer(error: ArchipelError, { ref, creates = false }: Aske
   const { code, status } = error
   if (code === 'SESSION_NOT_FOUND' && ref !== undefined) return refusalAnswer(notFound(ref))
   if (code === 'STATEMENT_NOT_FOUND') return { status: 404, json: 'Statement not found' }
-  if (creates && status < 500 && status !== 401 && status !== 403 && status !== 499)
+  // Clients send again what is answered with 5xx; where the data are does not change by that.
+  if (creates && (code === 'NO_HOLDER' || (status < 500 && ![401, 403, 499].includes(status))))
     return { status: 400, json: { msg: `Rejected, Reason: ${words(error)}` } }
   if ([401, 403, 413, 429].includes(status)) return { status, json: { msg: words(error) }, headers: extra(error) }
   return status < 500 ? { status: 400, json: { msg: words(error) } } : { status: 500, json: words(error) }

@@ -56,7 +56,11 @@ export async function jsonBody(c: Context): Promise<unknown> {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new LivyRefusal(400, broken(text, (cause as Error).message))
+    const { message } = cause as Error
+    // Livy's reader takes the first value, and does not look at what follows.
+    const rest = /^Unexpected non-whitespace character after JSON at position (\d+)/.exec(message)?.[1]
+    if (rest !== undefined) return JSON.parse(text.slice(0, Number(rest)))
+    throw new LivyRefusal(400, broken(text, message))
   }
 }
 

@@ -73,6 +73,8 @@ const KINDS: Record<string, LivyKind> = {
 }
 /** Settings of Spark that Livy refuses without any configuration. */
 const BLACKLIST = ['spark.submit.deployMode', 'spark.submit.proxyUser.allowCustomClasspathInClusterMode']
+/** Characters of a name: it stands in paths. */
+const MAX_NAME = 1_000
 const SUFFIXES = ['us', 'ms', 's', 'm', 'min', 'h', 'd']
 
 const rejected = (reason: string) => new LivyRefusal(400, { msg: `Rejected, Reason: ${reason}` })
@@ -108,7 +110,10 @@ function resources(f: Fields, doAs: string | undefined): LivyResources {
 
 /** Names and settings that Livy would refuse, one of them only after its driver was started. */
 function check({ name, conf = {} }: LivyResources): void {
-  if (name !== undefined && (name === '' || /^\d+$/.test(name))) throw rejected(`Invalid session name: ${name}`)
+  // Digits of any script: Java reads them all as a number.
+  if (name !== undefined && (name === '' || /^\p{Nd}+$/u.test(name))) throw rejected(`Invalid session name: ${name}`)
+  if (name !== undefined && name.length > MAX_NAME)
+    throw rejected(`Invalid session name: it has more than ${MAX_NAME} characters`)
   const refused = Object.keys(conf).filter((key) => BLACKLIST.includes(key))
   if (refused.length > 0) throw rejected(`Blacklisted configuration values in session config: ${refused.join(', ')}`)
 }
@@ -123,6 +128,11 @@ function duration(text: string | undefined): string | undefined {
 
 export function sessionRequest(body: unknown, doAs?: string): LivySessionRequest {
   const f = fields(body, SESSION)
+  if (!['undefined', 'string'].includes(typeof ((body as { kind?: unknown }).kind ?? undefined)))
+    throw new LivyRefusal(
+      400,
+      `requirement failed: Kind should be a string. (through reference chain: ${SESSION.name}["kind"])`,
+    )
   const word = f.text('kind')
   const kind = word === undefined ? 'shared' : kindOf(word)
   if (kind === undefined)

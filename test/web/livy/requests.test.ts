@@ -67,6 +67,11 @@ test('a session request in canonical form: kinds, numbers, text, nothing that wa
       idleTimeout: '10',
     },
   )
+  assert.equal(await canonical('/sessions', '{"kind":"sql"}x'), { kind: 'sql' }, 'Livy reads the first value')
+  assert.equal(await canonical('/sessions', { kind: null, name: 'n'.repeat(1000) }), {
+    kind: 'shared',
+    name: 'n'.repeat(1000),
+  })
   assert.equal(await canonical('/sessions?doAs=eva', { proxyUser: 'bob' }), { kind: 'shared', proxyUser: 'eva' })
   assert.equal(await canonical('/batches', { file: '/a.py', args: [1, 'b'], className: 'A', name: '-5' }), {
     file: '/a.py',
@@ -107,6 +112,10 @@ test('requests that Livy refuses, in its words, before the island is asked', asy
     ['/sessions', { driverCores: 1e12 }, 400, /out of range of int/],
     ['/sessions', { driverCores: true }, 400, /from Boolean value/],
     ['/sessions', { name: '123' }, 400, rejected('Invalid session name: 123')],
+    ['/sessions', { name: '\u0663\u0664' }, 400, rejected('Invalid session name: \u0663\u0664')],
+    ['/sessions', { name: 'n'.repeat(1001) }, 400, rejected('Invalid session name: it has more than 1000 characters')],
+    ['/sessions', { kind: 5 }, 400, /^requirement failed: Kind should be a string\. \(through .*\["kind"\]\)$/],
+    ['/sessions', '{"kind": "cobol"} x', 400, /^Invalid kind: cobol/],
     ['/sessions', { name: '' }, 400, rejected('Invalid session name: ')],
     ['/batches', { file: '/a', name: 12 }, 400, rejected('Invalid session name: 12')],
     [

@@ -286,6 +286,8 @@ test('version, pages and the root', async (t) => {
   for (const path of ['/ui', '/ui/', '/ui/session/0/log']) assert.is((await ask('GET', path)).headers.location, '/')
   assert.is((await ask('GET', '/metrics/ping')).text, 'pong\n')
   assert.is((await ask('GET', '/metrics')).status, 200)
+  assert.equal((await ask('GET', '/metrics/healthcheck')).text, '{}')
+  assert.match((await ask('GET', '/metrics/threads')).text, /state=RUNNABLE/)
   const missing = await ask('GET', '/static/x.js')
   assert.equal([missing.status, missing.text], [404, 'File not found'])
 })
@@ -340,6 +342,12 @@ test('refusals of Livy leave as they are, errors of ours in its words on one lin
   assert.equal(await answer(missing, 'POST', '/sessions', {}), [
     400,
     { msg: 'Rejected, Reason: nobody has "stars". Ask them.' },
+    undefined,
+  ])
+  const apart = new ArchipelError('NO_HOLDER', 'a is at x; b is at y', { hint })
+  assert.equal(await answer(apart, 'POST', '/sessions', {}), [
+    400,
+    { msg: 'Rejected, Reason: a is at x; b is at y. Ask them.' },
     undefined,
   ])
   const forbidden = new ArchipelError('FORBIDDEN', 'not you', { hint })

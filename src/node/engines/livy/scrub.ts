@@ -12,6 +12,10 @@ export interface SiteScrubber {
   statement(entry: Entry, statement: LivyStatement): LivyStatement
 }
 
+/** An address, or an absolute path of at least two parts. */
+const PLACE =
+  /[a-z][a-z0-9+.-]*:\/\/[^\s'",;()[\]<>]+|(?<![\w.:/])(?:[a-z][a-z0-9+.-]*:)?(?:\/[^\s/:'",;()[\]<>]+){2,}\/?/gi
+
 /** Places of data are taken out for work of other islands only: the owner may see where they are. */
 export function siteScrubber(locate: (path: string) => string): SiteScrubber {
   const secrets = new WeakMap<Entry['datasets'], [string, string][]>()
@@ -40,11 +44,22 @@ export function siteScrubber(locate: (path: string) => string): SiteScrubber {
     return out
   }
 
+  /** Others get no stack of Java, and no folder but those that they named themselves. */
+  function said(entry: Entry, given: string): string {
+    const clean = text(entry, given)
+    if (!entry.forwarded) return clean
+    const asked = JSON.stringify(entry.asked)
+    return clean
+      .trimStart()
+      .split(/[\r\n]/, 1)[0]!
+      .replace(PLACE, (place) => (asked.includes(JSON.stringify(place).slice(1, -1)) ? place : '<path>'))
+  }
+
   return {
     text,
     refusal(entry, { status, body }) {
       if (body === undefined) return new LivyRefusal(status)
-      return new LivyRefusal(status, typeof body === 'string' ? text(entry, body) : { msg: text(entry, body.msg) })
+      return new LivyRefusal(status, typeof body === 'string' ? said(entry, body) : { msg: said(entry, body.msg) })
     },
     session: (entry, session) => ({ ...session, log: session.log.map((line) => text(entry, line)) }),
     batch: (entry, batch) => ({ ...batch, log: batch.log.map((line) => text(entry, line)) }),

@@ -1,4 +1,3 @@
-import { basename } from 'node:path/posix'
 import type { Logger } from 'pino'
 import type {
   LivyArtifact,
@@ -17,6 +16,7 @@ import type { BoundDataset } from '../port.ts'
 import { type Entries, type Entry, type SiteStore, siteEntries } from './entries.ts'
 import { type Location, locator, sparkDataset } from './locations.ts'
 import { rootOf, siteMaking } from './making.ts'
+import { plainName } from './plain-name.ts'
 import { batchBody, type ProxyUsers, proxyUserOf, sessionBody, shownSession } from './requests.ts'
 import type { LivyCall, LivyRest } from './rest.ts'
 import { siteScrubber } from './scrub.ts'
@@ -302,11 +302,7 @@ export function livySite(init: LivySiteInit) {
         void (await call(entryOf('session', id), 'POST', `/jobs/${job}/cancel`, options)),
       async upload(id, what, { name, bytes }, options = {}) {
         const [path, part] = UPLOAD[what]
-        // Livy writes a name with ../ outside its folder.
-        await artifact(id, `/${path}`, {
-          ...options,
-          file: { part, name: basename(name.replaceAll('\\', '/')), bytes },
-        })
+        await artifact(id, `/${path}`, { ...options, file: { part, name: plainName(name), bytes } })
       },
       add: async (id, what, uri, options = {}) =>
         void (await artifact(id, `/${ADD[what]}`, { ...options, body: { uri } })),

@@ -16,7 +16,8 @@ export function livyBatches(
 ) {
   const { nameOf, now } = components
   const book: Book = components.book
-  const ask = asking(components.peers)
+  const { peers } = components
+  const ask = asking(peers, nameOf)
 
   function get(ref: Ref): BatchEntry {
     const entry = book.get('batch', ref)
@@ -37,7 +38,7 @@ export function livyBatches(
 
   /** While it is what it was. */
   async function changed(entry: BatchEntry, who: Who): Promise<void> {
-    await known(entry, who)
+    await known(entry, peers, who)
     const before = entry.state
     await heldWhile(entry, () => !entry.over && entry.state === before, init.holdMs, who)
   }
@@ -63,8 +64,9 @@ export function livyBatches(
     async log(ref: Ref, range: { from?: number; size?: number }, who: Who): Promise<LivyLog> {
       const entry = own(ref, who)
       const { id, given, last } = entry.record
-      if (given === true || entry.lines.length > 0) return logPage(id, last?.log ?? [], range)
-      return { ...(await ask.again(entry, (line, key) => line.log(key, range), who)), id }
+      const told = () => logPage(id, last?.log ?? [], range)
+      if (given === true || entry.lines.length > 0) return told()
+      return { ...(await ask.orTold(entry, (line, key) => line.log(key, range), told, who)), id }
     },
     async delete(ref: Ref, who: Who): Promise<void> {
       await book.remove(own(ref, who))

@@ -11,7 +11,7 @@ import type { Peers } from './peers.ts'
 import type { EntryRecord, EntryStore } from './records.ts'
 import type { Routing } from './routing.ts'
 import { forSite } from './shown.ts'
-import { duplicate, tooMany } from './words.ts'
+import { atIsland, duplicate, tooMany } from './words.ts'
 
 export interface BookInit {
   self: string
@@ -64,7 +64,8 @@ const NOT_MADE = new Set([
   'NOT_A_MEMBER',
   'BAD_INPUT',
 ])
-const GONE_MS = 15_000
+/** Milliseconds that an island which has to end something may be away; then it is told later. */
+const GONE_MS = 5_000
 
 export function book(init: BookInit, components: BookComponents): Book {
   const { store, outputs, routing, peers, now, logger, nameOf } = components
@@ -164,8 +165,11 @@ export function book(init: BookInit, components: BookComponents): Book {
         : able.length === 0
           ? 'No island of this archipelago says that it can.'
           : `${able.slice(0, 5).join(', ')} can: name one with spark.archipel.island, or the data with spark.archipel.datasets, in conf.`
-    if (why.length === 1) return new ArchipelError(error.code, error.message, { hint, cause: error })
-    const each = why.map((w) => `${nameOf(w.island)}: ${w.error.message}`).join('; ')
+    const said = why.map((w) => atIsland(w.error, w.island === init.self ? undefined : nameOf(w.island)).message)
+    if (why.length === 1) return new ArchipelError(error.code, said[0]!, { hint, cause: error })
+    const each = why
+      .map(({ island }, i) => (island === init.self ? `${nameOf(island)}: ${said[i]}` : said[i]))
+      .join('; ')
     return new ArchipelError(error.code, `no island that holds the data takes it: ${each}`, { hint, cause: error })
   }
 

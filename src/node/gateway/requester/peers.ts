@@ -4,6 +4,8 @@ import type { Line, OnChange } from '../calls.ts'
 import { type Signals, signals } from './waiting.ts'
 
 export interface PeersComponents {
+  /** This island. */
+  self: string
   /** @throws UNREACHABLE and others */
   open(island: string, onChange: OnChange, options: { signal: AbortSignal }): Promise<Line>
   /** Tells a new line what is wanted of it. */
@@ -31,6 +33,9 @@ export interface Peers {
   want(island: string): void
   /** Milliseconds since 1970 since when there is no way; undefined: there is one. */
   downSince(island: string): number | undefined
+  /** There is no way, and the last try to make one was in vain. */
+  failed(island: string): boolean
+  isSelf(island: string): boolean
   /** It can be reached again, perhaps. */
   nudge(island: string): void
   /** Closes what nobody wants. */
@@ -146,6 +151,8 @@ export function peers(components: PeersComponents): Peers {
     },
     want: (island) => void run(peerOf(island)),
     downSince: (island) => all.get(island)?.since,
+    failed: (island) => all.get(island)?.failure !== undefined,
+    isSelf: (island) => island === components.self,
     nudge(island) {
       const peer = all.get(island)
       if (peer === undefined || peer.line !== undefined) return

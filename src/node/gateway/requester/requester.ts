@@ -60,6 +60,7 @@ export function requester(init: RequesterInit, components: RequesterComponents):
   let timer: NodeJS.Timeout | undefined
 
   const ways: Peers = peers({
+    self: init.self,
     open: components.open,
     attach,
     onChange: (key, change) => {

@@ -31,6 +31,9 @@ export const CONF = {
   datasets: 'spark.archipel.datasets',
   engine: 'spark.archipel.engine',
 } as const
+/** Of all of them; no site gets any. */
+export const CONF_PREFIX = 'spark.archipel.'
+const KEYS: readonly string[] = Object.values(CONF)
 
 export interface Routing {
   /** @throws BAD_INPUT, NOT_FOUND, NO_HOLDER, DATASET_NOT_FOUND, AMBIGUOUS */
@@ -42,24 +45,39 @@ export interface Routing {
   able(kind: LivyKind): string[]
 }
 
+interface Pinned {
+  datasets: BoundRef[]
+  /** Who has each of them. */
+  held: string[][]
+  /** Who has them all. */
+  holders: string[]
+}
+
+/** Names of islands in a message. */
+const SHOWN = 5
+
 /** Where a session or batch goes: to the island that is named, else to one that holds the data, else to this one. */
 export function routing(components: RoutingComponents): Routing {
   const { self, nameOf, card } = components
   const runs = (island: string, kind: LivyKind) =>
     card(island)?.engines.some((engine) => engine.languages.includes(TASK_KIND[kind])) === true
 
-  /** `anything@island`, where that is exactly one. */
+  /** `anything@island`. @throws NOT_FOUND, AMBIGUOUS: who asks for an island must not get another one */
   function islandOfName(name: string | undefined): string | undefined {
     const part = name === undefined || !name.includes('@') ? '' : name.slice(name.lastIndexOf('@') + 1)
-    if (part === '') return undefined
-    try {
-      return components.islandNamed(part)
-    } catch {
-      return undefined
-    }
+    return part === '' ? undefined : components.islandNamed(part)
   }
 
-  async function pin(refs: string[], signal: AbortSignal): Promise<{ datasets: BoundRef[]; holders: string[] }> {
+  /** What is misspelt would be overlooked, and the work would run somewhere else. @throws BAD_INPUT */
+  function checkKeys(conf: Record<string, string>): void {
+    const foreign = Object.keys(conf).find((key) => key.startsWith(CONF_PREFIX) && !KEYS.includes(key))
+    if (foreign !== undefined)
+      throw new ArchipelError('BAD_INPUT', `conf has ${foreign.slice(0, 100)}, which is no setting`, {
+        hint: `Settings of this endpoint are ${KEYS.join(', ')}.`,
+      })
+  }
+
+  async function pin(refs: string[], signal: AbortSignal): Promise<Pinned> {
     const located = await Promise.all(refs.map((ref) => components.locate(ref, { signal })))
     const datasets = located.map(({ id, publisher, version }, i) => ({ table: refs[i]!, id, publisher, version }))
     const sets = located.map(
@@ -67,7 +85,8 @@ export function routing(components: RoutingComponents): Routing {
         new Set(one.holders.filter((h) => h.version === one.version && h.state === 'available').map((h) => h.island)),
     )
     const [first = new Set<string>(), ...others] = sets
-    return { datasets, holders: [...first].filter((island) => others.every((set) => set.has(island))) }
+    const held = sets.map((set) => [...set])
+    return { datasets, held, holders: [...first].filter((island) => others.every((set) => set.has(island))) }
   }
 
   const rank = (kind: LivyKind) => (a: string, b: string) => {
@@ -86,6 +105,7 @@ export function routing(components: RoutingComponents): Routing {
         .filter((island) => runs(island, kind))
         .map(nameOf),
     async route({ conf, name, kind }, { signal }) {
+      checkKeys(conf)
       const refs = (conf[CONF.datasets] ?? '').split(',').flatMap((ref) => (ref.trim() === '' ? [] : [ref.trim()]))
       if (refs.length > MAX_TASK_DATASETS)
         throw new ArchipelError('BAD_INPUT', `${CONF.datasets} names more than ${MAX_TASK_DATASETS} datasets`)
@@ -93,23 +113,31 @@ export function routing(components: RoutingComponents): Routing {
       if (engine !== undefined && engine !== 'livy' && engine !== 'embedded')
         throw new ArchipelError('BAD_INPUT', `${CONF.engine} is livy or embedded`)
       const more = engine === undefined ? {} : { engine: engine as 'livy' | 'embedded' }
-      const { datasets, holders } = await pin(refs, signal)
       const text = conf[CONF.island]
       const named = text === undefined ? islandOfName(name) : components.islandNamed(text)
+      const { datasets, held, holders } = await pin(refs, signal)
       if (named !== undefined) {
         const why = text === undefined ? `the name ${name} asks for it` : `${CONF.island} asks for it`
         return { candidates: [{ island: named, why }], datasets, ...more }
       }
       if (refs.length === 0)
         return { candidates: [{ island: self, why: 'the own engine of this island' }], datasets, ...more }
-      if (holders.length === 0)
-        throw new ArchipelError(
-          'NO_HOLDER',
-          `no island holds ${refs.length === 1 ? refs[0] : `all of ${refs.join(', ')}`}`,
-        )
+      if (holders.length === 0) throw noHolder(refs, held)
       const candidates = holders.sort(rank(kind)).map((island) => ({ island, why: whyHolder(island) }))
       return { candidates, datasets, ...more }
     },
+  }
+
+  function noHolder(refs: string[], held: string[][]): ArchipelError {
+    const who = (islands: string[]) =>
+      islands.length === 0
+        ? 'held by nobody who can be reached'
+        : `at ${islands.slice(0, SHOWN).map(nameOf).join(', ')}${islands.length > SHOWN ? ' and others' : ''}`
+    const each = refs.map((ref, i) => `${ref} is ${who(held[i]!)}`).join('; ')
+    if (refs.length === 1) return new ArchipelError('NO_HOLDER', each)
+    return new ArchipelError('NO_HOLDER', `no island holds all of this: ${each}`, {
+      hint: `A session runs at one island: name in ${CONF.datasets} what is at one, or replicate the others to it first.`,
+    })
   }
 
   function whyHolder(island: string): string {

@@ -15,7 +15,10 @@ import { isStatementEnd, LAG_MS, type SessionEntry } from './entry.ts'
 import type { KeptStatement, Outputs } from './outputs.ts'
 import type { Peers } from './peers.ts'
 import { shownSession } from './shown.ts'
-import { listPage, noStatement, notActive, notInState } from './words.ts'
+import { listPage, noStatement, notActive, notInState, unreached } from './words.ts'
+
+/** Milliseconds that a statement which is not known is waited for, where its island has to be asked for all of them. */
+const LEARN_MS = 5_000
 
 export interface SessionsComponents {
   book: Book
@@ -30,8 +33,8 @@ type Range = { from?: number; size?: number }
 
 /** Livy's sessions and statements, as the endpoint needs them. */
 export function livySessions(init: { holdMs: number }, components: SessionsComponents) {
-  const { book, outputs, nameOf, now } = components
-  const ask = asking(components.peers)
+  const { book, peers, outputs, nameOf, now } = components
+  const ask = asking(peers, nameOf)
 
   function get(ref: Ref): SessionEntry {
     const entry = book.get('session', ref)
@@ -58,7 +61,7 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
 
   /** While it starts; or until it is as idle as its statements say, for clients ask that before they submit the next. */
   async function current(entry: SessionEntry, who: Who): Promise<void> {
-    await known(entry, who)
+    await known(entry, peers, who)
     await heldWhile(entry, () => entry.state === 'starting', init.holdMs, who)
     await heldWhile(entry, () => entry.lags, Math.min(init.holdMs, LAG_MS), who)
   }
@@ -66,12 +69,15 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
   const settled = (entry: SessionEntry) => heldWhile(entry, () => entry.state === 'starting', init.holdMs, NOBODY)
 
   async function statementOf(entry: SessionEntry, id: number, who: Who): Promise<KeptStatement> {
-    if (entry.next === undefined)
-      await entry.changes.until(() => entry.next !== undefined || entry.over, { ms: 10_000 })
     const found = () => entry.statement(id)
+    if (entry.next === undefined && found() === undefined) {
+      const heard = () => entry.next !== undefined || entry.over || found() !== undefined
+      await entry.changes.until(heard, { ms: peers.failed(entry.record.island) ? 0 : LEARN_MS, signal: who.signal })
+    }
     if (found() === undefined) {
       if (entry.over) throw gone(entry)
-      throw noStatement()
+      // Whether there is one, only its island knows.
+      throw entry.next === undefined ? unreached() : noStatement()
     }
     await heldWhile(entry, () => !entry.over && !isStatementEnd(found()?.statement.state ?? 'error'), init.holdMs, who)
     const kept = found()
@@ -114,8 +120,9 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
     async log(ref: Ref, range: Range, who: Who): Promise<LivyLog> {
       const entry = own(ref, who)
       const { id } = entry.record
-      if (entry.record.given === true || entry.lines.length > 0) return logPage(id, entry.record.last?.log ?? [], range)
-      return { ...(await ask.again(entry, (line, key) => line.log(key, range), who)), id }
+      const told = () => logPage(id, entry.record.last?.log ?? [], range)
+      if (entry.record.given === true || entry.lines.length > 0) return told()
+      return { ...(await ask.orTold(entry, (line, key) => line.log(key, range), told, who)), id }
     },
     async delete(ref: Ref, who: Who): Promise<void> {
       await book.remove(own(ref, who))
@@ -133,7 +140,7 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
     },
     async statements(ref: Ref, { from, size, descending }: Range & { descending?: boolean }, who: Who) {
       const entry = own(ref, who)
-      await known(entry, who)
+      await known(entry, peers, who)
       if (entry.over) throw gone(entry)
       const all = entry.statements()
       const ordered = descending === true ? all.reverse() : all
@@ -144,7 +151,7 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
     },
     async submit(ref: Ref, request: LivyStatementRequest, who: Who): Promise<LivyStatement> {
       const entry = own(ref, who)
-      await known(entry, who)
+      await known(entry, peers, who)
       active(entry)
       return await entry.inTurn(async () => {
         active(entry)

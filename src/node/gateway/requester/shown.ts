@@ -1,8 +1,7 @@
 /** What clients see: Livy's object of the other side, with this endpoint's numbers and names. */
 import type { LivyAppInfo, LivyBatch, LivyResources, LivySession } from '../../../protocols/livy/objects.ts'
 import type { BatchRecord, EntryRecord, SessionRecord } from './records.ts'
-
-const CONF_PREFIX = 'spark.archipel.'
+import { CONF_PREFIX } from './routing.ts'
 
 /** Without the settings that are for this endpoint alone, and without what it sees to itself. */
 export function forSite<T extends LivyResources & { heartbeatTimeoutInSecond?: number }>(request: T): T {
