@@ -207,6 +207,7 @@ const slashes: Case[] = [
 const pages: Case[] = [
   { title: 'the root leads to the page', call: 'GET /', status: 302, headers: { location: /^https?:\/\/[^/]+\/.*ui/ } },
   { title: '/metrics answers', call: 'GET /metrics', status: 200 },
+  { title: '/metrics/threads answers', call: 'GET /metrics/threads', status: 200 },
   { title: 'an unknown page of /static is 404', call: 'GET /static/nothing.js', status: 404 },
   {
     title: 'the version is one that clients can read',
