@@ -17,12 +17,23 @@ export interface ConfInit {
 /** Small work of short life: a session starts in half the time, and a second core is left for others. */
 export const QUICK_JAVA = '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
 
+/** Of the server. */
 const LOG4J = `log4j.rootCategory=INFO, console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.target=System.err
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n
 log4j.logger.org.eclipse.jetty=WARN
+`
+
+/** Of drivers: what a program prints is not among hundreds of lines of Spark's own. */
+const DRIVER_LOG4J = `rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
 `
 
 /** Writes `conf/` and the folders that it names. */
@@ -58,6 +69,7 @@ export async function writeConf(init: ConfInit): Promise<void> {
   await writeFile(join(folder('conf'), 'livy.conf'), lines(livy, ' = '))
   await writeFile(join(folder('conf'), 'spark-defaults.conf'), lines(spark, ' '))
   await writeFile(join(folder('conf'), 'log4j.properties'), LOG4J)
+  await writeFile(join(folder('conf'), 'log4j2.properties'), DRIVER_LOG4J)
 }
 
 const lines = (entries: Record<string, string>, between: string) =>

@@ -1,6 +1,6 @@
 /** Finds a Livy: `LIVY_HOME`, a zip named by `LIVY_ZIP`, the official zip with its published checksum; in this order. */
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -33,8 +33,7 @@ export async function findLivy({ cache, env, say, signal }: Wanted): Promise<{ h
     return { home: env.LIVY_HOME, from: 'LIVY_HOME' }
   }
   if (env.LIVY_ZIP) {
-    if (!existsSync(env.LIVY_ZIP)) throw new LivyFault(`LIVY_ZIP names no file: ${env.LIVY_ZIP}`, HOW_TO_GET_LIVY)
-    const digest = (await digestOf(env.LIVY_ZIP, 'sha256')).slice(0, 16)
+    const digest = (await digestOfZip(env.LIVY_ZIP)).slice(0, 16)
     return { home: await unpacked(env.LIVY_ZIP, join(cache, `livy-${digest}`), say, signal), from: 'LIVY_ZIP' }
   }
   const folder = join(cache, `livy-${LIVY_VERSION}`)
@@ -93,6 +92,15 @@ export function parseChecksum(text: string): string {
   return (plain ?? text.slice(text.indexOf(':') + 1).replaceAll(/\s/g, '')).toLowerCase()
 }
 
+/** Of the file that `LIVY_ZIP` names. */
+async function digestOfZip(file: string): Promise<string> {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+    throw new LivyFault(`LIVY_ZIP names no file: ${file}`, HOW_TO_GET_LIVY)
+  return digestOf(file, 'sha256').catch((error: Error) => {
+    throw new LivyFault(`the file of LIVY_ZIP cannot be read: ${error.message}`, HOW_TO_GET_LIVY)
+  })
+}
+
 async function digestOf(file: string, algorithm: 'sha256' | 'sha512'): Promise<string> {
   const hash = createHash(algorithm)
   await pipeline(createReadStream(file), hash)
@@ -106,7 +114,11 @@ async function unpacked(zip: string, folder: string, say: Wanted['say'], signal?
   await mkdir(join(folder, '..'), { recursive: true })
   const half = await mkdtemp(`${folder}-`)
   try {
-    await run('python3', ['-m', 'zipfile', '-e', zip, half], signal)
+    await run('python3', ['-m', 'zipfile', '-e', zip, half], signal).catch((error: Error) => {
+      signal?.throwIfAborted()
+      // The last line is what went wrong, those before are where.
+      throw new LivyFault(`${zip} cannot be unpacked: ${error.message.split('\n').at(-1)}`, HOW_TO_GET_LIVY)
+    })
     await homeIn(half)
     await rename(half, folder)
   } finally {

@@ -2,14 +2,15 @@
  * `node docker/livy/main.ts up|down|status|assemble [--port N] [--data folder]... [--run folder] [--json]`: a Livy with a Spark on
  * loopback. Exit code 1 when something is missing, 2 for a wrong argument; `status` gives 3 when no server runs.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { assemble } from './assemble.ts'
 import { LivyFault } from './fault.ts'
+import { tryLock } from './lock.ts'
 import { driversOf, end, isRunning } from './processes.ts'
-import { answers, type Server, startServer } from './server.ts'
+import { answers, checkPort, portFault, type Server, startServer } from './server.ts'
 import { cacheFolder } from './tools.ts'
 
 const DEFAULT_PORT = 8998
@@ -26,28 +27,64 @@ if (command === undefined || positionals.length > 1) usage()
 try {
   await command()
 } catch (error) {
-  if (!(error instanceof LivyFault)) throw error
-  process.stderr.write(`error: ${error.message}\n`)
+  // What the system refuses (a folder that cannot be written) is for people, too.
+  if (!(error instanceof LivyFault) && (error as NodeJS.ErrnoException).code === undefined) throw error
+  process.stderr.write(`error: ${(error as Error).message}\n`)
   process.exitCode = 1
 }
 
 async function up(): Promise<void> {
   const port = Number(values.port ?? DEFAULT_PORT)
   if (!Number.isInteger(port) || port < 0 || port > 65535) usage()
+  await alone(() => start(port))
+}
+
+/** Two starts at once would write into one folder, and end each other's server. */
+async function alone(work: () => Promise<void>): Promise<void> {
+  const release = await tryLock(join(runDir, '.lock'))
+  if (release === undefined)
+    throw new LivyFault(
+      `a Livy is being started or ended in ${runDir} already`,
+      'wait for that, or name another folder with --run',
+    )
+  try {
+    await work()
+  } finally {
+    await release()
+  }
+}
+
+async function start(port: number): Promise<void> {
   const running = noted()
-  if (running !== undefined && (await answers(running.url))) return tell(running, 'runs already')
+  if (running !== undefined && (await isUp(running))) return tell(running, 'runs already')
   if (running !== undefined) await end(running, 0)
+  // Two starts on one port, in two folders, would both find it free.
+  const release = port === 0 ? undefined : await tryLock(join(cacheFolder(), `.port-${port}`))
+  if (port !== 0 && release === undefined) throw portFault(port, 'is about to be used by another Livy')
+  try {
+    await startOn(port)
+  } finally {
+    await release?.()
+  }
+}
+
+async function startOn(port: number): Promise<void> {
+  if (port !== 0) await checkPort(port)
   const assembled = await assemble({ say })
-  mkdirSync(runDir, { recursive: true })
   // The main files of batches are there when an island of this user has its data where it has them by default.
   const dataDirs = [stagingOfIsland(), ...(values.data ?? [])].map((folder) => resolve(folder))
   say('starting Livy')
-  const server = await startServer(assembled, { runDir, port: port || undefined, dataDirs, detached: true })
-  writeFileSync(note, JSON.stringify(server))
-  tell(server, 'runs')
+  // Noted at once: `down` finds it even when this process is ended meanwhile.
+  const onSpawn = (server: Server) => writeFileSync(note, JSON.stringify(server))
+  tell(await startServer(assembled, { runDir, port: port || undefined, dataDirs, detached: true, onSpawn }), 'runs')
 }
 
 async function down(): Promise<void> {
+  if (!existsSync(runDir)) return print({ running: false }, 'no Livy runs')
+  await alone(endIt)
+}
+
+async function endIt(): Promise<void> {
   const server = noted()
   if (server === undefined) return print({ running: false }, 'no Livy runs')
   await end(server, GRACE_MS)
@@ -57,7 +94,7 @@ async function down(): Promise<void> {
 
 async function status(): Promise<void> {
   const server = noted()
-  if (server !== undefined && (await answers(server.url))) return tell(server, 'runs')
+  if (server !== undefined && (await isUp(server))) return tell(server, 'runs')
   const drivers = server === undefined ? [] : driversOf(server)
   process.exitCode = 3
   const left = drivers.length > 0 ? `; ${drivers.length} of its processes are left: npm run livy:down` : ''
@@ -83,6 +120,11 @@ function tell(server: Server, what: string): void {
 an island in front of it: archipel up --set livy.url=${server.url}
 to end it: npm run livy:down${values.run === undefined ? '' : ` -- --run ${values.run}`}`,
   )
+}
+
+/** What answers on the port of a server that has ended is another one. */
+async function isUp(server: Server): Promise<boolean> {
+  return isRunning(server) && (await answers(server.url))
 }
 
 function noted(): Server | undefined {

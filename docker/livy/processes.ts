@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isAlive } from './tools.ts'
+import { isAlive } from './lock.ts'
 
 export const RUN_ENV = 'ARCHIPEL_LIVY_RUN'
 const LOOK_MS = 50

@@ -11,12 +11,15 @@ import { kill, RUN_ENV, type ServerProcess } from './processes.ts'
 
 const READY_LOOK_MS = 100
 const READY_MAX_MS = 120_000
+const PORT_MAX_MS = 1000
 
 export interface ServerInit extends Omit<ConfInit, 'port'> {
   /** A free one when undefined. */
   port?: number
   /** In a process group of its own, going on when this process ends. */
   detached?: boolean
+  /** Told as soon as its process runs, before it answers. */
+  onSpawn?(server: Server): void
   signal?: AbortSignal
 }
 
@@ -27,9 +30,13 @@ export interface Server extends ServerProcess {
   log: string
 }
 
-/** Returns when the server answers. Fails with the end of its log when it ends before; then nothing is left running. */
+/**
+ * Returns when the server answers. Fails when the port is in use, and with the end of its log when it ends before; then nothing is
+ * left running.
+ */
 export async function startServer(assembled: Assembled, init: ServerInit): Promise<Server> {
   const port = init.port ?? (await freePort())
+  await checkPort(port)
   await writeConf({ ...init, port })
   const log = logOf(init.runDir)
   const out = openSync(log, 'a')
@@ -42,6 +49,7 @@ export async function startServer(assembled: Assembled, init: ServerInit): Promi
   closeSync(out)
   const server: Server = { pid: child.pid ?? 0, runDir: init.runDir, port, url: `http://127.0.0.1:${port}`, log }
   try {
+    init.onSpawn?.(server)
     await ready(server, child, init.signal)
   } catch (error) {
     if (server.pid > 0) await kill(server)
@@ -74,7 +82,8 @@ async function ready(server: Server, child: ChildProcess, signal?: AbortSignal):
   })
   for (const until = performance.now() + READY_MAX_MS; ; await delay(READY_LOOK_MS, undefined, { signal })) {
     if (ended !== undefined) throw new LivyFault(`Livy ended with ${ended}`, `its log ends:\n${tail(server.log)}`)
-    if (await answers(server.url, signal)) return
+    // What answers for a server that has ended is another one.
+    if ((await answers(server.url, signal)) && ended === undefined) return
     if (performance.now() > until) throw new LivyFault('Livy does not answer', `its log ends:\n${tail(server.log)}`)
   }
 }
@@ -111,9 +120,26 @@ function tail(file: string): string {
   }
 }
 
-async function freePort(): Promise<number> {
+/** @throws LivyFault when the port is in use: also after a moment, in which a server that was killed lets it go. */
+export async function checkPort(port: number): Promise<void> {
+  for (const until = performance.now() + PORT_MAX_MS; ; await delay(READY_LOOK_MS)) {
+    const code = await freePort(port).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    )
+    if (code === undefined) return
+    if (code !== 'EADDRINUSE') throw portFault(port, `cannot be listened on (${code})`)
+    if (performance.now() > until) throw portFault(port, 'is in use')
+  }
+}
+
+export const portFault = (port: number, what: string) =>
+  new LivyFault(`port ${port} ${what}`, 'choose another one with --port, or --port 0 for a free one')
+
+/** This one, or any when it is 0. */
+async function freePort(wanted = 0): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(wanted, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
   await new Promise<void>((resolve) => server.close(() => resolve()))
   return port

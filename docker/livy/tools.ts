@@ -1,10 +1,10 @@
 /** Programs that are run, and the folder in which what they bring is kept. */
 import { spawn } from 'node:child_process'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LivyFault } from './fault.ts'
+import { tryLock } from './lock.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -37,35 +37,12 @@ export async function run(command: string, args: string[], signal?: AbortSignal)
 
 /** Runs `work` while no other process works in the same folder; the lock of a process that has died is taken over. */
 export async function exclusively<T>(folder: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  await mkdir(folder, { recursive: true })
   const lock = join(folder, '.lock')
-  for (;;) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' })
-      break
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      if (await isLeft(lock)) await rm(lock, { force: true })
-      else await delay(LOCK_LOOK_MS, undefined, { signal })
-    }
-  }
+  let release = await tryLock(lock)
+  for (; release === undefined; release = await tryLock(lock)) await delay(LOCK_LOOK_MS, undefined, { signal })
   try {
     return await work()
   } finally {
-    await rm(lock, { force: true })
-  }
-}
-
-async function isLeft(lock: string): Promise<boolean> {
-  const pid = Number(await readFile(lock, 'utf8').catch(() => '0'))
-  return pid > 0 && !isAlive(pid)
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    await release()
   }
 }

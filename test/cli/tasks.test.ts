@@ -272,6 +272,24 @@ test('a table that was cut says whose limit it was', async (t) => {
   }
 })
 
+test('what the message of a failed program repeats of its log is printed once', async (t) => {
+  const { run, island } = await daemonDir(t)
+  const { hint, retryable } = ERRORS.CODE_FAILED
+  for (const trace of [
+    'Exception: it broke',
+    `Exception: it broke\n${'  at some.place.of(it)\n'.repeat(200)}the end`,
+  ]) {
+    island.fake.onSubmit = ({ id }) => {
+      island.fake.print(id, `before\n${trace}\n`)
+      const message = `the program ended with an error\n${trace}`
+      island.fake.move(id, { state: 'failed', error: { code: 'CODE_FAILED', message, hint, retryable } })
+    }
+    const { stderr } = await run(['run', '-', '--kind', 'python'], { stdin: 'x' })
+    assert.is(stderr.split('Exception: it broke').length, 2, stderr)
+    assert.is(stderr.split('some.place').length, trace.split('some.place').length, stderr)
+  }
+})
+
 test('a failure has its code, its exit code, its hint and the end of the log', async (t) => {
   const { run, island } = await daemonDir(t)
   for (const [code, exit] of [

@@ -82,10 +82,12 @@ test('every setting can be given by its variable and by --set', async (t) => {
       string: ['text', 'text'],
     }
     const [text, value] = sample[setting.path] ?? byType[setting.type]!
+    // A password is that of a user.
+    const settings: Record<string, string> = setting.path === 'livy.password' ? { 'livy.user': 'ada' } : {}
     const at = (init: LoadInit) =>
       setting.path.split('.').reduce<unknown>((o, key) => (o as Record<string, unknown>)[key], loadConfig(init))
-    assert.equal(at({ flags: { dataDir }, env: { [setting.env]: text } }), value, setting.env)
-    assert.equal(at({ flags: { dataDir, set: [`${setting.path}=${text}`] }, env: {} }), value, setting.path)
+    assert.equal(at({ flags: { dataDir, settings }, env: { [setting.env]: text } }), value, setting.env)
+    assert.equal(at({ flags: { dataDir, settings, set: [`${setting.path}=${text}`] }, env: {} }), value, setting.path)
   }
 })
 
@@ -119,6 +121,11 @@ test('a bad value is refused with its setting and its source', async (t) => {
     ['network.listen=127.0.0.1:9410', ['network.listen', 'multiaddr']],
     ['network.listen=/ip4/127.0.0.1/udp/9410/quic-v1', ['network.listen', 'TCP']],
     ['network.announce=/ip4/0.0.0.0/tcp/9410', ['network.announce', 'wildcard']],
+    ['livy.url=livy.example.org', ['livy.url', 'not a URL', '"livy.example.org"']],
+    ['livy.url=https://livy.example.org/?user=x', ['livy.url', 'livy.user', 'livy.password']],
+    ['livy.url=https://livy.example.org/#x', ['livy.url', 'livy.user', 'livy.password']],
+    ['livy.password=x', ['livy.password needs livy.user']],
+    ['livy.password=@/not/there', ['livy.password needs livy.user']],
     ['network.mdns=maybe', ['network.mdns', 'true or false']],
     ['network.relay.use=sometimes', ['network.relay.use']],
     ['engine.memoryBytes=1XB', ['engine.memoryBytes', 'not a size']],
@@ -137,6 +144,22 @@ test('a bad value is refused with its setting and its source', async (t) => {
     ['__proto__.x=1', ['no such setting']],
   ] as const) {
     await invalid({ flags: { dataDir, set: [item] } }, ...words)
+  }
+})
+
+test('a password in the address of Livy is refused, and not repeated', async (t) => {
+  const dataDir = await t.tmpdir()
+  for (const url of [
+    'http://ada:s3cret@livy.example.org',
+    'http://:s3cret@livy.example.org',
+    'ftp://ada:s3cret@livy',
+  ]) {
+    const error = await rejects(
+      () => loadConfig({ flags: { dataDir, set: [`livy.url=${url}`] }, env: {} }),
+      'CONFIG_INVALID',
+    )
+    assert.match(error.message, url.startsWith('http') ? /livy\.user and livy\.password/ : /not a URL/)
+    assert.not.match(`${error.message} ${error.hint}`, /s3cret/)
   }
 })
 

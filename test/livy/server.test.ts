@@ -1,11 +1,14 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import * as assert from 'uvu/assert'
 import { findLivy, parseChecksum } from '../../docker/livy/find-livy.ts'
+import { tryLock } from '../../docker/livy/lock.ts'
 import { run } from '../../docker/livy/tools.ts'
 import { eventually, suite, type TestContext } from '../kit/index.ts'
 import { LIVY_START_MS, startLivy, type TestLivy } from '../kit/livy.ts'
@@ -53,6 +56,66 @@ test('where no Livy is to be had it says how to get one, and ends with 1', async
   assert.match(ends(1, ['up', '--run', await t.tmpdir()], env), /LIVY_ZIP names no file.*livy\.apache\.org\/download/)
 })
 
+test('LIVY_ZIP that is a folder or no zip is refused with how to get one, without a trace', async (t) => {
+  const dir = await t.tmpdir()
+  const noZip = join(dir, 'no.zip')
+  await writeFile(noZip, 'no zip at all')
+  for (const [zip, words] of [
+    [dir, /LIVY_ZIP names no file.*livy\.apache\.org\/download/],
+    [noZip, /no\.zip cannot be unpacked: .*not a zip.*livy\.apache\.org\/download/],
+  ] as const) {
+    const env = { ...process.env, LIVY_HOME: '', LIVY_ZIP: zip, ARCHIPEL_LIVY_CACHE: join(dir, 'cache') }
+    const said = ends(1, ['up', '--port', '0', '--run', join(dir, 'run')], env)
+    assert.match(said, words)
+    assert.not.match(said, /Traceback|\n +at /)
+  }
+  assert.equal(
+    (await readdir(join(dir, 'cache'))).filter((name) => name.startsWith('livy')),
+    [],
+  )
+})
+
+test('a port that is in use is said, and nothing is started, whatever answers there', async (t) => {
+  const site = await serve(t, () => '{"version":"0.9.0-incubating"}')
+  const { port } = new URL(site)
+  const runDir = await t.tmpdir()
+  const { status, output } = await calls(['up', '--port', port, '--run', runDir])
+  assert.is(status, 1)
+  assert.match(output, `error: port ${port} is in use; choose another one with --port`)
+  assert.equal(await readdir(runDir), [])
+})
+
+test('a lock is that of one process, and is taken over when that has died', async (t) => {
+  const file = join(await t.tmpdir(), 'lock')
+  const release = await tryLock(file)
+  assert.is(await tryLock(file), undefined)
+  await release?.()
+  const dead = spawnSync(process.execPath, ['--version']).pid
+  for (const left of [`${dead} 1`, `${process.pid} of another start`, '']) {
+    await writeFile(file, left)
+    const [one, two] = await Promise.all([tryLock(file), tryLock(file)])
+    assert.is([one, two].filter((got) => got !== undefined).length, 1, left)
+    await (one ?? two)?.()
+  }
+  assert.equal(await readdir(join(file, '..')), [])
+})
+
+test(
+  'of two starts at once in one folder one starts the server, the other says that it is under way or runs',
+  async (t) => {
+    const runDir = await t.tmpdir()
+    t.cleanup(() => calls(['down', '--run', runDir]))
+    const up = ['up', '--port', '0', '--run', runDir]
+    const both = await Promise.all([calls(up), calls(up)])
+    const texts = both.map((each) => each.output).join('\n')
+    assert.is(both.filter(({ status }) => status === 0).length >= 1, true, texts)
+    assert.is(both.filter(({ output }) => output.includes('Livy runs: ')).length, 1, texts)
+    assert.match(texts, /being started or ended in .* already|Livy runs already/)
+    assert.is((await calls(['status', '--run', runDir])).status, 0)
+  },
+  { timeoutMs: LIVY_START_MS },
+)
+
 test('the official zip is refused when its checksum is not the published one', async (t) => {
   const cache = await t.tmpdir()
   const zip = Buffer.from('no zip at all')
@@ -96,6 +159,13 @@ function ends(code: number, args: string[], env: NodeJS.ProcessEnv = process.env
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { env, encoding: 'utf8' })
   assert.is(status, code, stderr)
   return stdout + stderr
+}
+
+/** The same, while this process goes on. */
+async function calls(args: string[]): Promise<{ status: number | null; output: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { status, output: stdout + stderr }
 }
 
 async function smallZip(t: TestContext): Promise<Buffer> {

@@ -127,6 +127,7 @@ test(
     })
     const printed = (await asked.tasks.log(python.id, { offset: 0, limit: 200_000 })).text
     assert.match(printed, "got ['one', 'two words'] 7 set")
+    assert.not.match(printed, / INFO /, 'what Spark says of itself does not hide it')
 
     // A JAR with a main class that every Spark has: it lists what an archive holds.
     const { sparkHome } = await assemble({ signal: t.signal })

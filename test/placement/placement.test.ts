@@ -235,6 +235,23 @@ test('the island that was asked for takes it, or nobody', async () => {
   assert.match(stranger.message, /Z: is not a member/)
 })
 
+test('where work without data finds nobody, the hint does not speak of holding data', async () => {
+  const refuse = (code: string) => ({ spark: ['python'], answer: { accepts: false, code, reason: 'because' } })
+  const place = (islands: Record<string, object>) =>
+    world({ islands }).port.place(request([], { kind: 'python', engine: 'livy' }), options())
+  for (const [code, hint, islands] of [
+    ['FORBIDDEN', /its policy/, { [A]: refuse('FORBIDDEN') }],
+    ['NO_HOLDER', /its policy/, { [A]: {}, [B]: refuse('FORBIDDEN') }],
+    ['LANGUAGE_MISSING', /archipel islands/, { [A]: {} }],
+    ['NO_HOLDER', /--explain/, { [A]: refuse('ENGINE_DOWN'), [C]: { spark: ['python'], liveness: 'lost' } }],
+    ['TOO_MANY', /Wait a little/, { [A]: refuse('FORBIDDEN'), [C]: refuse('TOO_MANY') }],
+  ] as const) {
+    const error = await rejects(place(islands), code)
+    assert.match(error.hint, hint)
+    assert.not.match(error.hint, /dataset|data\b/)
+  }
+})
+
 test('a question over several datasets goes to who holds them all; else the error says what would have to be moved', async () => {
   const islands = { [A]: {}, [B]: { bytesPerSecond: 1e6 }, [C]: { bytesPerSecond: 1e8 }, [D]: {} }
   const { port } = world({ islands })

@@ -197,7 +197,15 @@ async function tail(io: Io, client: IslandClient, view: TaskView, signal: AbortS
   for await (const part of logText(client, id, { offset, follow: false, signal })) text += part
   // The first line may be cut.
   const lines = cleanLines(offset === 0 ? text : text.replace(/^[^\n]*\n/, '...\n')).trimEnd()
-  const said = cleanLines(error?.message ?? '').trimEnd()
-  const rest = (said !== '' && lines.endsWith(said) ? lines.slice(0, -said.length) : lines).trimEnd()
+  const rest = withoutSaid(lines, cleanLines(error?.message ?? '').trimEnd())
   if (rest !== '') io.note(rest)
+}
+
+/** The lines without those at their end that the message is made of, whole or below its first line. */
+function withoutSaid(lines: string, message: string): string {
+  const below = message.includes('\n') ? message.slice(message.indexOf('\n') + 1) : ''
+  // Of a log that was cut, the message may say more.
+  if (below !== '' && lines.startsWith('...\n') && below.endsWith(lines.slice(4))) return ''
+  const said = [message, below].find((text) => text !== '' && lines.endsWith(text))
+  return (said === undefined ? lines : lines.slice(0, -said.length)).trimEnd()
 }

@@ -1,6 +1,18 @@
 import { z } from 'zod'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 
+/** What is wrong with the address of a Livy (`livy.url`), which is shown in messages and logs: so it holds no secrets. */
+export function livyUrlFault(text: string): string | undefined {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    return 'not a URL; write it like http://127.0.0.1:8998'
+  const { username, password } = new URL(text)
+  if (username !== '' || password !== '')
+    return 'it has a user or a password, which are given as livy.user and livy.password'
+  if (/[?#]/.test(text))
+    return 'it has a query or a fragment; a user is given as livy.user, a password as livy.password'
+  return undefined
+}
+
 /** The settings `web.livy`. */
 export const livyEndpoint = z
   .strictObject({

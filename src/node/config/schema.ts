@@ -4,7 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { z } from 'zod'
 import { islandId } from '../../protocols/model/ids.ts'
 import { place } from '../../protocols/model/island.ts'
-import { livyEndpoint } from './livy-endpoint.ts'
+import { livyEndpoint, livyUrlFault } from './livy-endpoint.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 import { replicas, transfers } from './replication.ts'
 
@@ -221,14 +221,15 @@ const pair = (what: string) =>
     .max(8192)
     .regex(/^[^=\s][^=]*=.+$/s, `write it as ${what}`)
 
-const livy = z.strictObject({
+const livyFields = z.strictObject({
   url: z
     .string()
     .max(2048)
-    .refine(
-      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
-      'not a URL; write it like http://127.0.0.1:8998',
-    )
+    .superRefine((text, { addIssue }) => {
+      const message = livyUrlFault(text)
+      // What stands before an @ may be a password.
+      if (message !== undefined) addIssue({ code: 'custom', message, params: { secret: text.includes('@') } })
+    })
     .optional()
     .describe('The Apache Livy of this island, e.g. http://127.0.0.1:8998; without one it has no Spark.'),
   user: z.string().min(1).max(256).optional().describe('User of HTTP Basic authentication at Livy.'),
@@ -322,6 +323,11 @@ const livy = z.strictObject({
     .describe(
       'Folder for the main files of batches, which Spark has to read (livy.locations, livy.file.local-dir-whitelist). By default one in the data directory.',
     ),
+})
+
+const livy = livyFields.refine(({ user, password }) => password === undefined || user !== undefined, {
+  path: ['password'],
+  message: 'livy.password needs livy.user',
 })
 
 const personOrIsland = z

@@ -111,10 +111,10 @@ export interface IslandLivy {
 
 /** Undefined where the configuration names no Livy. @throws CONFIG_INVALID for a file of a secret that cannot be read */
 export function livyOf(settings: LivySettings, { self, store, stagingDir, resultBytes, logger }: LivyPlace) {
+  const auth = authOf(settings)
   if (settings.url === undefined) return undefined
   const locations = pairs(settings.locations).map(([from, to]) => ({ from, to }))
   const { url, timeoutMs, taskSessions, queue, languages, spare, statementMs, resultRows } = settings
-  const auth = authOf(settings)
   const rest = livyRest({
     url,
     timeoutMs,

@@ -16,6 +16,8 @@ const ALIKE = new Set<ErrorCode>([
   'TOO_MANY',
   'SQL_INVALID',
 ])
+type Codes = Set<ErrorCode | undefined>
+
 /** Islands named in a message. */
 const MAX_NAMED = 6
 
@@ -28,7 +30,10 @@ export function nobody(request: PlacementRequest, verdicts: Verdict[], explain: 
   // Who is full will have room again: that is the word for all, whatever keeps the others from it.
   const code = codes.has('TOO_MANY') ? 'TOO_MANY' : [...codes][0]
   if (code !== undefined && (codes.size === 1 || code === 'TOO_MANY') && ALIKE.has(code))
-    return new ArchipelError(code, `${opening(code, request)}: ${named(whole)}`, { details, ...hintOn(request) })
+    return new ArchipelError(code, `${opening(code, request)}: ${named(whole)}`, {
+      details,
+      ...(hintOn(request) ?? hintWithoutData(request, new Set([code]))),
+    })
   const stale = request.datasets.find((d) => d.holders.length > 0 && d.holders.every((h) => h.state === 'stale'))
   if (stale !== undefined && whole.length === 0)
     return new ArchipelError('STALE', `the source files of ${stale.id} changed after publishing`, { details })
@@ -49,7 +54,7 @@ export function nobody(request: PlacementRequest, verdicts: Verdict[], explain: 
     needed === undefined ? '' : `. To run it at ${needed.name}, data would have to be moved: ${needed.reason}`
   return new ArchipelError('NO_HOLDER', `no island can run this now: ${text}${move}`, {
     details: needed === undefined ? details : { ...details, needed },
-    ...(hintOn(request) ?? hintTogether(request)),
+    ...(hintOn(request) ?? hintWithoutData(request, codes) ?? hintTogether(request)),
   })
 }
 
@@ -93,6 +98,20 @@ function nearest(wanted: Verdict[]) {
 function hintOn({ on }: PlacementRequest): { hint: string } | undefined {
   if (on === undefined) return undefined
   return { hint: 'The island that was asked for cannot run it; leave out --on to let any holder.' }
+}
+
+/** The hints of the codes speak of data, which this work has none of. */
+function hintWithoutData({ datasets }: PlacementRequest, codes: Codes): { hint: string } | undefined {
+  if (datasets.length > 0) return undefined
+  if (codes.has('FORBIDDEN'))
+    return {
+      hint: 'Ask the operator of an island that refuses it to allow it in its policy; --explain shows each of them.',
+    }
+  if (codes.has('LANGUAGE_MISSING'))
+    return { hint: 'No island that can be reached runs this; `archipel islands` shows who runs what.' }
+  return codes.size === 1 && !codes.has(undefined)
+    ? undefined
+    : { hint: 'Try again later; --explain shows what keeps each island from it.' }
 }
 
 function hintTogether({ datasets }: PlacementRequest): { hint: string } | undefined {

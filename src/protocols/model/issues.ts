@@ -43,7 +43,7 @@ export function issueText(issue: Issue, value: unknown, whole = 'it'): string {
 function words(issue: Issue, came: unknown, name: string): string {
   if (issue.code === 'invalid_type' && came === undefined) return `is missing: it has to be ${typeName(issue.expected)}`
   if (!ZODS_OWN.test(issue.message))
-    return `is not accepted: ${issue.message}${issue.path.length === 0 ? '' : but(came, name)}`
+    return `is not accepted: ${issue.message}${issue.path.length === 0 || isSecret(issue) ? '' : but(came, name)}`
   switch (issue.code) {
     case 'invalid_type':
       return `has to be ${typeName(issue.expected)}${but(came, name)}`
@@ -67,6 +67,9 @@ function words(issue: Issue, came: unknown, name: string): string {
       return `is not accepted${but(came, name)}`
   }
 }
+
+/** A schema of ours says that of a value that may hold a secret. */
+const isSecret = (issue: Issue) => issue.code === 'custom' && issue.params?.secret === true
 
 const FORMATS: Record<string, string> = {
   datetime: 'a time as in ISO 8601',

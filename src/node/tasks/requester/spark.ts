@@ -30,14 +30,27 @@ export function checkSpark(request: SubmitRequest): void {
   if (batch === undefined) return
   checkBatch(request, batch)
   if (batch.main === undefined ? code.trim() === '' : code !== '')
-    throw bad(batch.main === undefined ? 'there is no code to run' : 'a batch has a main file or code, not both')
+    throw batch.main === undefined
+      ? bad(
+          'there is no code to run',
+          'Give the program as code, or upload a file and name it as the main file of the batch.',
+        )
+      : bad('a batch has a main file or code, not both', 'Leave one of them out.')
 }
 
 function checkBatch({ kind }: SubmitRequest, { main, className }: NonNullable<SubmitRequest['batch']>): void {
-  if (kind !== 'jar' && kind !== 'python') throw bad(`a batch is a JAR or a Python program, not ${kind}`)
+  if (kind !== 'jar' && kind !== 'python')
+    throw bad(
+      `a batch is a JAR or a Python program, not ${kind}`,
+      'Without --batch (in a request: batch) it runs in a session of Spark.',
+    )
   if (main !== undefined && !main.name.endsWith(kind === 'jar' ? '.jar' : '.py'))
-    throw bad(`the main file of this batch ends with ${kind === 'jar' ? '.jar' : '.py'}`)
-  if (className !== undefined && kind !== 'jar') throw bad('only a JAR has a class to be named')
+    throw bad(
+      `the main file of this batch ends with ${kind === 'jar' ? '.jar' : '.py'}`,
+      'Rename the file, or ask for the kind that it is.',
+    )
+  if (className !== undefined && kind !== 'jar')
+    throw bad('only a JAR has a class to be named', 'Leave out --class: a Python program begins at its first line.')
 }
 
 /** The same for the work, its main file found. @throws NOT_FOUND */
