@@ -6,13 +6,14 @@ import type { EnginePort } from './engines/port.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { ResolverPort } from './resolve/resolver.ts'
+import type { Places } from './sessions/places.ts'
 import { type Sessions, sessions } from './sessions/sessions.ts'
 import type { StorePort } from './store/port.ts'
 
 const LAST_ID = 'sessions/last'
 
 export function interactiveSessions(components: {
-  config: Pick<Config, 'sessions' | 'engine'>
+  config: Pick<Config, 'sessions'>
   self: string
   store: StorePort
   engine: EnginePort
@@ -20,19 +21,20 @@ export function interactiveSessions(components: {
   resolver: ResolverPort
   policy: PolicyPort
   journal: JournalPort
+  places: Places
   logger: (component: string) => Logger
 }): Sessions {
-  const { config, self, engine, datasets, resolver, policy, journal } = components
+  const { config, self, engine, datasets, resolver, policy, journal, places } = components
   const state = components.store.bucket('state')
   return sessions(
     {
       self,
-      // Tasks need a place in the engine, too.
-      max: Math.min(config.sessions.max, Math.max(1, config.engine.sessions - 1)),
+      max: config.sessions.max,
       idleMs: config.sessions.idleMs,
     },
     {
       engine,
+      places,
       data: datasets,
       async pin(ref) {
         const located = await resolver.locate(ref, { via: 'catalog', confirm: false })

@@ -33,6 +33,7 @@ import { reaching } from './resolve/reaching.ts'
 import { resolver } from './resolve/resolver.ts'
 import { searchIndex } from './search/search-index.ts'
 import { followMembers, serveOthers } from './serving.ts'
+import { places } from './sessions/places.ts'
 import { syncRemote } from './spread/catalog-protocol.ts'
 import { syncer } from './spread/syncer.ts'
 import { journalled } from './token-port.ts'
@@ -114,7 +115,12 @@ async function compose(
   const engine = withLivy(builtIn, livy?.engine)
   undo.push(() => engine.stop())
   await engine.start({ signal })
-  const plain = embeddedSite({ version: SOFTWARE })({ engine: builtIn })
+  // Tasks need a place in the engine, too.
+  const forSessions = places(Math.max(1, config.engine.sessions - 1))
+  const plain = embeddedSite({ version: SOFTWARE, idleMs: config.sessions.idleMs })({
+    engine: builtIn,
+    places: forSessions,
+  })
   undo.push(() => plain.stop())
 
   // What is in the catalog, for people.
@@ -291,6 +297,7 @@ async function compose(
     resolver: resolving,
     policy,
     journal: diary,
+    places: forSessions,
     logger: log,
   })
   undo.push(() => interactive.stop())

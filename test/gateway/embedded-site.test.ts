@@ -4,7 +4,14 @@ import { embeddedEngine } from '../../src/node/engines/embedded/embedded.ts'
 import type { BoundDataset, EngineLimits } from '../../src/node/engines/port.ts'
 import { embeddedSite } from '../../src/node/gateway/embedded-site.ts'
 import type { LivySite, SiteChange } from '../../src/node/gateway/site.ts'
-import type { LivyCodeKind, LivyKind, LivyOutput, LivyStatement } from '../../src/protocols/livy/objects.ts'
+import { places } from '../../src/node/sessions/places.ts'
+import type {
+  LivyCodeKind,
+  LivyKind,
+  LivyOutput,
+  LivySessionRequest,
+  LivyStatement,
+} from '../../src/protocols/livy/objects.ts'
 import { LivyRefusal } from '../../src/protocols/livy/refusal.ts'
 import { brightStars, requiresR, requiresScience, SCIENCE_PYTHON } from '../engines/data.ts'
 import { rejects, suite, type TestContext } from '../kit/index.ts'
@@ -20,12 +27,22 @@ const LIMITS: EngineLimits = {
   threads: 2,
 }
 
-async function started(t: TestContext, init: { python?: string; r?: string; limits?: Partial<EngineLimits> } = {}) {
-  const { limits, ...languages } = init
+interface Wanted {
+  python?: string
+  r?: string
+  limits?: Partial<EngineLimits>
+  queue?: number
+  places?: number
+  idleMs?: number
+  retainMs?: number
+}
+
+async function started(t: TestContext, init: Wanted = {}) {
+  const { limits, queue = 0, places: most = 3, idleMs = 600_000, retainMs, ...languages } = init
   const engine = embeddedEngine({
     limits: { ...LIMITS, ...limits },
     maxSessions: 4,
-    queue: 0,
+    queue,
     sandbox: 'auto',
     scratchDir: await t.tmpdir(),
     spares: 0,
@@ -33,7 +50,10 @@ async function started(t: TestContext, init: { python?: string; r?: string; limi
   })()
   t.cleanup(() => engine.stop())
   await engine.start()
-  const site = embeddedSite({ version: '1' })({ engine })
+  const site = embeddedSite({ version: '1', idleMs, ...(retainMs === undefined ? {} : { retainMs }) })({
+    engine,
+    places: places(most),
+  })
   t.cleanup(() => site.stop())
   return { engine, site }
 }
@@ -50,9 +70,12 @@ const reached = (site: LivySite, session: number, state: string) =>
 
 let marks = 0
 
+async function created(site: LivySite, request: LivySessionRequest, datasets: BoundDataset[] = []): Promise<number> {
+  return (await site.createSession(request, { mark: `mark-${marks++}`, datasets, forwarded: false })).id
+}
+
 async function opened(site: LivySite, kind: LivyKind, datasets: BoundDataset[] = [], conf = {}): Promise<number> {
-  const mark = { mark: `mark-${marks++}`, datasets, forwarded: false }
-  const { id } = await site.createSession({ kind, conf }, mark)
+  const id = await created(site, { kind, conf }, datasets)
   await reached(site, id, 'idle')
   return id
 }
@@ -418,20 +441,125 @@ test('a program that ends its process: the statement says so, the session is dea
   const session = await opened(site, 'pyspark')
   const dead = reached(site, session, 'dead')
   const { output } = await ran(site, session, 'import os; os._exit(3)')
-  assert.is(output?.status, 'error')
+  const { ename, evalue, traceback } = output as LivyOutput & { status: 'error' }
+  assert.is(ename, 'Error')
+  assert.match(evalue, /^Interpreter died:\n.*exit code 3/)
+  assert.equal(traceback, [])
   await dead
   assert.match((await site.session(session)).log.join('\n'), 'has ended')
 })
 
 test('a session that cannot start is dead, and its log says why', async (t) => {
-  const { site, engine } = await started(t, { r: 'none', python: 'none' })
+  const { site, engine } = await started(t, { r: 'none' })
   const sessions = await Promise.all(
     Array.from({ length: 4 }, () => engine.createSession({ kind: 'sql', datasets: [] })),
   )
-  const { id } = await site.createSession({ kind: 'sql' }, { mark: 'late', datasets: [], forwarded: false })
+  const id = await created(site, { kind: 'pyspark' })
   await reached(site, id, 'dead')
   assert.ok((await site.session(id)).log.at(-1)!.length > 20)
   await Promise.all(sessions.map((each) => each.close()))
+})
+
+test('Python: an exit is an exception; an error shows no code of another statement', async (t) => {
+  const { site } = await started(t, { r: 'none' })
+  const session = await opened(site, 'pyspark')
+  const error = async (code: string) => (await ran(site, session, code)).output as LivyOutput & { status: 'error' }
+  const exits = await error('import sys; sys.exit(3)')
+  assert.equal([exits.ename, exits.evalue], ['SystemExit', '3'])
+  await ran(site, session, 'def f():\n  return 1 / 0')
+  await error('secret_of_before = 1\nanother_secret = 1 / 0')
+  for (const code of ['%json unknown_name', 'f()']) {
+    const { traceback } = await error(code)
+    assert.not.match(traceback.join(''), 'secret')
+    assert.not.match(traceback.join(''), 'archipel')
+  }
+})
+
+test('Python: who prints too much in one statement is told the limit', async (t) => {
+  const { site } = await started(t, { r: 'none', limits: { outputBytes: 100_000 } })
+  const session = await opened(site, 'pyspark')
+  const dead = reached(site, session, 'dead')
+  for (let i = 0; i < 2; i++) assert.is((await ran(site, session, 'print("x" * 80_000)')).output?.status, 'ok')
+  const { output } = await ran(site, session, 'print("x" * 200_000)')
+  const { evalue, traceback } = output as LivyOutput & { status: 'error' }
+  assert.match(evalue, /^Interpreter died:\nRESULT_LIMIT: the program printed more than 100000 bytes/)
+  assert.match(traceback.join(''), 'Print less')
+  await dead
+})
+
+test('sessions of SQL hold no place between two statements', async (t) => {
+  const { site, engine } = await started(t, { r: 'none', python: 'none', places: 1 })
+  const ids = await Promise.all(Array.from({ length: 6 }, () => opened(site, 'sql')))
+  assert.is(engine.status().running, 0)
+  for (const id of ids) assert.is((await ran(site, id, 'SELECT 1 AS one')).output?.status, 'ok')
+  assert.is(engine.status().running, 0)
+})
+
+test('programs of sessions leave places to others; one too many is refused at once', async (t) => {
+  const { site, engine } = await started(t, { r: 'none', places: 1 })
+  const first = await opened(site, 'pyspark')
+  const { status, body } = await refusal(created(site, { kind: 'pyspark' }))
+  assert.is(status, 400)
+  assert.match((body as { msg: string }).msg, /^Rejected, too many sessions are being created!/)
+  const shared = await opened(site, 'shared')
+  const none = (await ran(site, shared, '1', 'pyspark')).output as LivyOutput & { status: 'error' }
+  assert.match(none.evalue, 'all 1 places for sessions are taken')
+  assert.is(engine.status().running, 1)
+  await site.deleteSession(first)
+  assert.equal(data(await ran(site, shared, '1', 'pyspark')), { 'text/plain': '1' })
+  await site.stopSession(shared)
+  await opened(site, 'pyspark')
+})
+
+test('what waits for a place says so, and is cancelled at once', async (t) => {
+  const { site, engine } = await started(t, { r: 'none', queue: 4 })
+  const taken = await Promise.all(Array.from({ length: 4 }, () => engine.createSession({ kind: 'sql', datasets: [] })))
+  const session = await opened(site, 'sql')
+  const waits = (id: number) =>
+    until(
+      site,
+      id,
+      (c) => c.type === 'session' && c.session.log.includes('waits for a place: 4 of 4 sessions are open'),
+    )
+  const told = waits(session)
+  await site.submit(session, { code: 'SELECT 1' }, 0)
+  await told
+  assert.is((await site.statement(session, 0)).state, 'waiting')
+  await site.cancelStatement(session, 0)
+  assert.is((await site.statement(session, 0)).state, 'cancelled')
+  await reached(site, session, 'idle')
+  assert.is(engine.status().waiting, 0)
+  const late = await created(site, { kind: 'pyspark' })
+  await waits(late)
+  assert.is((await site.session(late)).state, 'starting')
+  await taken[0]!.close()
+  await reached(site, late, 'idle')
+  await Promise.all(taken.map((each) => each.close()))
+})
+
+test('an idle session ends after its idleTimeout or its ttl, a busy one does not; then it is collected', async (t) => {
+  const { site, engine } = await started(t, { r: 'none', retainMs: 1 })
+  const ends: [LivySessionRequest, RegExp][] = [
+    [{ kind: 'pyspark', idleTimeout: '400ms' }, /it was idle for 400 ms/],
+    [{ kind: 'sql', ttl: '1s' }, /its ttl of 1000 ms is over/],
+  ]
+  for (const [request, why] of ends) {
+    const id = await created(site, request)
+    await reached(site, id, 'idle')
+    const logs: string[] = []
+    const lost = until(site, id, (change) => {
+      if (change.type === 'session' && change.session.state === 'dead') logs.push(...change.session.log)
+      return change.type === 'lost'
+    })
+    if (request.kind === 'pyspark') {
+      const slept = await ran(site, id, 'import time\ntime.sleep(1)\n"awake"')
+      assert.equal(data(slept), { 'text/plain': "'awake'" })
+    }
+    await lost
+    assert.match(logs.join('\n'), why)
+    assert.is((await refusal(site.session(id))).status, 404)
+  }
+  assert.is(engine.status().running, 0)
 })
 
 test.run()

@@ -1,6 +1,7 @@
 /** The sessions of a real island, over an engine that answers each statement with its own text. */
 import type { EngineSession, SessionInit } from '../../src/node/engines/port.ts'
 import { engineSession } from '../../src/node/engines/session/session.ts'
+import { places } from '../../src/node/sessions/places.ts'
 import { type Sessions, type SessionsInit, sessions } from '../../src/node/sessions/sessions.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 
@@ -87,6 +88,7 @@ export function fakeSessions(
     { self: 'isl-self', max: 2, idleMs: 60_000, ...init },
     {
       engine: { createSession: (of, options = {}) => engine.begin(of, options.signal) },
+      places: places(init.max ?? 2),
       data: {
         bind: async () => [],
         recheck: async () => {

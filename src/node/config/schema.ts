@@ -203,7 +203,7 @@ const engine = z.strictObject({
     .register(about, { unit: 'bytes' }),
   outputBytes: bytes(1024, 1024 * GiB)
     .default(64 * MiB)
-    .describe('Bytes that a program may print; beyond that it is ended.')
+    .describe('Bytes that one statement of a program may print; beyond that it is ended.')
     .register(about, { unit: 'bytes' }),
   processes: z.int().min(1).max(100_000).default(64).describe('Processes of one program, itself among them.'),
   threads: z.int().min(1).max(1024).default(2).describe('Threads of one session.'),
@@ -432,7 +432,7 @@ const sessions = z.strictObject({
     .max(1024)
     .default(2)
     .describe(
-      'Interactive sessions at a time; at least one session of the engine is left to tasks where it has more than one.',
+      'Interactive sessions at a time; with those of Livy clients at most one fewer than `engine.sessions`, so that tasks find a place.',
     ),
   idleMs: ms(1000, 7 * DAY_MS)
     .default(1_800_000)

@@ -55,7 +55,7 @@ export interface EngineLimits {
   threads: number
   /** Bytes of files that a program may have written at a time. Default 256 MiB. */
   scratchBytes?: number
-  /** Bytes that a program may print; beyond that it is ended. Default 64 MiB. */
+  /** Bytes that one statement of a program may print; beyond that it is ended. Default 64 MiB. */
   outputBytes?: number
   /** Processes of one program, itself among them. Default 64. */
   processes?: number

@@ -1,6 +1,6 @@
 /** What a statement of the built-in engine gave, as Livy would show it. */
 import type { LivyCodeKind, LivyOutput } from '../../protocols/livy/objects.ts'
-import type { ArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { TableResult } from '../../protocols/model/task.ts'
 import { exceptionOf, TRACEBACK } from '../../protocols/model/traceback.ts'
 import type { ResultSink } from '../results/port.ts'
@@ -9,6 +9,15 @@ import { sparkTable } from './spark-table.ts'
 /** Bytes of what one statement prints that are kept. */
 const PRINTED_BYTES = 16 * 1024 * 1024
 const TEXT = /^text\//
+
+/** The process of a program went with the statement. */
+export class Died extends ArchipelError {
+  constructor(cause: ArchipelError) {
+    const { code, message, hint } = cause
+    const why = code === 'CODE_FAILED' ? message : `${code}: ${message}`
+    super(code, `Interpreter died:\n${why}\n`, { hint, cause })
+  }
+}
 
 export interface Printed extends ResultSink {
   /** Text and the first item of each other type. */
@@ -19,6 +28,7 @@ export interface Printed extends ResultSink {
 export function printed(): Printed {
   const chunks: Buffer[] = []
   let bytes = 0
+  let cut = 0
   const items = new Map<string, unknown>()
   return {
     // Programs at a prompt have no table of their own.
@@ -37,10 +47,12 @@ export function printed(): Printed {
     log(chunk) {
       const part = Buffer.from(chunk as Uint8Array).subarray(0, Math.max(0, PRINTED_BYTES - bytes))
       bytes += part.length
+      cut += chunk.length - part.length
       if (part.length > 0) chunks.push(part)
     },
     data() {
-      const text = Buffer.concat(chunks).toString().trimEnd()
+      const kept = Buffer.concat(chunks).toString().trimEnd()
+      const text = cut === 0 ? kept : `${kept}\n... (${cut} more bytes were printed; ${PRINTED_BYTES} are kept)`
       const shown = Object.fromEntries(items)
       // As in Livy: of a value of a magic there is no text, of a figure it is empty.
       const values = Object.keys(shown).some((type) => type.endsWith('json'))
@@ -64,9 +76,11 @@ export const okTable = (id: number, result: Pick<TableResult, 'columns' | 'rows'
 /** Of an exception of Python its name, its words and its traceback, an entry for each frame; of all else the message and a hint. */
 export function failed(id: number, kind: LivyCodeKind, error: ArchipelError): LivyOutput {
   const common = { status: 'error', execution_count: id } as const
-  const raised = kind === 'pyspark' && error.code === 'CODE_FAILED' ? exception(error.message) : undefined
+  const code = error.code === 'CODE_FAILED'
+  const raised = kind === 'pyspark' && code && !(error instanceof Died) ? exception(error.message) : undefined
   if (raised !== undefined) return { ...common, ...raised }
-  const traceback = kind === 'sparkr' && error.code === 'CODE_FAILED' ? [] : [`${error.hint}\n`]
+  // The hint of what the code itself did is one for tasks.
+  const traceback = code ? [] : [`${error.hint}\n`]
   return { ...common, ename: 'Error', evalue: error.message, traceback }
 }
 

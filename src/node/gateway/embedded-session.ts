@@ -1,4 +1,5 @@
 /** One session of Livy over the built-in engine. */
+import { setImmediate } from 'node:timers/promises'
 import { logPage } from '../../protocols/livy/log-page.ts'
 import type {
   LivyCodeKind,
@@ -12,7 +13,9 @@ import { LivyRefusal } from '../../protocols/livy/refusal.ts'
 import { toArchipelError } from '../../protocols/model/errors.ts'
 import type { SessionState } from '../../protocols/model/task.ts'
 import type { EnginePort } from '../engines/port.ts'
-import { interpreters, TASK_KINDS } from './embedded-interpreters.ts'
+import type { Places } from '../sessions/places.ts'
+import { interpreters, isProgram, TASK_KINDS } from './embedded-interpreters.ts'
+import { lifetime, livyTime } from './embedded-lifetime.ts'
 import { embeddedStatements } from './embedded-statements.ts'
 import type { Mark, SiteChange } from './site.ts'
 
@@ -48,35 +51,53 @@ export interface EmbeddedSessionInit {
   id: number
   request: LivySessionRequest
   mark: Mark
-  engine: Pick<EnginePort, 'createSession'>
+  engine: Pick<EnginePort, 'createSession' | 'status'>
+  /** Those that programs of sessions may hold. */
+  places: Places
+  /** Milliseconds without work after which it ends, where the request does not say it. */
+  idleMs: number
+  /** It has ended, whatever the reason. */
+  onEnded(): void
 }
 
 /** Begins at once; shows `starting` until its first process is there. */
-export function embeddedSession({ id, request, mark, engine }: EmbeddedSessionInit): EmbeddedSession {
+export function embeddedSession(init: EmbeddedSessionInit): EmbeddedSession {
+  const { id, request, mark, engine, places } = init
   const watchers = new Set<(change: SiteChange) => void>()
   const notes: string[] = []
   let nextId = 0
   let started = false
   let ending: Promise<void> | undefined
   let ended: number | undefined
-  /** What it is for; one of kind `shared` lives as long as nobody ends it. */
-  const primary = request.kind === 'shared' ? undefined : (request.kind as LivyCodeKind)
+  /** The program that it is for; one without lives on when a program of it has ended. */
+  const primary = isProgram(request.kind) ? request.kind : undefined
 
   const from = interpreters({
     engine,
+    places,
     mark,
     onEnd(kind) {
-      // Another one for SQL is begun when it is needed.
-      if (kind === primary && kind !== 'sql') void end(`The process of this session (${kind}) has ended.`)
+      if (kind === primary) void end(`The process of this session (${kind}) has ended.`)
+    },
+    onWait(why) {
+      notes.push(why)
+      void tellSession()
     },
   })
   const own = embeddedStatements({
     from,
     maxRows: rowsOf(request.conf?.[ROWS_KEY]),
     onChange(statement) {
+      life.used()
       tell({ type: 'statement', statement })
       void tellSession()
     },
+  })
+  const life = lifetime({
+    idleMs: livyTime(request.idleTimeout) ?? init.idleMs,
+    ttlMs: livyTime(request.ttl),
+    busy: () => state() !== 'idle',
+    onOver: (why) => void end(why),
   })
 
   function state(): SessionState {
@@ -96,12 +117,15 @@ export function embeddedSession({ id, request, mark, engine }: EmbeddedSessionIn
   /** Statements first, the session last. */
   function end(why?: string): Promise<void> {
     ending ??= (async () => {
+      life.stop()
       if (why !== undefined) notes.push(why)
       for (const { id: statement } of why === undefined ? own.list() : []) own.cancel(statement)
       const drained = own.drain()
       await from.close()
       await drained
       ended = Date.now()
+      life.stop()
+      init.onEnded()
       await tellSession()
     })()
     return ending
@@ -125,8 +149,10 @@ export function embeddedSession({ id, request, mark, engine }: EmbeddedSessionIn
 
   async function start(): Promise<void> {
     try {
-      if (primary !== undefined) await from.of(primary)
+      // As in Livy, whoever asked for it sees it start.
+      await (primary === undefined ? setImmediate() : from.of(primary))
       started = true
+      life.used()
       await tellSession()
     } catch (cause) {
       const { message, hint } = toArchipelError(cause)

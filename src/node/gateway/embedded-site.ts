@@ -3,16 +3,24 @@ import type { LivyCodeKind, LivyKind, LivySessionRequest, LivyVersion } from '..
 import { LivyRefusal, notFound } from '../../protocols/livy/refusal.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { EnginePort } from '../engines/port.ts'
+import type { Places } from '../sessions/places.ts'
+import { isProgram } from './embedded-interpreters.ts'
 import { type EmbeddedSession, embeddedSession, kindsOf } from './embedded-session.ts'
 import type { LivySite } from './site.ts'
 
 export interface EmbeddedSiteInit {
   /** Of the software, told as the revision. */
   version: string
+  /** Milliseconds without work after which a session ends that did not ask for another time. */
+  idleMs: number
+  /** Milliseconds for which the entry of a session is kept after its end. Default 600,000, as Livy's. */
+  retainMs?: number
 }
 
 export interface EmbeddedSiteComponents {
   engine: Pick<EnginePort, 'createSession' | 'info' | 'status'>
+  /** Those that programs of sessions may hold in the engine. */
+  places: Places
 }
 
 /** How long an entry that ended is kept: Livy's `livy.server.session.state-retain.sec`. */
@@ -30,8 +38,8 @@ function notAllowed(uri: string): string {
   return `requirement failed: Local path ${path} cannot be added to user sessions.`
 }
 
-export function embeddedSite({ version }: EmbeddedSiteInit) {
-  return ({ engine }: EmbeddedSiteComponents): LivySite & { stop(): Promise<void> } => {
+export function embeddedSite({ version, idleMs, retainMs = RETAIN_MS }: EmbeddedSiteInit) {
+  return ({ engine, places }: EmbeddedSiteComponents): LivySite & { stop(): Promise<void> } => {
     const sessions = new Map<number, EmbeddedSession>()
     const marks = new Map<string, number>()
     let nextId = 0
@@ -49,14 +57,15 @@ export function embeddedSite({ version }: EmbeddedSiteInit) {
       for (const [mark, of] of marks) if (of === id) marks.delete(mark)
     }
 
-    /** Entries that ended long ago go. */
-    function collect(): void {
-      const before = Date.now() - RETAIN_MS
-      for (const { id, ended } of sessions.values()) {
-        if (ended === undefined || ended > before) continue
-        sessions.get(id)!.lost('it ended long ago')
+    /** The entry of one that has ended goes after a while. */
+    function collectLater(id: number): void {
+      const session = sessions.get(id)
+      const collect = () => {
+        if (sessions.get(id) !== session) return
+        session?.lost('it ended long ago')
         forget(id)
       }
+      setTimeout(collect, retainMs).unref()
     }
 
     function check(request: LivySessionRequest, forwarded: boolean): void {
@@ -95,10 +104,18 @@ export function embeddedSite({ version }: EmbeddedSiteInit) {
       async createSession(request, mark) {
         const known = marks.get(mark.mark)
         if (known !== undefined) return await found(known).view()
-        collect()
         check(request, mark.forwarded)
+        if (isProgram(request.kind) && places.taken >= places.max) throw tooMany(places.max)
         const id = nextId++
-        const session = embeddedSession({ id, request, mark, engine })
+        const session = embeddedSession({
+          id,
+          request,
+          mark,
+          engine,
+          places,
+          idleMs,
+          onEnded: () => collectLater(id),
+        })
         sessions.set(id, session)
         marks.set(mark.mark, id)
         return await session.view()
@@ -174,6 +191,12 @@ export function embeddedSite({ version }: EmbeddedSiteInit) {
     }
   }
 }
+
+/** Livy's words, and what to do. */
+const tooMany = (max: number) =>
+  new LivyRefusal(400, {
+    msg: `Rejected, too many sessions are being created! All ${max} places for sessions are taken on this island: delete one, or wait until an idle one has ended.`,
+  })
 
 const rejected = (reason: string) => new LivyRefusal(400, { msg: `Rejected, Reason: ${reason}` })
 

@@ -1,9 +1,9 @@
 /** The statements of one session over the built-in engine: one after the other, whatever their kinds. */
 import type { LivyCodeKind, LivyOutput, LivyStatement } from '../../protocols/livy/objects.ts'
 import { toArchipelError } from '../../protocols/model/errors.ts'
-import type { EngineStatement } from '../engines/port.ts'
+import type { EngineSession, EngineStatement, StatementOutcome } from '../engines/port.ts'
 import type { Interpreters } from './embedded-interpreters.ts'
-import { failed, okProgram, okTable, printed } from './embedded-output.ts'
+import { Died, failed, okProgram, okTable, printed } from './embedded-output.ts'
 
 /** Livy's `livy.rsc.retained-statements`. */
 const RETAINED = 100
@@ -26,7 +26,7 @@ export interface Statements {
 }
 
 export interface StatementsInit {
-  from: Pick<Interpreters, 'of' | 'tables'>
+  from: Pick<Interpreters, 'use' | 'tables'>
   /** Rows of a result of SQL. */
   maxRows: number
   onChange(statement: LivyStatement): void
@@ -36,6 +36,8 @@ interface Own {
   shown: LivyStatement
   kind: LivyCodeKind
   bytes: number
+  /** Of the wait for a process. */
+  stop: AbortController
   running?: EngineStatement
 }
 
@@ -52,11 +54,12 @@ export function embeddedStatements({ from, maxRows, onChange }: StatementsInit):
 
   async function run(each: Own): Promise<void> {
     if (over(each)) return
-    change(each, { state: 'running', started: Date.now() })
     let output: LivyOutput | null
     try {
       output = await outputOf(each)
     } catch (cause) {
+      // It was cancelled while it waited for a place.
+      if (over(each)) return
       // An error that came of cancelling says nothing.
       output = cancelling(each) ? null : failed(each.shown.id, each.kind, toArchipelError(cause))
     }
@@ -67,6 +70,7 @@ export function embeddedStatements({ from, maxRows, onChange }: StatementsInit):
       state: cancelling(each) ? 'cancelled' : 'available',
       output,
       progress: 1,
+      started: each.shown.started || Date.now(),
       completed: Date.now(),
     })
   }
@@ -79,13 +83,26 @@ export function embeddedStatements({ from, maxRows, onChange }: StatementsInit):
     const tables = sql ? from.tables(code) : undefined
     if (tables !== undefined) return okTable(id, tables)
     const sink = sql ? undefined : printed()
-    const session = await from.of(each.kind)
-    each.running = await session.submit(code, sink === undefined ? { maxRows } : { sink })
-    if (cancelling(each)) void each.running.cancel()
-    void follow(each, each.running)
-    const { result } = await each.running.outcome
-    each.running.forget()
-    return sink === undefined ? okTable(id, result) : okProgram(id, sink)
+    return await from.use(each.kind, each.stop.signal, async (session) => {
+      each.stop.signal.throwIfAborted()
+      change(each, { state: 'running', started: Date.now() })
+      each.running = await session.submit(code, sink === undefined ? { maxRows } : { sink })
+      if (cancelling(each)) void each.running.cancel()
+      void follow(each, each.running)
+      const { result } = await ended(each, session, each.running)
+      return sink === undefined ? okTable(id, result) : okProgram(id, sink)
+    })
+  }
+
+  /** @throws the statement's error, `Died` where the program went with it */
+  async function ended(each: Own, session: EngineSession, running: EngineStatement): Promise<StatementOutcome> {
+    try {
+      return await running.outcome
+    } catch (cause) {
+      throw each.kind !== 'sql' && session.state === 'dead' ? new Died(toArchipelError(cause)) : cause
+    } finally {
+      running.forget()
+    }
   }
 
   async function follow(each: Own, running: EngineStatement): Promise<void> {
@@ -104,6 +121,7 @@ export function embeddedStatements({ from, maxRows, onChange }: StatementsInit):
   function cancel(each: Own): void {
     if (over(each) || cancelling(each)) return
     change(each, each.shown.state === 'waiting' ? { state: 'cancelled', progress: 1 } : { state: 'cancelling' })
+    each.stop.abort()
     void each.running?.cancel()
   }
 
@@ -115,7 +133,7 @@ export function embeddedStatements({ from, maxRows, onChange }: StatementsInit):
     find: (id) => own.find(({ shown }) => shown.id === id)?.shown,
     add(id, kind, code) {
       const shown: LivyStatement = { id, code, state: 'waiting', output: null, progress: 0, started: 0, completed: 0 }
-      const each: Own = { shown, kind, bytes: 0 }
+      const each: Own = { shown, kind, bytes: 0, stop: new AbortController() }
       own.push(each)
       shorten()
       turn = turn.then(() => run(each))

@@ -4,11 +4,12 @@ import { logPage } from '../../protocols/model/log-page.ts'
 import { descending, pageOf } from '../../protocols/model/paging.ts'
 import type { BoundRef } from '../../protocols/model/task.ts'
 import type { LogPage, SessionRequest, StatementSummary } from '../../protocols/model/views.ts'
-import type { EnginePort } from '../engines/port.ts'
+import type { EnginePort, EngineSession, SessionInit } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { DataBinder } from '../tasks/port.ts'
 import { type Held, held } from './held.ts'
+import type { Places } from './places.ts'
 import type { PageRequest, SessionFunctions, StatementFunctions, Who } from './port.ts'
 
 export interface SessionsInit {
@@ -21,6 +22,8 @@ export interface SessionsInit {
 
 export interface SessionsComponents {
   engine: Pick<EnginePort, 'createSession'>
+  /** In that engine, shared with all who open sessions there. */
+  places: Places
   data: DataBinder
   /** The one dataset that a ref means, pinned. @throws DATASET_NOT_FOUND, AMBIGUOUS, BAD_ID */
   pin(ref: string): Promise<BoundRef>
@@ -108,8 +111,11 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
       throw new ArchipelError('TOO_MANY', `${open} sessions are open already`, {
         hint: 'Delete one with `archipel session delete`, or wait until an idle one has ended.',
       })
-    const id = (await components.lastId.get()) + 1
-    await components.lastId.put(id)
+    const release = components.places.take()
+    const id = await nextId().catch((cause: unknown) => {
+      release()
+      throw cause
+    })
     const { kind, params } = request
     const session = held({
       id,
@@ -118,16 +124,34 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
       datasets: pinned,
       idleMs: init.idleMs,
       begin: (signal) =>
-        components.engine.createSession(
-          { kind, datasets: bound, ...(params === undefined ? {} : { params }) },
-          { signal },
-        ),
+        begin({ kind, datasets: bound, ...(params === undefined ? {} : { params }) }, { signal, release }),
       recheck: () => data.recheck(pinned),
       now,
     })
     all.set(id, session)
     watch(session)
     return session
+  }
+
+  async function nextId(): Promise<number> {
+    const id = (await components.lastId.get()) + 1
+    await components.lastId.put(id)
+    return id
+  }
+
+  /** Frees the place when the session is over, or did not start. */
+  async function begin(
+    wanted: SessionInit,
+    { signal, release }: { signal: AbortSignal; release: () => void },
+  ): Promise<EngineSession> {
+    try {
+      const session = await components.engine.createSession(wanted, { signal })
+      void session.ended.then(release)
+      return session
+    } catch (cause) {
+      release()
+      throw cause
+    }
   }
 
   /** One after the other: so many and no more, each with an id of its own. */

@@ -225,7 +225,9 @@ class Driver:
 
     def evaluate(self, code):
         tree = ast.parse(code, FILE, "exec")
-        linecache.cache[FILE] = (len(code), None, code.splitlines(True), FILE)
+        # At a prompt there are functions of earlier statements, whose lines these are not.
+        if self.prompt is None:
+            linecache.cache[FILE] = (len(code), None, code.splitlines(True), FILE)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         exec(compile(tree, FILE, "exec", dont_inherit=True), self.main.__dict__)
         if last is None:
@@ -251,7 +253,7 @@ class Driver:
             self.running = False
             if os.getpid() != self.pid:
                 os._exit(1)
-            reply = failure(error)
+            reply = failure(error, self.prompt is not None)
         self.results = None
         self.channel.interrupt = False
         for stream in (sys.stdout, sys.stderr):
@@ -283,7 +285,11 @@ class Driver:
             self.run(request, code.decode("utf-8", "replace"))
 
 
-def failure(error):
+def failure(error, at_prompt):
+    if isinstance(error, SystemExit) and at_prompt:
+        # The interpreter of a notebook goes on: the exit is an exception as any other.
+        text = "SystemExit" if error.code is None else "SystemExit: %s" % (error.code,)
+        return {"is": "failed", "code": "CODE_FAILED", "message": text}
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return {"is": "done"}
     if isinstance(error, KeyboardInterrupt):

@@ -178,6 +178,7 @@ export async function programBackend(init: ProgramBackendInit, signal?: AbortSig
         onProgress: options.progress,
       })
       print = (chunk) => sink?.log(chunk)
+      program.countAnew()
       try {
         await converse(
           () => {

@@ -38,6 +38,8 @@ export interface ProgramProcess {
   /** What the driver says; nothing is read from it meanwhile. */
   onFrame: (frame: Frame | undefined) => Promise<void>
   send(kind: 'J' | 'B', body: string): void
+  /** What it prints counts from 0 again: a statement begins. */
+  countAnew(): void
   /** Ctrl-C. */
   interrupt(): void
   /** Settles when what was printed before has been read. */
@@ -231,6 +233,9 @@ function watched({ init, dir, neutral, channel, child, boxed, mark }: Parts): Pr
     paths: neutral.paths,
     dir,
     onFrame: async () => {},
+    countAnew() {
+      printed = 0
+    },
     send(kind, body) {
       if (!dead) channel.requests.write(encode(kind, body))
     },

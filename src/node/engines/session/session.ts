@@ -102,7 +102,8 @@ export function engineSession(parts: SessionParts): EngineSession {
       return log.read(range)
     },
     async close() {
-      closing = true
+      // One that has gone by itself leaves its statement the reason of that.
+      closing ||= !gone
       await backend.kill()
       await turn
       await exited

@@ -14,7 +14,7 @@ export function viewOf(entry: Entry, nameOf: (island: string) => string): LivyEn
     island: { id: record.island, name: nameOf(record.island) },
     ...(record.engine === undefined ? {} : { engine: record.engine }),
     ...(record.last === undefined ? {} : { remoteId: record.last.id }),
-    why: record.why,
+    why: [record.why, ...waitsFor(entry)].join('; '),
     datasets: record.datasets.map(({ table, id, version }) => ({ table, id, version })),
     created: new Date(record.created).toISOString(),
     ...(record.ended === undefined ? {} : { ended: new Date(record.ended).toISOString() }),
@@ -28,4 +28,10 @@ export function viewOf(entry: Entry, nameOf: (island: string) => string): LivyEn
         }
       : {}),
   }
+}
+
+/** Of a session that does not start yet, the line of its log that says what it waits for. */
+function waitsFor({ state, record }: Entry): string[] {
+  const last = state === 'starting' ? record.last?.log.at(-1) : undefined
+  return last?.startsWith('waits for a place') ? [last] : []
 }
