@@ -236,6 +236,11 @@ test('beginning again takes the earlier result away and continues its log', asyn
   assert.match(await logText(port), /^first\n\n\[.*begins again.*\]\nsecond\n$/)
   assert.equal((await port.meta(KEY))!.items, [])
 
+  const goesOn = await port.write(KEY, { again: true })
+  goesOn.log('third\n')
+  await goesOn.finish(1)
+  assert.match(await logText(port), /\nsecond\nthird\n$/)
+
   const third = await port.write(KEY)
   const fourth = await port.write(KEY)
   await rejects(third.table(COLUMNS), 'CANCELLED')

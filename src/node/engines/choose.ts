@@ -180,5 +180,6 @@ export function withLivy(embedded: EnginePort & SqlAnalyser, livy: EnginePort | 
     capabilities: () => new Set([...embedded.capabilities(), ...livy.capabilities()]),
     createSession: (init, options) => of(init).createSession(init, options),
     createBatch: (init, options) => of(init).createBatch(init, options),
+    ...(livy.outliving === undefined ? {} : { outliving: livy.outliving }),
   }
 }

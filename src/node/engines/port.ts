@@ -35,6 +35,8 @@ export interface SessionInit {
   prompt?: Prompt
   /** What Spark is asked for, in Livy's fields. Refused by engines without Spark. */
   spark?: LivyResources
+  /** Names the work for good. An engine that has work outlive the island goes on with that of the same key. @see OutlivingWork */
+  key?: string
 }
 
 export interface Prompt {
@@ -85,6 +87,8 @@ export interface StatementOptions {
    * cut at 100,000 rows and 16 MiB.
    */
   sink?: ResultSink
+  /** The end of what it had printed when the island last heard of it, where work is gone on with: that is not told again. */
+  printed?: string
 }
 
 export interface StatementView {
@@ -199,6 +203,21 @@ export interface EngineStatus {
   missing?: Partial<Record<TaskKind, string>>
 }
 
+/** Work that goes on while its island is down, by the `key` with which it was begun. */
+export interface OutlivingWork {
+  /** Whether work of this key may have begun; asks nobody. */
+  has(key: string): boolean
+  /**
+   * Whether it is still there; waits until that can be known. A session or batch of this key is then that very one.
+   * @throws ENGINE_FAILED when it had begun and is lost, CANCELLED
+   */
+  find(key: string, options: { signal: AbortSignal }): Promise<boolean>
+  /** Only these are wanted of what an earlier run of the island began: the others are ended. Nothing is ended before. */
+  keep(keys: string[]): void
+  /** Nobody waits for it any more: what is left of it is ended. Nothing where it is in use. */
+  release(key: string): void
+}
+
 export interface EnginePort {
   start(options?: { signal?: AbortSignal }): Promise<void>
   stop(): Promise<void>
@@ -215,6 +234,8 @@ export interface EnginePort {
   createSession(init: SessionInit, options?: { signal?: AbortSignal }): Promise<EngineSession>
   /** Begins at once or when a slot is free; resolves before that. @throws as `createSession`, but for what shows only at the start */
   createBatch(init: BatchInit, options?: StatementOptions): Promise<EngineBatch>
+  /** Absent where all work ends with the island. */
+  readonly outliving?: OutlivingWork
 }
 
 /** What a statement reads, found by parsing it, never by searching its text. */

@@ -41,9 +41,9 @@ export interface SpoolPort {
   stop(): Promise<void>
   /**
    * Begins the result of an attempt that runs here; what an earlier beginning left goes, but for its log: that is
-   * continued after a line that says so, so that offsets of the log stay true.
+   * continued after a line that says so, so that offsets of the log stay true. With `again` the work itself goes on: no line.
    */
-  write(key: SpoolKey): Promise<SpoolWriter>
+  write(key: SpoolKey, options?: { again?: boolean }): Promise<SpoolWriter>
   /**
    * Takes over a finished result from elsewhere: small items as they came, the others by `fetch`, from where an earlier call
    * ended. Every item is verified by its hash. Durable when it resolves; when the same result is here already, nothing is done.

@@ -124,7 +124,7 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
     async stop() {
       await Promise.all([...writing.values()].map((w) => w.discard()))
     },
-    write: (key) =>
+    write: (key, { again = false } = {}) =>
       inTurn(key, async (text) => {
         const folder = folderOf(key)
         await writing.get(text)?.discard()
@@ -136,7 +136,7 @@ export function spool(init: SpoolInit, { logger }: SpoolComponents): SpoolPort {
           take: (bytes) => used.take(text, bytes),
           onError: (error) => logger.warn({ err: error, key: text }, 'a log could not be written'),
         })
-        if (log.total > 0) log.append(AGAIN)
+        if (log.total > 0 && !again) log.append(AGAIN)
         const writer = spoolWriter({
           folder,
           ...limits,

@@ -165,6 +165,18 @@ test('a log that slides is told as one that grows, and a gap is said', () => {
   assert.is(follow.tail(2), 'y\nz')
 })
 
+test('a log that was told to its middle is told on, whatever the order of its streams was', () => {
+  let text = ''
+  const follow = lineFollower((more) => {
+    text += more
+  }, 'cut off\na\noops\nb\n')
+  follow.take(['stdout: ', 'a', 'b', 'c', '\nstderr: ', 'oops', 'again'])
+  assert.is(text, 'c\nagain\n')
+  assert.is(follow.tail(3), 'b\nc\nagain')
+  follow.take(['stdout: ', 'a', 'b', 'c', '\nstderr: ', 'oops', 'again', 'a'])
+  assert.is(text, 'c\nagain\na\n')
+})
+
 test('the R of a session says what is bound, and finds parameters', async (t) => {
   await requiresR()
   const dataset = sparkDataset(await openNgc(await t.tmpdir()), locator([]))

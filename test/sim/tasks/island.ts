@@ -8,6 +8,7 @@ import type { JournalEntry } from '../../../src/protocols/model/views.ts'
 import type { Random } from '../random.ts'
 import type { Scheduler } from '../scheduler.ts'
 import type { Process, TaskNet } from './net.ts'
+import { outlivingEngine } from './outliving.ts'
 import { SimSpool } from './spool.ts'
 import { SimStore } from './store.ts'
 import { type Ledger, simAnalyser, simEngine } from './work.ts'
@@ -27,6 +28,8 @@ export interface SimIslandInit {
   id: string
   requester?: Partial<TasksInit['requester']>
   provider?: Partial<TasksInit['provider']>
+  /** Its work is elsewhere, and goes on while it is down. */
+  outliving?: Parameters<typeof outlivingEngine>[3]
 }
 
 const silent = pino({ level: 'silent' })
@@ -141,7 +144,10 @@ export class SimIsland {
           return { id: view.publish?.id ?? '', version: `of ${view.result?.items.map((i) => i.sha256).join()}` }
         },
         newId: () => `${Math.floor(scheduler.now).toString(36)}${String(this.#lastId++).padStart(6, '0')}`,
-        engine: simEngine(id, alive, { scheduler, ledger }),
+        engine:
+          this.#init.outliving === undefined
+            ? simEngine(id, alive, { scheduler, ledger })
+            : outlivingEngine(id, alive, { scheduler, ledger }, this.#init.outliving),
         mains: { find: async ({ name, sha256 }) => (this.mains.has(sha256) ? { name, sha256, bytes: 10 } : undefined) },
         main: async ({ batch, code }, from) => {
           await scheduler.delay(5)

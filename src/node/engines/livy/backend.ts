@@ -115,7 +115,7 @@ export function livyBackend({ site, session, kind, params, limits, log, scrub }:
     if (statement === undefined) throw sessionOver()
     const { output } = statement
     if (output === null) throw new ArchipelError('CANCELLED', 'the statement was cancelled at Livy')
-    const text = printed(output)
+    const text = untold(printed(output), options.printed)
     if (text !== '') {
       log.append(Buffer.from(text))
       options.sink?.log(text)
@@ -148,6 +148,12 @@ export function livyBackend({ site, session, kind, params, limits, log, scrub }:
     },
     kill,
   }
+}
+
+/** Without what stands already at the end of a log. */
+function untold(text: string, logged = ''): string {
+  if (logged.endsWith(text)) return ''
+  return text.startsWith(logged) ? text.slice(logged.length) : text
 }
 
 /** Livy's own words for what it did not take. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LivyBatch } from '../../../protocols/livy/objects.ts'
@@ -17,6 +16,8 @@ export interface LivyBatchParts {
   id: number
   site: RealLivySite
   mark: string
+  /** Livy's id of it, where an earlier run of the island began it under this mark. */
+  again: number | undefined
   limits: EngineLimits
   /** A folder that Spark reads, too, where main files are laid down for it. */
   staging: string
@@ -25,6 +26,9 @@ export interface LivyBatchParts {
   /** Waits for a slot. */
   acquire(signal: AbortSignal): Promise<() => void>
 }
+
+/** The folder of a batch's main file. */
+export const stagedAt = (staging: string, mark: string) => join(staging, mark)
 
 const LOG_MS = 1_000
 const TAIL_LINES = 20
@@ -51,11 +55,13 @@ export function livyBatch(
   }
 
   async function staged<T>(use: (file: string) => Promise<T>): Promise<T> {
-    const dir = join(parts.staging, randomUUID())
-    await mkdir(dir, { recursive: true })
+    const dir = stagedAt(parts.staging, parts.mark)
     try {
       const path = join(dir, init.main.name)
-      await copyFile(init.main.path, path)
+      if (parts.again === undefined) {
+        await mkdir(dir, { recursive: true })
+        await copyFile(init.main.path, path)
+      }
       return await use(parts.locate(path))
     } finally {
       await rm(dir, { recursive: true, force: true })
@@ -74,13 +80,18 @@ export function livyBatch(
     }
   }
 
+  async function made(file: string): Promise<LivyBatch> {
+    const { datasets, forwarded = false, key } = init
+    const mark = { mark: parts.mark, datasets, forwarded, ...(key === undefined ? {} : { key }) }
+    return await site.createBatch(request(file), mark, { signal })
+  }
+
   async function run(file: string): Promise<void> {
-    const mark = { mark: parts.mark, datasets: init.datasets, forwarded: init.forwarded ?? false }
-    const batch = await site.createBatch(request(file), mark, { signal })
+    const batch = parts.again === undefined ? await made(file) : { id: parts.again, state: 'starting' as const }
     const follow = lineFollower((text) => {
       log.append(Buffer.from(text))
       options.sink?.log(text)
-    })
+    }, options.printed)
     const read = async () => follow.take((await site.batchLog(batch.id, { from: 0, size: -1 })).log)
     const timer = setInterval(() => void read().catch(() => {}), LOG_MS)
     try {
@@ -97,7 +108,7 @@ export function livyBatch(
   }
 
   /** Resolves with the last state. @throws CANCELLED, TIME_LIMIT, ENGINE_FAILED when Livy lost it */
-  async function ended({ id, state: first }: LivyBatch): Promise<SessionState> {
+  async function ended({ id, state: first }: Pick<LivyBatch, 'id' | 'state'>): Promise<SessionState> {
     const { ms, late } = timeLimit('program', options.timeoutMs, limits.statementMs)
     const done = Promise.withResolvers<SessionState>()
     const onAbort = () => done.reject(new ArchipelError('CANCELLED', 'the batch was cancelled'))

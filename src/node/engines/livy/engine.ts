@@ -16,6 +16,7 @@ import { livyBackend, refused } from './backend.ts'
 import { livyBatch } from './batch.ts'
 import { ENDED } from './entries.ts'
 import { type Location, locator } from './locations.ts'
+import { outlivingWork } from './outliving.ts'
 import type { RealLivySite } from './site.ts'
 import { spareSessions } from './spares.ts'
 
@@ -65,6 +66,15 @@ export function livyEngine(init: LivyEngineInit) {
     let started = false
     /** Of what is in use now. */
     const inUse = new Set<string>()
+    const work = outlivingWork({
+      site,
+      ours: MARK,
+      inUse,
+      stagingDir: init.stagingDir,
+      ready: () => reason === undefined,
+      stopping: stopping.signal,
+      logger,
+    })
     let reason: string | undefined = 'the engine is not started'
     let timer: NodeJS.Timeout | undefined
 
@@ -95,7 +105,8 @@ export function livyEngine(init: LivyEngineInit) {
         reason = undefined
         if (back) {
           logger?.info({ version }, 'Livy answers')
-          await sweep()
+          await work.sweep()
+          work.answers()
         }
       } catch (error) {
         if (stopping.signal.aborted) return
@@ -105,17 +116,6 @@ export function livyEngine(init: LivyEngineInit) {
       }
       if (!stopping.signal.aborted)
         timer = setTimeout(() => void look(), reason === undefined ? LOOK_MS : LOOK_DOWN_MS).unref()
-    }
-
-    async function sweep(): Promise<void> {
-      for (const type of ['session', 'batch'] as const)
-        for (const { id, mark } of site.kept(type)) {
-          if (!mark.startsWith(MARK) || inUse.has(mark)) continue
-          const found = id ?? (await (type === 'session' ? site.findSession(mark) : site.findBatch(mark)))?.id
-          if (found === undefined) continue
-          await (type === 'session' ? site.deleteSession(found) : site.deleteBatch(found)).catch(() => {})
-          logger?.info({ type, id: found }, 'what an earlier run left at Livy is ended')
-        }
     }
 
     const newMark = () => MARK + randomBytes(8).toString('hex')
@@ -174,8 +174,9 @@ export function livyEngine(init: LivyEngineInit) {
       }
     }
 
-    function check({ kind, datasets, engine }: SessionInit): void {
-      if (reason !== undefined) throw down()
+    function check({ kind, datasets, engine, key }: SessionInit): void {
+      // What is gone on with waits for its Livy.
+      if (reason !== undefined && (key === undefined || !work.outliving.has(key))) throw down()
       if (engine === 'embedded' || !init.languages.includes(kind))
         throw new ArchipelError('LANGUAGE_MISSING', `the Spark of this island does not run ${kind}`)
       if (kind === 'sql') checkTables(datasets)
@@ -193,19 +194,44 @@ export function livyEngine(init: LivyEngineInit) {
       }
     }
 
+    /** The session of work that is gone on with. */
+    async function rejoined({ key }: SessionInit, signal: AbortSignal): Promise<number | undefined> {
+      const kept = work.kept('session', key)
+      if (kept?.id === undefined) return undefined
+      inUse.add(kept.mark)
+      marks.set(kept.id, kept.mark)
+      try {
+        await up(kept.id, signal)
+        return kept.id
+      } catch (error) {
+        await close(kept.id)
+        if (toArchipelError(error).code !== 'ENGINE_FAILED') throw error
+        throw new ArchipelError('ENGINE_FAILED', 'the Spark session of this work has ended', { hint: 'Run it again.' })
+      }
+    }
+
+    async function freshSession(
+      { datasets, params = {}, forwarded = false, spark = {}, key }: SessionInit,
+      signal: AbortSignal,
+    ): Promise<number> {
+      const spare = Object.keys(spark).length === 0 ? spares.take() : undefined
+      const livy = spare ?? (await openAtLivy(spark, signal))
+      const binding = { datasets, params, forwarded, ...(key === undefined ? {} : { key }) }
+      await site.bind(livy, binding).catch(async (error: unknown) => {
+        await close(livy)
+        throw error
+      })
+      return livy
+    }
+
     async function createSession(session: SessionInit, options: { signal?: AbortSignal } = {}): Promise<EngineSession> {
       check(session)
-      const { kind, datasets, params = {}, forwarded = false, spark = {} } = session
+      const { kind, datasets, params = {} } = session
       if (kind === 'jar') throw new ArchipelError('BAD_INPUT', 'a JAR runs as a batch')
       const signal = AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])])
       const release = await gate.acquire(options.signal)
       try {
-        const spare = Object.keys(spark).length === 0 ? spares.take() : undefined
-        const livy = spare ?? (await openAtLivy(spark, signal))
-        await site.bind(livy, { datasets, params, forwarded }).catch(async (error: unknown) => {
-          await close(livy)
-          throw error
-        })
+        const livy = (await rejoined(session, signal)) ?? (await freshSession(session, signal))
         const log = sessionLog()
         const scrub = scrubOf(datasets)
         const backend = livyBackend({ site, session: livy, kind, params, limits: within(session.limits), log, scrub })
@@ -264,12 +290,14 @@ export function livyEngine(init: LivyEngineInit) {
       engines: () => [{ info: info(), status: status() }],
       status,
       capabilities: () => new Set([...CAPABILITIES, ...init.languages]),
+      outliving: work.outliving,
       createSession,
       async createBatch(batch, options = {}) {
         check(batch)
         const id = lastBatch++
         const { main } = batch
-        const mark = newMark()
+        const kept = work.kept('batch', batch.key)
+        const mark = kept?.mark ?? newMark()
         inUse.add(mark)
         const made =
           main === undefined
@@ -278,6 +306,7 @@ export function livyEngine(init: LivyEngineInit) {
                 id,
                 site,
                 mark,
+                again: kept?.id,
                 limits: within(batch.limits),
                 staging: init.stagingDir,
                 locate,

@@ -13,6 +13,8 @@ export interface SiteStore {
 interface Stored {
   mark: string
   type: 'session' | 'batch'
+  /** Of the work that it is for, where that may outlive the island. */
+  key?: string
   /** Livy's, once it has answered. */
   id?: number
   /** As it was asked for; shown again, since what Livy got differs. */
@@ -51,7 +53,7 @@ export interface Entries {
   /** The newest of this id: a Livy that was restarted counts from 0 again. */
   byId(type: Entry['type'], id: number): Entry | undefined
   byName(name: string): Entry | undefined
-  make(init: Pick<Stored, 'mark' | 'type' | 'asked' | 'datasets' | 'params' | 'forwarded'>): Promise<Entry>
+  make(init: Pick<Stored, 'mark' | 'type' | 'key' | 'asked' | 'datasets' | 'params' | 'forwarded'>): Promise<Entry>
   save(entry: Entry): Promise<void>
   remove(entry: Entry): Promise<void>
 }
@@ -71,10 +73,11 @@ export function siteEntries(store: SiteStore, prefix: string): Entries {
   })
 
   async function save(entry: Entry): Promise<void> {
-    const { mark, type, id, asked, datasets, params, forwarded, hidden, bound } = entry
+    const { mark, type, key, id, asked, datasets, params, forwarded, hidden, bound } = entry
     const stored: Stored = {
       mark,
       type,
+      ...(key === undefined ? {} : { key }),
       ...(id === undefined ? {} : { id }),
       asked,
       datasets,

@@ -9,10 +9,14 @@ export interface LineFollower {
   tail(lines: number): string
 }
 
-/** Makes a log that only grows of one that slides: what is new of each stream is told, and a gap is said. */
-export function lineFollower(onText: (text: string) => void): LineFollower {
+/**
+ * Makes a log that only grows of one that slides: what is new of each stream is told, and a gap is said. `printed` is the end
+ * of what was told by an earlier one: lines that stand there in this order are not told again.
+ */
+export function lineFollower(onText: (text: string) => void, printed = ''): LineFollower {
   const last = new Map<string, string[]>()
-  let recent: string[] = []
+  const told = printed === '' ? [] : printed.replace(/\n$/, '').split('\n')
+  let recent = told.slice(-200)
 
   function streams(log: string[]): Map<string, string[]> {
     const found = new Map<string, string[]>()
@@ -34,7 +38,7 @@ export function lineFollower(onText: (text: string) => void): LineFollower {
     take(log) {
       for (const [stream, lines] of streams(log)) {
         const before = last.get(stream) ?? []
-        const overlap = overlapOf(before, lines)
+        const overlap = last.has(stream) ? overlapOf(before, lines) : toldOf(told, lines)
         const fresh = lines.slice(overlap)
         last.set(stream, lines)
         if (fresh.length === 0) continue
@@ -45,6 +49,16 @@ export function lineFollower(onText: (text: string) => void): LineFollower {
     },
     tail: (lines) => recent.slice(-lines).join('\n'),
   }
+}
+
+/** How many of the first lines stand in what was told, in their order, with those of other streams between them. */
+function toldOf(told: string[], lines: string[]): number {
+  let at = 0
+  for (const [i, line] of lines.entries()) {
+    at = told.indexOf(line, at) + 1
+    if (at === 0) return i
+  }
+  return lines.length
 }
 
 /** How many of the first of `after` are the last of `before`. */

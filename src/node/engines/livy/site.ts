@@ -57,6 +57,16 @@ export interface LivyMark extends Mark {
   params?: Record<string, ParamValue>
 }
 
+/** What was made here and not deleted. */
+export interface KeptAtLivy {
+  type: 'session' | 'batch'
+  /** Livy's, once it has answered. */
+  id: number | undefined
+  mark: string
+  /** Of the work that it is for. */
+  key: string | undefined
+}
+
 export interface RealLivySite extends LivySite {
   /** Reads what an earlier run left at Livy; asks Livy nothing. */
   start(): Promise<void>
@@ -66,10 +76,15 @@ export interface RealLivySite extends LivySite {
   /** Data and values for a session that has run nothing yet. */
   bind(
     id: number,
-    binding: { datasets: BoundDataset[]; params: Record<string, ParamValue>; forwarded: boolean },
+    binding: { datasets: BoundDataset[]; params: Record<string, ParamValue>; forwarded: boolean; key?: string },
   ): Promise<void>
-  /** Of what was made here and not deleted: id and mark. */
-  kept(type: 'session' | 'batch'): { id: number | undefined; mark: string }[]
+  createBatch(
+    request: LivyBatchRequest,
+    mark: Mark & { key?: string },
+    options?: { signal?: AbortSignal },
+  ): Promise<LivyBatch>
+  /** All of it. */
+  kept(): KeptAtLivy[]
   /** Why the data could not be made known to a session, in Spark's words; undefined when they could. */
   bindingError(id: number): Promise<string | undefined>
 }
@@ -239,11 +254,7 @@ export function livySite(init: LivySiteInit) {
         watcher.stop()
         await rest.close()
       },
-      kept: (type) =>
-        entries
-          .all()
-          .filter((entry) => entry.type === type)
-          .map(({ id, mark }) => ({ id, mark })),
+      kept: () => entries.all().map(({ type, id, mark, key }) => ({ type, id, mark, key })),
 
       async createSession(request, { mark, datasets, params, forwarded, user }, options = {}) {
         const known = await making.remembered('session', mark, options)
@@ -270,9 +281,9 @@ export function livySite(init: LivySiteInit) {
         await call(entry, 'POST', '/stop', options)
         watcher.touched(entry)
       },
-      async bind(id, { datasets, params, forwarded }) {
+      async bind(id, { datasets, params, forwarded, key }) {
         const entry = entryOf('session', id)
-        Object.assign(entry, { datasets, params, forwarded })
+        Object.assign(entry, { datasets, params, forwarded, ...(key === undefined ? {} : { key }) })
         await entries.save(entry)
       },
       bindingError: async (id) => await statements.bindingError(entryOf('session', id)),
@@ -307,12 +318,19 @@ export function livySite(init: LivySiteInit) {
       add: async (id, what, uri, options = {}) =>
         void (await artifact(id, `/${ADD[what]}`, { ...options, body: { uri } })),
 
-      async createBatch(request: LivyBatchRequest, { mark, datasets, forwarded, user }, options = {}) {
+      async createBatch(request, { mark, datasets, forwarded, user, key }, options = {}) {
         const known = await making.remembered('batch', mark, options)
         if (known !== undefined) return shownBatch(known.entry, known.found)
         const proxyUser = proxyUserOf(request.proxyUser, user, init.proxyUsers ?? {})
         making.room()
-        const entry = await entries.make({ mark, type: 'batch', asked: request, datasets, forwarded })
+        const entry = await entries.make({
+          mark,
+          type: 'batch',
+          asked: request,
+          datasets,
+          forwarded,
+          ...(key === undefined ? {} : { key }),
+        })
         const { found } = await making.make(entry, batchBody(request, additions(entry, proxyUser)), options)
         return shownBatch(entry, found)
       },

@@ -14,17 +14,20 @@ interface Ready {
   forwarded: boolean
   /** Absolute path of the main file. */
   file: string | undefined
+  /** Of the attempt, for good. */
+  key: string
 }
 
 /** A session that runs the code, or a batch that is begun when it is its turn. */
 export async function prepared(engine: EnginePort, ready: Ready, signal: AbortSignal): Promise<Run> {
-  const { work, datasets, forwarded } = ready
+  const { work, datasets, forwarded, key } = ready
   const init: BatchInit = {
     kind: work.kind,
     code: work.code,
     datasets,
     params: work.params,
     forwarded,
+    key,
     ...(work.engine === undefined ? {} : { engine: work.engine }),
     ...(work.spark === undefined ? {} : { spark: work.spark }),
     ...(work.timeoutMs === undefined ? {} : { limits: { statementMs: work.timeoutMs } }),

@@ -1,10 +1,10 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { ResultMeta, Work } from '../../../protocols/model/task.ts'
-import type { ResultSink } from '../../results/port.ts'
+import type { ResultSink, SpoolKey } from '../../results/port.ts'
 import { pause } from '../clock.ts'
 import type { ProviderComponents } from './components.ts'
 import { prepared, type Run } from './engine-run.ts'
-import type { HeldAttempt } from './held.ts'
+import { type HeldAttempt, interrupted, keyOf } from './held.ts'
 
 export interface Execution {
   meta: ResultMeta
@@ -13,12 +13,14 @@ export interface Execution {
 }
 
 export interface ExecuteHooks {
-  /** Called, and awaited, before the code begins. */
-  begin(): Promise<void>
+  /** Called, and awaited, before the code begins; `again` when it had begun before the island was interrupted, and goes on. */
+  begin(again: boolean): Promise<void>
   /** The log is so long now. */
   onLog(bytes: number): void
 }
 
+/** So much of the end of a log is looked at for what was told already. */
+const PRINTED_BYTES = 1024 ** 2
 /** The log's growth is told this often at most. */
 const LOG_EVERY_MS = 250
 
@@ -31,19 +33,22 @@ export function executor(
     const { record } = held
     const { signal } = held.stop
     const began = clock.elapsed()
+    const key = keyOf(record)
+    const again = (await engine.outliving?.find(key, { signal })) ?? false
+    if (!again && record.begun === true) throw interrupted()
     const [bound, file] = await Promise.all([
       data.bind(work.datasets, { signal, kind: work.kind }),
       mainPath(work, record.requester, signal),
     ])
     const forwarded = record.requester !== init.self
     const [run, writer] = await both(
-      prepared(engine, { work, datasets: bound, forwarded, file }, signal),
-      spool.write({ task: record.task, attempt: record.attempt }),
+      prepared(engine, { work, datasets: bound, forwarded, file, key }, signal),
+      spool.write(record, { again }),
     )
     const startMs = clock.elapsed() - began
     let finished = false
     try {
-      await hooks.begin()
+      await hooks.begin(again)
       if (signal.aborted) throw new ArchipelError('CANCELLED', 'the work was cancelled')
       let table = false
       const sink: ResultSink = {
@@ -59,6 +64,7 @@ export function executor(
       const { result, elapsedMs } = await run.start({
         signal,
         sink,
+        ...(again ? { printed: await printedBy(record) } : {}),
         ...(work.timeoutMs === undefined ? {} : { timeoutMs: work.timeoutMs }),
         ...(work.maxRows === undefined ? {} : { maxRows: work.maxRows }),
       })
@@ -75,6 +81,11 @@ export function executor(
       // Neither throws; the answer need not wait for the process to end.
       void run.close()
       if (!finished) await writer.discard().catch(() => {})
+    }
+
+    async function printedBy({ logBytes, ...key }: SpoolKey & { logBytes: number }): Promise<string> {
+      const { bytes } = await spool.log(key, { offset: Math.max(0, logBytes - PRINTED_BYTES), limit: PRINTED_BYTES })
+      return Buffer.from(bytes).toString()
     }
 
     async function mainPath(work: Work, from: string, signal: AbortSignal): Promise<string | undefined> {

@@ -1,3 +1,4 @@
+import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { Work } from '../../../protocols/model/task.ts'
 import { type Bell, bell } from '../clock.ts'
 import type { Place } from '../fair-queue.ts'
@@ -20,6 +21,12 @@ export interface HeldAttempt {
   counted: boolean
   place?: Place
 }
+
+/** What the work of an attempt is called at engines that have it outlive the island. */
+export const keyOf = ({ task, attempt }: Pick<ProvidedAttempt, 'task' | 'attempt'>): string => `${task}/${attempt}`
+
+/** The end of what may begin but once, had begun, and is not there any more. */
+export const interrupted = () => new ArchipelError('OUTCOME_UNKNOWN', 'the island was interrupted while it ran')
 
 export function hasEnded(record: ProvidedAttempt): boolean {
   return record.ended !== undefined

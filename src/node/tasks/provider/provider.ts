@@ -14,7 +14,7 @@ import { providedView } from '../views.ts'
 import { claimer } from './claims.ts'
 import type { ProviderComponents, ProviderInit } from './components.ts'
 import { attemptEvents } from './events.ts'
-import { type HeldAttempt, hasEnded, heldAttempts } from './held.ts'
+import { type HeldAttempt, hasEnded, heldAttempts, interrupted, keyOf } from './held.ts'
 import { retention } from './retention.ts'
 import { runner } from './run.ts'
 import { settling } from './settle.ts'
@@ -54,7 +54,7 @@ const MAX_BEGINS = 3
 
 /** The serving side of tasks: it owns the execution of attempts. @see ../README.md */
 export function provider(init: ProviderInit, components: ProviderComponents): Provider {
-  const { clock, store, spool, policy } = components
+  const { clock, store, spool, engine, policy } = components
   const { self } = init
   const stopping = new AbortController()
   const names = { self, nameOf: components.nameOf }
@@ -151,12 +151,10 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
   async function takeUp(record: ProvidedAttempt): Promise<void> {
     const again = held.add(record, undefined)
     if (hasEnded(record)) return
-    if (record.begun === true) {
-      const error = new ArchipelError('OUTCOME_UNKNOWN', 'the island was interrupted while it ran')
-      return await work.finish(again, { error })
-    }
+    const goesOn = engine.outliving?.has(keyOf(record)) === true
+    if (record.begun === true && !goesOn) return await work.finish(again, { error: interrupted() })
     const begins = record.begins ?? 0
-    if (begins >= MAX_BEGINS && record.cancelRequested !== true)
+    if (!goesOn && begins >= MAX_BEGINS && record.cancelRequested !== true)
       return await work.finish(again, { error: endedIsland(begins) })
     again.record = { ...record, begins, state: 'accepted', logBytes: await work.logSize(record) }
     again.place = queues[wantedEngine(record)].enter(record.requester, record.user, { force: true })
@@ -174,7 +172,9 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
   return {
     queue: queues.embedded,
     async start() {
-      for (const record of await store.unsettled()) await takeUp(record)
+      const unsettled = await store.unsettled()
+      engine.outliving?.keep(unsettled.filter((record) => !hasEnded(record)).map(keyOf))
+      for (const record of unsettled) await takeUp(record)
       claims.start()
       old.start()
     },

@@ -6,7 +6,7 @@ import type { ProvidedAttempt } from '../store/records.ts'
 import { keepAttempt } from '../store/task-store.ts'
 import type { ProviderComponents } from './components.ts'
 import { executor } from './execute.ts'
-import { type HeldAttempt, type HeldAttempts, hasEnded } from './held.ts'
+import { type HeldAttempt, type HeldAttempts, hasEnded, keyOf } from './held.ts'
 
 export interface RunnerComponents
   extends Pick<
@@ -70,7 +70,7 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
       const work = attempt.work ?? (await store.attemptWork(attempt.record.task, attempt.record.attempt))
       if (work === undefined) throw new ArchipelError('DATA_DIR_BROKEN', 'the code of the attempt is not there')
       const { meta, startMs } = await execute(attempt, work, {
-        begin: () => begin(attempt),
+        begin: (again) => begin(attempt, again),
         onLog: (logBytes) => held.show(attempt, { logBytes }),
       })
       components.queue?.observe(attempt.record.kind, started - came, clock.elapsed() - started, {
@@ -84,6 +84,7 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
     } finally {
       running.delete(attempt)
       free?.()
+      if (!stopping.aborted) components.engine.outliving?.release(keyOf(attempt.record))
       // Dropped while it ran: what it wrote after that goes, too.
       if (attempt.record.settled !== undefined) await forgetResult(attempt.record)
     }
@@ -98,7 +99,12 @@ export function runner(init: { self: string; stopping: AbortSignal }, components
     void ending.then(() => underway.delete(ending))
   }
 
-  async function begin(attempt: HeldAttempt): Promise<void> {
+  async function begin(attempt: HeldAttempt, again: boolean): Promise<void> {
+    if (again && !attempt.record.atMostOnce) {
+      // It has been counted by the run of the island that began it.
+      attempt.counted = (attempt.record.begins ?? 0) > 0
+      return
+    }
     if (!attempt.record.atMostOnce && attempt.record.begins === undefined) return
     await order.run(attempt.record.task, async () => {
       if (attempt.stop.signal.aborted) return
