@@ -16,6 +16,12 @@ test.before(
     files = await t.tmpdir()
     livy = await startLivy(t, { dataDirs: [files] })
     world = await livyIslands(t, livy)
+    const { asker, site } = world
+    const known = async () =>
+      (await asker.client().islands()).items.some(
+        ({ name, card }) => name === site.name && card?.engines.some(({ kind }) => kind === 'livy') === true,
+      )
+    await eventually(known, { timeoutMs: 60_000, signal: t.signal })
   },
   { timeoutMs: LIVY_START_MS },
 )
@@ -46,7 +52,7 @@ test(
       await eventually(
         async () => {
           const { state, error } = await tasks.show(id)
-          if (state === 'failed') throw new Error(`${name}: ${error?.message}`)
+          assert.is.not(state, 'failed', `${name}: ${error?.message}`)
           return (await linesOf(name)).length === 1
         },
         { timeoutMs: 120_000, signal: t.signal },
