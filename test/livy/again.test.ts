@@ -15,7 +15,7 @@ test.before(
   async (t) => {
     files = await t.tmpdir()
     livy = await startLivy(t, { dataDirs: [files] })
-    world = await livyIslands(t, livy)
+    world = await livyIslands(t, livy, [`livy.staging=${join(files, 'staging')}`])
     const { asker, site } = world
     const known = async () =>
       (await asker.client().islands()).items.some(
@@ -47,18 +47,16 @@ test(
       batch: { ...common, code: program('batch'), batch: { args: [] } },
       once: { ...common, code: program('once'), engine: 'livy', atMostOnce: true },
     }
-    for (const [name, request] of Object.entries(requests)) {
-      const { id } = await tasks.submit(request)
-      await eventually(
-        async () => {
-          const { state, error } = await tasks.show(id)
-          assert.is.not(state, 'failed', `${name}: ${error?.message}`)
-          return (await linesOf(name)).length === 1
-        },
-        { timeoutMs: 120_000, signal: t.signal },
-      )
-      await fleet.stop(site, 'SIGKILL')
-      await fleet.up(site)
+    const ids = new Map<string, string>()
+    for (const [name, request] of Object.entries(requests)) ids.set(name, (await tasks.submit(request)).id)
+    const begun = async () => {
+      const lines = await Promise.all([...ids.keys()].map(linesOf))
+      return lines.every(({ length }) => length === 1)
+    }
+    await eventually(begun, { timeoutMs: 120_000, signal: t.signal })
+    await fleet.stop(site, 'SIGKILL')
+    await fleet.up(site)
+    for (const [name, id] of ids) {
       const view = await eventually(
         async (): Promise<TaskView> => {
           const now = await tasks.show(id)
