@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { heartbeatSpec, reachSpec } from '../../src/protocols/heartbeat/messages.ts'
 import { joinSpec } from '../../src/protocols/join/messages.ts'
+import { livySpec, outputSpec, uploadSpec } from '../../src/protocols/livy/messages.ts'
 import { blockSpec } from '../../src/protocols/manifest/block.ts'
 import { confirmSpec, probeSpec } from '../../src/protocols/placement/messages.ts'
 import { decodeStrict, encodeCanonical } from '../../src/protocols/record/cbor.ts'
@@ -12,6 +13,7 @@ import {
   claimSpec,
   controlSpec,
   describeSpec,
+  mainSpec,
   readSpec,
   runSpec,
 } from '../../src/protocols/task/messages.ts'
@@ -41,6 +43,9 @@ export const SPECS = {
   'task-read/1': readSpec,
   'task-describe/1': describeSpec,
   'task-confirm/1': confirmSpec,
+  'main-file/1': mainSpec,
+  'livy-output/1': outputSpec,
+  'livy-upload/1': uploadSpec,
   'link-probe/1': probeSpec,
   'join/1': joinSpec,
 } as unknown as Record<string, AnySpec>
@@ -53,6 +58,7 @@ export const STOP = '/libp2p/circuit/relay/0.2.0/stop'
 export function protocolsOf(archipelagoId: string): string[] {
   return [
     ...Object.values(SPECS).map((spec) => protocolId(archipelagoId, spec)),
+    protocolId(archipelagoId, livySpec),
     `/archipel/${archipelagoId}/ping/1.0.0`,
     `/archipel/${archipelagoId}/kad/1.0.0`,
     `/archipel/${archipelagoId}/meshsub/1.1.0`,
@@ -116,6 +122,20 @@ export function request(name: string, about: About): unknown {
       return { task: taskOf(about) }
     case 'task-confirm/1':
       return { user: 'owner', kind: 'sql', datasets: [] }
+    case 'main-file/1':
+      return { sha256: '0'.repeat(64), name: 'job.jar', offset: 0, task: taskOf(about) }
+    case 'livy-output/1':
+      return { key: 'some-entry', statement: 0 }
+    case 'livy-upload/1':
+      return {
+        key: 'some-entry',
+        what: 'file',
+        name: 'a',
+        upload: 'some-file',
+        total: 1,
+        offset: 0,
+        bytes: new Uint8Array(1),
+      }
     case 'link-probe/1':
       return { bytes: 1 }
     case 'join/1':
@@ -135,6 +155,8 @@ export function openings(about: About): Map<string, Uint8Array[]> {
   const all = new Map<string, Uint8Array[]>()
   for (const [name, spec] of Object.entries(SPECS))
     all.set(protocolId(id, spec), [framed(encodeCanonical(request(name, about)))])
+  // A stream that stays open: frames of requests, by number.
+  all.set(protocolId(id, livySpec), [framed(encodeCanonical({ id: 1, request: { op: 'attach', entries: [] } }))])
   all.set(`/archipel/${id}/ping/1.0.0`, [randomBytes(32)])
   const key = Buffer.concat([Buffer.from([0x12, 0x20]), randomBytes(32)])
   const self = pb([

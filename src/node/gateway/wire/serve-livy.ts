@@ -7,6 +7,7 @@ import {
   PIECE_BYTES,
   uploadSpec,
 } from '../../../protocols/livy/messages.ts'
+import { LivyRefusal } from '../../../protocols/livy/refusal.ts'
 import { livyBatchRequest, livySessionRequest, livyStatementRequest } from '../../../protocols/livy/schemas.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import { checked } from '../../../protocols/wire/frames.ts'
@@ -47,7 +48,7 @@ export async function serveLivy(
     network,
     outputSpec,
     async function* ({ key, statement }, { remote }) {
-      const { output } = await provider.statement(remote.island ?? '', key, statement)
+      const { output } = await provider.statement(remote.island ?? '', key, statement).catch(coded)
       const bytes = Buffer.from(JSON.stringify(output))
       for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield { bytes: bytes.subarray(at, at + PIECE_BYTES) }
     },
@@ -66,6 +67,12 @@ export async function serveLivy(
     },
     options,
   )
+}
+
+/** A stream of its own has no place for Livy's answers. */
+function coded(cause: unknown): never {
+  if (!(cause instanceof LivyRefusal)) throw cause
+  throw new ArchipelError('STATEMENT_NOT_FOUND', 'there is no such output here', { cause })
 }
 
 /** One request of a link. */
