@@ -15,9 +15,7 @@ const { values, positionals } = parseArgs({
   options: { jobs: { type: 'string' }, timeout: { type: 'string' }, 'with-livy': { type: 'boolean' } },
 })
 const LIVY = join('test', 'livy', '/')
-// Tests wait more than they compute; those with a Spark do not.
-const cores = availableParallelism()
-const jobs = positive('jobs', values.jobs, cores + 1)
+const jobs = positive('jobs', values.jobs, availableParallelism())
 const timeoutMs = positive('timeout', values.timeout, 1800) * 1000
 
 const queue = select(positionals)
@@ -31,7 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 process.once('exit', killAll)
 
 const total = queue.length
-await Promise.all(Array.from({ length: Math.min(jobs, total) }, (_, n) => work(n)))
+await Promise.all(Array.from({ length: Math.min(jobs, total) }, work))
 
 const failing = results.filter((result) => result.failed > 0)
 if (failing.length > 0 && total > 1) console.log(`\nfailed: ${failing.map((result) => result.file).join(', ')}`)
@@ -43,11 +41,8 @@ const skipped = sum((result) => result.skipped.length)
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 
-async function work(number: number): Promise<void> {
-  for (;;) {
-    if (number >= cores && queue[0]?.startsWith(LIVY)) return
-    const file = queue.shift()
-    if (file === undefined) return
+async function work(): Promise<void> {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
     const result = await runFile(file, timeoutMs)
     results.push(result)
     print(result)
