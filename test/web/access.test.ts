@@ -369,7 +369,7 @@ test('no secret is in a log line, a refusal, the journal or a list', async (t) =
   await note(raw(port, { path: '/api/v1/journal', headers: bearer }))
   text += JSON.stringify(log.map((line) => line.map((part) => (part instanceof Object ? inspect(part) : part))))
   text += JSON.stringify(tokens.entries)
-  const secrets = [expired, revoked, good, cookie].map((token) => token.split('_').at(-1)!)
+  const secrets = [expired, revoked, good, cookie].map((token) => token.slice(-30))
   for (const secret of [...secrets, csrf, code, TOKEN]) assert.not.ok(text.includes(secret), `${secret} in ${text}`)
 })
 

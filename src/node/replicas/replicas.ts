@@ -407,16 +407,22 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     drop: (ref, { force = false }, options = {}) =>
       journalled('replica:drop', ref.slice(0, 200), options.user, () => drop(ref, force, options)),
     numbers() {
-      const by = (words: string[]) => {
-        const sum: Record<string, number> = {}
+      const by = (words: string[], least: string[]) => {
+        const sum: Record<string, number> = Object.fromEntries(least.map((word) => [word, 0]))
         for (const word of words) sum[word] = (sum[word] ?? 0) + 1
         return sum
       }
       const unfinished = moving.all().filter((t) => !TRANSFER_ENDS.has(t.state))
       return {
-        states: by(shelf.all().map((r) => r.state)),
+        states: by(
+          shelf.all().map((r) => r.state),
+          ['available', 'partial'],
+        ),
         bytes: heldBytes(),
-        transfers: by(unfinished.map((t) => t.state)),
+        transfers: by(
+          unfinished.map((t) => t.state),
+          ['transferring'],
+        ),
         receivedBytes: moving.receivedBytes(),
       }
     },

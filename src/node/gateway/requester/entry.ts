@@ -1,4 +1,5 @@
 import type { LivyBatch, LivySession, LivyStatement } from '../../../protocols/livy/objects.ts'
+import type { SessionState } from '../../../protocols/model/task.ts'
 import type { SiteChange } from '../site.ts'
 import type { KeptStatement, Outputs } from './outputs.ts'
 import type { BatchRecord, EntryRecord, SessionRecord } from './records.ts'
@@ -28,7 +29,7 @@ export interface Entry<R extends EntryRecord = EntryRecord> {
   /** Whether it has come to an end. */
   readonly over: boolean
   /** The state in Livy's words. */
-  readonly state: string
+  readonly state: SessionState
   /** Milliseconds since 1970 of the last request about it. */
   used: number
   /** Whether its island is attached, and told what it is. */
@@ -83,14 +84,16 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
       return told
     },
     get state() {
-      return record.last?.state ?? 'starting'
+      const told = record.last?.state ?? 'starting'
+      // Its statements are told first: it is busy as long as one of them is not over.
+      return told === 'idle' && !allOver() ? 'busy' : told
     },
     get over() {
       return record.ended !== undefined
     },
     get lags() {
       if (entry.state !== 'busy' || performance.now() - lastEnd > LAG_MS) return false
-      return [...kept.values()].every(({ statement }) => isStatementEnd(statement.state))
+      return allOver()
     },
     take(change) {
       if (entry.over) return
@@ -140,6 +143,8 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
       return next
     },
   }
+
+  const allOver = () => [...kept.values()].every(({ statement }) => isStatementEnd(statement.state))
 
   function set(object: LivySession | LivyBatch): void {
     record.last = object as never

@@ -49,7 +49,7 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
   }
 
   function view(entry: SessionEntry, who: Who): LivySession {
-    const session = shownSession(entry.record, nameOf)
+    const session = { ...shownSession(entry.record, nameOf), state: entry.state }
     return mayView(entry, who) ? session : { ...session, log: [] }
   }
 
@@ -70,9 +70,11 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
 
   async function statementOf(entry: SessionEntry, id: number, who: Who): Promise<KeptStatement> {
     const found = () => entry.statement(id)
-    if (entry.next === undefined && found() === undefined) {
+    if (entry.next === undefined && found() === undefined && !entry.over && !peers.failed(entry.record.island)) {
       const heard = () => entry.next !== undefined || entry.over || found() !== undefined
-      await entry.changes.until(heard, { ms: peers.failed(entry.record.island) ? 0 : LEARN_MS, signal: who.signal })
+      // A failure to ask is told below; what is pushed meanwhile may be it.
+      const asked = nextId(entry, who).catch(() => {})
+      await Promise.race([asked, entry.changes.until(heard, { ms: LEARN_MS, signal: who.signal })])
     }
     if (found() === undefined) {
       if (entry.over) throw gone(entry)
