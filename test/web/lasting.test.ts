@@ -285,8 +285,13 @@ test('a task is run to its rows, however many pages they have', async (t) => {
 test('a task that fails throws its own error, and one that nobody waits for any more is cancelled', async (t) => {
   const { client, island } = await serve(t)
   const abort = new AbortController()
-  const running = client.tasks.run(SQL, { signal: abort.signal })
-  await eventually(() => island.fake.ids.length === 1)
+  let known = false
+  const onChange = () => {
+    known = true
+  }
+  const running = client.tasks.run(SQL, { signal: abort.signal, onChange })
+  // Before that, the client knows no id that it could cancel.
+  await eventually(() => known)
   const id = island.fake.ids[0]!
   abort.abort()
   await rejects(running, 'CANCELLED')
