@@ -154,7 +154,9 @@ test('without its Livy the engine is down and says so, and comes up by itself', 
   assert.is(engine.status().state, 'ready')
   await livy.killAll()
   const late = await engineOf(t, { prefix: 'late' })
-  assert.equal([late.status().state, late.status().reason], ['down', 'nothing listens there'])
+  assert.is(late.status().state, 'down')
+  // A connection that the killed server still had may be told to be cut first.
+  assert.match(late.status().reason ?? '', /^(nothing listens there|the connection failed \(ECONNRESET\))$/)
   await rejects(late.createSession({ kind: 'sql', datasets: [] }), 'ENGINE_DOWN')
   await livy.restart()
   await eventually(() => late.status().state === 'ready', { timeoutMs: 30_000 })
