@@ -131,7 +131,9 @@ export function states(test: Suite, at: () => At): void {
         { json: { state: 'waiting', output: null, progress: 0, started: 0, completed: 0 } },
         'waiting',
       )
-      await at().until(`${path}/${running.id}`, ['running'])
+      const { started } = await at().until(`${path}/${running.id}`, ['running'])
+      // In its first moments a statement has no job yet, and Livy takes a cancellation for another one.
+      await eventually(() => Date.now() - Number(started) > 4000)
       assert.is(((await get(`/sessions/${main}/state`)).json as { state: string }).state, 'busy')
       like(await post(`${path}/${waiting.id}/cancel`, {}), { status: 200, json: { msg: 'canceled' } }, 'cancel')
       like(
