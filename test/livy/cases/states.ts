@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { LivySession, LivyStatement } from '../../../src/protocols/livy/objects.ts'
-import { eventually, type Suite } from '../../kit/index.ts'
+import type { Suite } from '../../kit/index.ts'
 import type { Answer } from './ask.ts'
 import { type At, data, fault, SESSION_MS } from './at.ts'
 import { like } from './table.ts'
@@ -131,9 +131,7 @@ export function states(test: Suite, at: () => At): void {
         { json: { state: 'waiting', output: null, progress: 0, started: 0, completed: 0 } },
         'waiting',
       )
-      const { started } = await at().until(`${path}/${running.id}`, ['running'])
-      // In its first moments a statement has no job yet, and Livy takes a cancellation for another one.
-      await eventually(() => Date.now() - Number(started) > 4000)
+      await at().until(`${path}/${running.id}`, ['running'])
       assert.is(((await get(`/sessions/${main}/state`)).json as { state: string }).state, 'busy')
       like(await post(`${path}/${waiting.id}/cancel`, {}), { status: 200, json: { msg: 'canceled' } }, 'cancel')
       like(
@@ -141,8 +139,7 @@ export function states(test: Suite, at: () => At): void {
         { output: null, progress: 1, started: 0 },
         'cancelled',
       )
-      // The job group is made a moment after the statement runs.
-      await eventually(async () => ((await get(`${path}/${running.id}`)).json as LivyStatement).state === 'running')
+      like(await get(`${path}/${running.id}`), { json: { state: 'running' } }, 'it goes on')
       like(await post(`${path}/${running.id}/cancel`, {}), { status: 200 }, 'cancel')
       const done = await at().until(`${path}/${running.id}`, ['cancelled'])
       assert.is(done.progress, 1)

@@ -297,8 +297,11 @@ export function livySite(init: LivySiteInit) {
         return statement
       },
       statement: async (id, statement, options) => await statements.one(entryOf('session', id), statement, options),
-      cancelStatement: async (id, statement, options = {}) =>
-        await statements.cancel(entryOf('session', id), statement, options),
+      async cancelStatement(id, statement, options = {}) {
+        const entry = entryOf('session', id)
+        await statements.cancel(entry, statement, options)
+        watcher.cancelled(entry, statement)
+      },
       async complete(id, request, options = {}) {
         const entry = entryOf('session', id)
         const answer = (await call(entry, 'POST', '/completion', { ...options, body: request })) as {

@@ -33,6 +33,8 @@ export interface Watcher {
   watch(entry: Entry, onChange: (change: WatchChange) => void): () => void
   /** A statement that may not be over: it is looked at until it is. */
   submitted(entry: Entry, statement: LivyStatement): void
+  /** A statement was cancelled: what comes of that is looked at soon. */
+  cancelled(entry: Entry, statement: number): void
   /** Something was done to it: it is looked at soon. */
   touched(entry: Entry): void
   /** It is gone because we ended it. */
@@ -45,11 +47,17 @@ interface Subject {
   listeners: Set<(change: WatchChange) => void>
   /** Unfinished statements by id, oldest first. */
   open: Map<number, LivyStatement>
+  /** Those of them that somebody cancelled: they need not wait for their turn. */
+  cancelled: Set<number>
   /** Whether statements of before the watch were looked for. */
   listed: boolean
   told: Map<string, string>
   /** When what it does now began: the pace follows from how long that is ago. */
   since: number
+  /** When the first unfinished statement became the first. */
+  followed: number
+  /** When it began to run, or was cancelled: the pace of the looks at statements. */
+  began: number
   statementTimer?: NodeJS.Timeout
   timer?: NodeJS.Timeout
   failures: number
@@ -168,54 +176,66 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
 
   function statementSeen(subject: Subject, statement: LivyStatement): void {
     const over = OVER.has(statement.state)
-    if (over) subject.open.delete(statement.id)
-    else subject.open.set(statement.id, statement)
+    if (over) {
+      subject.open.delete(statement.id)
+      subject.cancelled.delete(statement.id)
+    } else subject.open.set(statement.id, statement)
     tell(subject, { type: 'statement', statement })
     if (!over && subject.statementTimer === undefined) followStatements(subject)
   }
 
-  /** Looks at the first unfinished statement: those behind it wait. */
+  /** Looks at the first unfinished statement, for those behind it wait, and at those that were cancelled. */
   function followStatements(subject: Subject): void {
     const first = subject.open.keys().next().value
     if (first === undefined || subject.over || stopped) {
       subject.statementTimer = undefined
       return
     }
-    const followed = performance.now()
-    let began = followed
-    const again = () => {
-      const wait =
-        subject.failures > 0
-          ? backOff(subject)
-          : Math.min(mostMs, Math.max(TIGHT_MS, (performance.now() - began) * PART))
-      subject.statementTimer = setTimeout(() => void ask(), wait)
-    }
-    const ask = async () => {
-      try {
-        const before = subject.open.get(first)?.state
-        const statement = await livy.statement(subject.entry, first)
-        if (subject.over || stopped) return
-        subject.failures = 0
-        if (before === 'waiting' && statement.state === 'running') began = performance.now()
-        if (OVER.has(statement.state) || performance.now() - followed > SHORT_MS) statementSeen(subject, statement)
-        else subject.open.set(first, statement)
-        if (!OVER.has(statement.state)) return again()
-        if (subject.open.size === 0) rested(subject)
-        followStatements(subject)
-      } catch (error) {
-        if (subject.over || stopped) return
-        subject.failures++
-        if (error instanceof LivyRefusal && error.status === 404) {
-          // Livy keeps the last hundred; or the session is gone, which a look at it will tell.
-          subject.open.delete(first)
-          soon(subject)
-          return followStatements(subject)
-        }
-        again()
-      }
-    }
+    subject.followed = subject.began = performance.now()
+    clearTimeout(subject.statementTimer)
     // It may be over already.
-    subject.statementTimer = setTimeout(() => void ask(), 0)
+    subject.statementTimer = setTimeout(() => void lookAtStatements(subject, first), 0)
+  }
+
+  function again(subject: Subject, first: number): void {
+    const wait =
+      subject.failures > 0
+        ? backOff(subject)
+        : Math.min(mostMs, Math.max(TIGHT_MS, (performance.now() - subject.began) * PART))
+    clearTimeout(subject.statementTimer)
+    subject.statementTimer = setTimeout(() => void lookAtStatements(subject, first), wait)
+  }
+
+  async function lookAtStatements(subject: Subject, first: number): Promise<void> {
+    try {
+      for (const id of [first, ...subject.cancelled].filter((each) => subject.open.has(each)))
+        await lookAtStatement(subject, id)
+    } catch {
+      subject.failures++
+    }
+    if (subject.over || stopped) return
+    if (subject.open.has(first)) return again(subject, first)
+    if (subject.open.size === 0) rested(subject)
+    followStatements(subject)
+  }
+
+  async function lookAtStatement(subject: Subject, id: number): Promise<void> {
+    try {
+      const before = subject.open.get(id)?.state
+      const statement = await livy.statement(subject.entry, id)
+      if (subject.over || stopped) return
+      subject.failures = 0
+      if (before === 'waiting' && statement.state === 'running') subject.began = performance.now()
+      if (OVER.has(statement.state) || performance.now() - subject.followed > SHORT_MS)
+        statementSeen(subject, statement)
+      else subject.open.set(id, statement)
+    } catch (error) {
+      if (!(error instanceof LivyRefusal && error.status === 404)) throw error
+      // Livy keeps the last hundred; or the session is gone, which a look at it will tell.
+      subject.open.delete(id)
+      subject.cancelled.delete(id)
+      soon(subject)
+    }
   }
 
   /** All statements are over. One that was seen busy is expected to be idle; another has only a log that may have grown. */
@@ -242,9 +262,12 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
       entry,
       listeners: new Set(),
       open: new Map(),
+      cancelled: new Set(),
       listed: false,
       told: new Map(),
       since: performance.now(),
+      followed: 0,
+      began: 0,
       failures: 0,
       over: false,
     }
@@ -278,6 +301,14 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
       statementSeen(subject, statement)
       // Most are over before it is worth asking whether the session is busy.
       if (subject.entry.state === 'idle') schedule(subject, BUSY_MS)
+    },
+    cancelled(entry, statement) {
+      const subject = subjects.get(entry)
+      const first = subject?.open.keys().next().value
+      if (subject === undefined || first === undefined || !subject.open.has(statement)) return
+      subject.cancelled.add(statement)
+      subject.began = performance.now()
+      again(subject, first)
     },
     touched(entry) {
       const subject = subjects.get(entry)
