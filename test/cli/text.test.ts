@@ -2,12 +2,13 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { clean, safeJson } from '../../src/node/cli/clean.ts'
-import { matcher, parseFilter } from '../../src/node/cli/dataset-filter.ts'
+import { parseFilter } from '../../src/node/cli/dataset-filter.ts'
 import { durationOf, EXPIRES, LEASE, TIMEOUT } from '../../src/node/cli/duration.ts'
 import { age, bytes, csvLine, milliseconds } from '../../src/node/cli/format.ts'
 import { prettyLine } from '../../src/node/cli/logger.ts'
 import { table } from '../../src/node/cli/table.ts'
 import { fit, widthOf } from '../../src/node/cli/width.ts'
+import { datasetTest } from '../../src/protocols/metadata/dataset-test.ts'
 import { needsQuotes } from '../../src/protocols/model/sql-names.ts'
 import { inviteBody, submitBody } from '../../src/web/contract/inputs.ts'
 import { rejects, suite } from '../kit/index.ts'
@@ -142,7 +143,8 @@ test('a log line for people holds the words and no control', () => {
 
 test('a change is matched against the filter as the island would', () => {
   const view = datasetView('stars')
-  const yes = (words: string[], ...conditions: string[]) => matcher(parseFilter(words, conditions))(view)
+  const yes = (words: string[], ...conditions: string[]) =>
+    datasetTest(parseFilter(words, conditions))(view).length === 0
   assert.ok(yes([]))
   assert.ok(
     yes(['BRIGHT', 'vmag'], 'keyword=Stars', 'island=garching', 'format=csv', 'size>=1MB', 'size<=2MB', 'cone=85,0,1'),
@@ -160,13 +162,17 @@ test('a change is matched against the filter as the island would', () => {
   ])
     assert.not.ok(yes([], condition), condition)
   assert.not.ok(yes(['galaxies']))
+  assert.not.ok(yes(['***']))
   const none = datasetView('none', { coverage: undefined })
   const broken = datasetView('broken', {
     coverage: { spatial: { frame: 'ICRS', moc: '//', box: { raMin: 0, raMax: 1, decMin: 0, decMax: 1 } } },
   })
-  const cone = matcher(parseFilter([], ['cone=85,0,1']))
-  assert.not.ok(cone(none))
-  assert.not.ok(cone(broken))
+  assert.ok(yes(['bri']), 'the last word may be a beginning')
+  assert.not.ok(yes(['bri', 'vmag']))
+  assert.not.ok(yes(['right']), 'words are whole, as in the index')
+  const cone = datasetTest(parseFilter([], ['cone=85,0,1']))
+  assert.equal(cone(none), ['cone=85,0,1'])
+  assert.equal(cone(broken), ['cone=85,0,1'])
 })
 
 test('a duration has a unit and bounds, said in the unit that was written', async () => {

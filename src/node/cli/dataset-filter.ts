@@ -1,8 +1,6 @@
-/** `--filter` of `datasets`: parsed for the island, and applied here to changes as they arrive. */
+/** `--filter` of `datasets`, and the conditions of other commands that choose datasets. */
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { DatasetFilter, DatasetView } from '../../protocols/model/views.ts'
-import { type ConeTest, coneTest } from '../../protocols/sky/cone.ts'
-import { parseMoc } from '../../protocols/sky/moc.ts'
+import type { DatasetFilter } from '../../protocols/model/views.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { parseBytes } from '../config/units.ts'
 
@@ -42,33 +40,4 @@ export function parseFilter(words: string[], conditions: string[]): DatasetFilte
     else filter[key as 'island' | 'format'] = value
   }
   return filter
-}
-
-/** Of a coverage that another island wrote: what cannot be read is not met. */
-function meetsCone(test: ConeTest, { body }: DatasetView): boolean {
-  try {
-    return test.meets(parseMoc(body.coverage?.spatial?.moc ?? ''))
-  } catch {
-    return false
-  }
-}
-
-/** A test for changed datasets: those that the filter asks for. Text is matched word by word, without regard to case. */
-export function matcher(filter: DatasetFilter): (view: DatasetView) => boolean {
-  const cone = filter.cone && coneTest(filter.cone)
-  const words = (filter.text ?? '').toLowerCase().split(/\s+/)
-  const wanted = (filter.keyword ?? []).map((keyword) => keyword.toLowerCase())
-  return (view) => {
-    const { body, publisher, holders } = view
-    const islands = [publisher.id, publisher.name, ...holders.flatMap((h) => [h.island, h.name])]
-    if (filter.island !== undefined && !islands.includes(filter.island)) return false
-    if (filter.format !== undefined && body.format !== filter.format) return false
-    if (body.size < (filter.minSize ?? 0) || body.size > (filter.maxSize ?? Number.POSITIVE_INFINITY)) return false
-    const keywords = body.keywords.map((keyword) => keyword.toLowerCase())
-    if (!wanted.every((keyword) => keywords.includes(keyword))) return false
-    if (cone !== undefined && !meetsCone(cone, view)) return false
-    const names = [...body.creators, ...(body.columns ?? [])].map(({ name }) => name)
-    const text = [view.id, body.name, body.title, body.description, ...body.keywords, ...names].join('\n').toLowerCase()
-    return words.every((word) => text.includes(word))
-  }
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import { datasetTest } from '../../../protocols/metadata/dataset-test.ts'
 import type { DatasetFilter, DatasetView } from '../../../protocols/model/views.ts'
 import type { IslandClient } from '../../../web/client/index.ts'
 import { clean } from '../clean.ts'
 import type { Cli } from '../context.ts'
-import { matcher, parseFilter } from '../dataset-filter.ts'
+import { parseFilter } from '../dataset-filter.ts'
 import { firstOf, MAX_SHOWN } from '../first-of.ts'
 import { bytes, count, plural } from '../format.ts'
 import type { Io } from '../io.ts'
@@ -28,7 +29,7 @@ function row({ id, body, publisher, holders }: DatasetView): string[] {
 }
 
 async function follow(io: Io, client: IslandClient, filter: DatasetFilter, signal: AbortSignal): Promise<void> {
-  const matches = matcher(filter)
+  const misses = datasetTest(filter)
   for await (const event of client.events({ signal })) {
     if ('lost' in event) {
       if (io.json) io.printJson(event)
@@ -37,7 +38,7 @@ async function follow(io: Io, client: IslandClient, filter: DatasetFilter, signa
     }
     if (event.type !== 'dataset:changed' && event.type !== 'dataset:withdrawn') continue
     // Of a withdrawn dataset only the id is left, so every withdrawal is told.
-    if (event.type === 'dataset:changed' && !matches(event.dataset)) continue
+    if (event.type === 'dataset:changed' && misses(event.dataset).length > 0) continue
     if (io.json) {
       io.printJson(event)
       continue
