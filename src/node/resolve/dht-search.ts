@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { mayClaim } from '../../protocols/model/ids.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
@@ -25,6 +26,8 @@ export interface DhtSearchOptions {
 
 /** Islands asked that the DHT names. */
 const MAX_PROVIDERS = 20
+/** Milliseconds that the id itself is looked up alone: few islands hold so much that they are named by prefixes only. */
+const PREFIX_AFTER_MS = 50
 
 /**
  * Adds to `located` what the DHT knows of these ids. Where no holder is known yet, the first island that says yes is an
@@ -84,8 +87,14 @@ export async function dhtSearch(
     }
   }
 
-  const searches = Promise.all(keysOf(network.archipelagoId, ids).map(search))
-  await Promise.race([searches, aborted(ended)])
+  async function searchAll(): Promise<void> {
+    const keys = keysOf(network.archipelagoId, ids)
+    const singles = Promise.all(keys.filter((key) => key.exact).map(search))
+    await sleep(PREFIX_AFTER_MS, undefined, { signal: ended }).catch(() => {})
+    if (!ended.aborted) await Promise.all([singles, ...keys.filter((key) => !key.exact).map(search)])
+  }
+
+  await Promise.race([searchAll(), aborted(ended)])
   // Beside the catalog nobody is waited for beyond the time; else whoever was named has the time of a question.
   await (beside ? Promise.race([Promise.all(asks), aborted(ended)]) : Promise.all(asks))
   over = true

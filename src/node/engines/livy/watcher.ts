@@ -58,7 +58,8 @@ interface Subject {
   followed: number
   /** When it began to run, or was cancelled: the pace of the looks at statements. */
   began: number
-  statementTimer?: NodeJS.Timeout
+  /** Ends the wait for the next look at its statements; while there is one, they are followed. */
+  statementWait?: () => void
   timer?: NodeJS.Timeout
   failures: number
   over: boolean
@@ -68,6 +69,8 @@ const OVER = new Set(['available', 'cancelled', 'error'])
 /** A look costs Livy about a millisecond: never more than this part of the time that something has taken. */
 const PART = 0.03
 const TIGHT_MS = 1
+/** A statement that runs for less than that is asked for again at once: a timer would take as long as it does. */
+const AT_ONCE_MS = 10
 /** What a statement is in between is told after so long only: most are over before. */
 const SHORT_MS = 20
 const START_MS = 25
@@ -104,7 +107,7 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
   function end(subject: Subject): void {
     subject.over = true
     clearTimeout(subject.timer)
-    clearTimeout(subject.statementTimer)
+    subject.statementWait?.()
     if (subjects.get(subject.entry) === subject) subjects.delete(subject.entry)
   }
 
@@ -181,29 +184,37 @@ export function livyWatcher({ livy, onLost, idleMs = 5_000, mostMs = 1_000 }: Wa
       subject.cancelled.delete(statement.id)
     } else subject.open.set(statement.id, statement)
     tell(subject, { type: 'statement', statement })
-    if (!over && subject.statementTimer === undefined) followStatements(subject)
+    if (!over && subject.statementWait === undefined) followStatements(subject)
   }
 
   /** Looks at the first unfinished statement, for those behind it wait, and at those that were cancelled. */
   function followStatements(subject: Subject): void {
     const first = subject.open.keys().next().value
     if (first === undefined || subject.over || stopped) {
-      subject.statementTimer = undefined
+      delete subject.statementWait
       return
     }
     subject.followed = subject.began = performance.now()
-    clearTimeout(subject.statementTimer)
     // It may be over already.
-    subject.statementTimer = setTimeout(() => void lookAtStatements(subject, first), 0)
+    lookIn(subject, first, 0)
   }
 
   function again(subject: Subject, first: number): void {
-    const wait =
-      subject.failures > 0
-        ? backOff(subject)
-        : Math.min(mostMs, Math.max(TIGHT_MS, (performance.now() - subject.began) * PART))
-    clearTimeout(subject.statementTimer)
-    subject.statementTimer = setTimeout(() => void lookAtStatements(subject, first), wait)
+    const elapsed = performance.now() - subject.began
+    const paced = elapsed < AT_ONCE_MS ? 0 : Math.min(mostMs, Math.max(TIGHT_MS, elapsed * PART))
+    lookIn(subject, first, subject.failures > 0 ? backOff(subject) : paced)
+  }
+
+  function lookIn(subject: Subject, first: number, ms: number): void {
+    const look = () => void lookAtStatements(subject, first)
+    subject.statementWait?.()
+    if (ms === 0) {
+      const immediate = setImmediate(look)
+      subject.statementWait = () => clearImmediate(immediate)
+    } else {
+      const timer = setTimeout(look, ms)
+      subject.statementWait = () => clearTimeout(timer)
+    }
   }
 
   async function lookAtStatements(subject: Subject, first: number): Promise<void> {
