@@ -72,7 +72,8 @@ export interface IslandParts {
   adminKey: KeyPair | undefined
   /** Public admin keys of the genesis. */
   admins: readonly Uint8Array[]
-  stop: () => Promise<void>
+  /** `forGood`: it will not come back. */
+  stop: (options?: { forGood?: boolean }) => Promise<void>
 }
 
 /** Islands on a page. */
@@ -385,7 +386,7 @@ export function islandPort(parts: IslandParts): IslandPort {
       const stopAndRetire = () => {
         setTimeout(() => {
           void parts
-            .stop()
+            .stop({ forGood: true })
             .then(() => retire(config.dataDir))
             .catch((error: unknown) =>
               parts.logger.error({ err: error }, 'the island left, but its files could not be put aside'),

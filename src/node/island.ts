@@ -344,7 +344,8 @@ async function compose(
   undo.push(() => present.stop())
   await reachable.start()
   undo.push(() => reachable.stop())
-  undo.push(() => work.stop())
+  let forGood = false
+  undo.push(() => work.stop({ forGood }))
   await work.start({ stopping: stopping.signal })
   await livyPort.start({ stopping: stopping.signal })
 
@@ -365,7 +366,8 @@ async function compose(
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
-  const stop = (): Promise<void> => {
+  const stop = (options: { forGood?: boolean } = {}): Promise<void> => {
+    forGood ||= options.forGood === true
     stopOnce ??= unwind().then(() => settled.resolve())
     return stopOnce
   }

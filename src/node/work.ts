@@ -74,7 +74,8 @@ export interface Work {
   unpublished(): Promise<void>
   /** Takes up the own tasks. To be called when others can be reached. */
   resume(): Promise<void>
-  stop(): Promise<void>
+  /** Work at Spark goes on, unless this is `forGood`. */
+  stop(options?: { forGood?: boolean }): Promise<void>
 }
 
 export function islandWork(components: WorkComponents): Work {
@@ -268,8 +269,8 @@ export function islandWork(components: WorkComponents): Work {
     },
     unpublished: () => publisher.sweep(),
     resume: () => made.resume(),
-    async stop() {
-      await made.stop()
+    async stop(options) {
+      await made.stop(options)
       files.kept.stop()
       await place.stop()
     },

@@ -6,7 +6,7 @@ import { eventually, suite } from '../kit/index.ts'
 import { LIVY_START_MS, startLivy, type TestLivy } from '../kit/livy.ts'
 import { type LivyIslands, livyIslands } from './gateway.ts'
 
-const test = suite('tasks on Spark whose island is killed')
+const test = suite('tasks on Spark whose island is killed, and stopped')
 let livy: TestLivy
 let world: LivyIslands
 let files: string
@@ -38,7 +38,7 @@ print("two of ${name}", flush=True)
 `
 
 test(
-  'kill -9 of the island while a batch and a snippet run: both are found again, and neither begins a second time',
+  'kill -9 and an ordered stop of the island while a batch and a snippet run: both are found again, and neither begins a second time',
   async (t) => {
     const { fleet, asker, site } = world
     const { tasks } = asker.client()
@@ -55,6 +55,9 @@ test(
     }
     await eventually(begun, { timeoutMs: 120_000, signal: t.signal })
     await fleet.stop(site, 'SIGKILL')
+    await fleet.up(site)
+    await fleet.stop(site)
+    assert.ok(livy.drivers().length > 0, 'what runs at Spark goes on while its island is stopped')
     await fleet.up(site)
     for (const [name, id] of ids) {
       const view = await eventually(

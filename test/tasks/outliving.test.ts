@@ -64,6 +64,27 @@ test('what may begin but once goes on where it is found, and has no known outcom
   assert.equal([bad.state, bad.error?.code, bench.begun], ['failed', 'OUTCOME_UNKNOWN', 1])
 })
 
+test('an island that stops in order leaves it where it is, and finds it again', async () => {
+  for (const atMostOnce of [false, true]) {
+    const { bench, there } = await world()
+    await begun(bench, CODE, { atMostOnce })
+    await bench.sim.act(bench.provider.stop())
+    assert.equal([...there.keys()], [KEY])
+    await bench.sim.act(bench.provider.start())
+    const end = endOf(await bench.follow(submitOf(CODE, { atMostOnce })))
+    assert.equal([end.state, bench.begun, there.size], ['succeeded', 1, 0])
+    const lines = Array.from({ length: 10 }, (_, i) => `line ${i} of run 1\n`).join('')
+    assert.is(await bench.read('log'), lines, 'told once')
+  }
+})
+
+test('an island that leaves for good ends it', async () => {
+  const { bench, there } = await world()
+  await begun(bench, CODE)
+  await bench.sim.act(bench.provider.stop({ forGood: true }))
+  assert.is(there.size, 0)
+})
+
 test('what had begun and is lost is not begun again', async () => {
   const { bench, there, lost } = await world()
   await begun(bench, CODE)

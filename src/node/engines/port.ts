@@ -216,6 +216,8 @@ export interface OutlivingWork {
   keep(keys: string[]): void
   /** Nobody waits for it any more: what is left of it is ended. Nothing where it is in use. */
   release(key: string): void
+  /** The island stops, and will come back: from now on nothing that has a key is ended, whoever closes or cancels it here. */
+  leave(): void
 }
 
 export interface EnginePort {

@@ -26,7 +26,8 @@ interface CallOptions {
 export interface TasksPort {
   /** Takes the unfinished ones up again. */
   start(): Promise<void>
-  stop(): Promise<void>
+  /** What outlives the island goes on, unless this is `forGood`. */
+  stop(options?: { forGood?: boolean }): Promise<void>
   /**
    * Durable when it resolves; it goes on whoever leaves. The same idempotency key of the same user is the same task.
    * @throws DATASET_NOT_FOUND, AMBIGUOUS, SQL_INVALID, SQL_REFUSED, IDEMPOTENCY_CONFLICT, TOO_MANY, FORBIDDEN, BAD_INPUT, DISK_FULL

@@ -68,9 +68,9 @@ export function tasks(init: TasksInit, components: TasksComponents): Tasks {
       await serving.start()
     },
     resume: () => asking.start(),
-    async stop() {
+    async stop(options) {
       await asking.stop()
-      await serving.stop()
+      await serving.stop(options)
       await components.spool.stop()
     },
     async sweep() {

@@ -186,9 +186,9 @@ export class SimIsland {
   }
 
   /** Ends in order. */
-  async stop(): Promise<void> {
+  async stop(options?: { forGood?: boolean }): Promise<void> {
     const { process } = this
-    await this.tasks?.stop()
+    await this.tasks?.stop(options)
     if (this.process === process) this.crash()
   }
 

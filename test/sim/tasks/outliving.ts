@@ -19,6 +19,8 @@ export function outlivingEngine(
   { scheduler, ledger }: { scheduler: Scheduler; ledger: Ledger },
   { there, lost }: { there: Map<string, Outliving>; lost: Set<string> },
 ): EnginePort {
+  let left = false
+
   async function at(time: number, signal: AbortSignal | undefined): Promise<void> {
     const cancelled = Promise.withResolvers<void>()
     signal?.addEventListener('abort', () => cancelled.resolve(), { once: true })
@@ -60,7 +62,7 @@ export function outlivingEngine(
       const session: Partial<EngineSession> = {
         run: (code, options = {}) => run(key, code, options),
         async close() {
-          if (alive()) there.delete(key)
+          if (alive() && !left) there.delete(key)
         },
       }
       return session as EngineSession
@@ -76,6 +78,9 @@ export function outlivingEngine(
         for (const key of there.keys()) if (!keys.includes(key)) there.delete(key)
       },
       release: (key) => void there.delete(key),
+      leave() {
+        left = true
+      },
     },
   }
   return engine as EnginePort

@@ -21,6 +21,8 @@ export interface LivyBackendInit {
   params: Record<string, ParamValue>
   limits: EngineLimits
   log: SessionLog
+  /** Whether the session goes on when it is closed here: the island stops, and finds it again. */
+  stays(): boolean
   /** Takes the site's places out of a message. */
   scrub(error: ArchipelError): ArchipelError
 }
@@ -40,7 +42,7 @@ const sessionOver = () =>
   new ArchipelError('ENGINE_FAILED', 'the Spark session has ended', { hint: 'Open a new session.' })
 
 /** Statements of one session of a real Livy. */
-export function livyBackend({ site, session, kind, params, limits, log, scrub }: LivyBackendInit): Backend {
+export function livyBackend({ site, session, kind, params, limits, log, stays, scrub }: LivyBackendInit): Backend {
   const exited = Promise.withResolvers<void>()
   const seen = new Map<number, LivyStatement>()
   let changed = Promise.withResolvers<void>()
@@ -83,6 +85,11 @@ export function livyBackend({ site, session, kind, params, limits, log, scrub }:
   async function kill(): Promise<void> {
     unwatch()
     await site.deleteSession(session).catch(() => {})
+    quit()
+  }
+
+  function quit(): void {
+    unwatch()
     die()
     changed.resolve()
   }
@@ -100,7 +107,7 @@ export function livyBackend({ site, session, kind, params, limits, log, scrub }:
       next = id + 1
       const first = await Promise.race([over(id, options.progress), stop.promise])
       if (first === 'late' || first === 'cancelled') {
-        await stopStatement(id)
+        if (first === 'late' || !stays()) await stopStatement(id)
         throw first === 'late' ? late : new ArchipelError('CANCELLED', 'the statement was cancelled')
       }
       seen.delete(id)
@@ -146,7 +153,7 @@ export function livyBackend({ site, session, kind, params, limits, log, scrub }:
         throw scrub(toArchipelError(error))
       }
     },
-    kill,
+    kill: async () => (stays() ? quit() : await kill()),
   }
 }
 

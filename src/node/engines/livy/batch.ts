@@ -23,6 +23,8 @@ export interface LivyBatchParts {
   staging: string
   locate(path: string): string
   scrub(error: ArchipelError): ArchipelError
+  /** Whether it goes on when it is cancelled here: the island stops, and finds it again. */
+  stays(): boolean
   /** Waits for a slot. */
   acquire(signal: AbortSignal): Promise<() => void>
 }
@@ -64,7 +66,7 @@ export function livyBatch(
       }
       return await use(parts.locate(path))
     } finally {
-      await rm(dir, { recursive: true, force: true })
+      if (!parts.stays()) await rm(dir, { recursive: true, force: true })
     }
   }
 
@@ -83,7 +85,7 @@ export function livyBatch(
   async function made(file: string): Promise<LivyBatch> {
     const { datasets, forwarded = false, key } = init
     const mark = { mark: parts.mark, datasets, forwarded, ...(key === undefined ? {} : { key }) }
-    return await site.createBatch(request(file), mark, { signal })
+    return await site.createBatch(request(file), mark, { signal, stays: parts.stays })
   }
 
   async function run(file: string): Promise<void> {
@@ -103,7 +105,7 @@ export function livyBatch(
     } finally {
       clearInterval(timer)
       // It is in the list of Livy no longer than it has to: there it would count as a session.
-      await site.deleteBatch(batch.id).catch(() => {})
+      if (!parts.stays()) await site.deleteBatch(batch.id).catch(() => {})
     }
   }
 

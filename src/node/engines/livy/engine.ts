@@ -204,7 +204,8 @@ export function livyEngine(init: LivyEngineInit) {
         await up(kept.id, signal)
         return kept.id
       } catch (error) {
-        await close(kept.id)
+        if (work.stays(key)) forget(kept.id)
+        else await close(kept.id)
         if (toArchipelError(error).code !== 'ENGINE_FAILED') throw error
         throw new ArchipelError('ENGINE_FAILED', 'the Spark session of this work has ended', { hint: 'Run it again.' })
       }
@@ -234,7 +235,16 @@ export function livyEngine(init: LivyEngineInit) {
         const livy = (await rejoined(session, signal)) ?? (await freshSession(session, signal))
         const log = sessionLog()
         const scrub = scrubOf(datasets)
-        const backend = livyBackend({ site, session: livy, kind, params, limits: within(session.limits), log, scrub })
+        const backend = livyBackend({
+          site,
+          session: livy,
+          kind,
+          params,
+          limits: within(session.limits),
+          log,
+          stays: () => work.stays(session.key),
+          scrub,
+        })
         const onEnd = () => {
           sessions.delete(opened)
           forget(livy)
@@ -311,6 +321,7 @@ export function livyEngine(init: LivyEngineInit) {
                 staging: init.stagingDir,
                 locate,
                 scrub: scrubOf(batch.datasets),
+                stays: () => work.stays(batch.key),
                 acquire: (signal) => gate.acquire(signal),
               })
         batches.add(made)

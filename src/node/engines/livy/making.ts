@@ -16,6 +16,9 @@ export interface MakingInit {
 }
 
 type Options = { signal?: AbortSignal }
+
+/** Whether what comes of it stays at Livy when the caller leaves. Default: it is ended. */
+export type MakeOptions = Options & { stays?: () => boolean }
 type Made = { entry: Entry; found: unknown }
 
 export const rootOf = ({ type }: Pick<Entry, 'type'>) => (type === 'session' ? '/sessions' : '/batches')
@@ -89,8 +92,8 @@ export function siteMaking({ rest, entries, scrub, maxSessions, call, onGone }: 
       await onGone(entry, 'it was never made, or Livy lost it')
       return undefined
     },
-    /** Livy cannot be told to stop making one: where the caller leaves, it is ended as soon as it is there. */
-    async make(entry: Entry, body: Record<string, unknown>, { signal }: Options): Promise<Made> {
+    /** Livy cannot be told to stop making one: where the caller leaves, it is ended as soon as it is there, unless it `stays`. */
+    async make(entry: Entry, body: Record<string, unknown>, { signal, stays }: MakeOptions): Promise<Made> {
       const key = `${entry.type}/${entry.mark}`
       const making = post(entry, body).finally(() => underWay.delete(key))
       underWay.set(key, making)
@@ -102,7 +105,7 @@ export function siteMaking({ rest, entries, scrub, maxSessions, call, onGone }: 
       try {
         return await Promise.race([making, left.promise])
       } catch (error) {
-        if (signal.aborted) void making.then(discard, () => {})
+        if (signal.aborted && stays?.() !== true) void making.then(discard).catch(() => {})
         throw error
       } finally {
         signal.removeEventListener('abort', onAbort)

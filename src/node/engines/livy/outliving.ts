@@ -29,6 +29,7 @@ export function outlivingWork({ site, ours, inUse, stagingDir, ready, stopping, 
   /** Keys of what had begun for sure before this run of the island. */
   const begun = new Set<string>()
   let answered = Promise.withResolvers<void>()
+  let leaving = false
 
   const left = () => site.kept().filter(({ mark }) => mark.startsWith(ours) && !inUse.has(mark))
   const isWanted = (key: string | undefined) => key !== undefined && (wanted === undefined || wanted.has(key))
@@ -46,7 +47,7 @@ export function outlivingWork({ site, ours, inUse, stagingDir, ready, stopping, 
 
   /** Ends what nobody wants. @throws ENGINE_DOWN */
   async function sweep(): Promise<void> {
-    for (const each of left()) if (!isWanted(each.key)) await end(each)
+    for (const each of left()) if (!leaving && !isWanted(each.key)) await end(each)
   }
 
   /** Where Livy is down, the next sweep ends it. */
@@ -100,11 +101,16 @@ export function outlivingWork({ site, ours, inUse, stagingDir, ready, stopping, 
       wanted?.delete(key)
       if (ofKey(key) !== undefined) sweepSoon()
     },
+    leave() {
+      leaving = true
+    },
   }
 
   return {
     outliving,
     sweep,
+    /** Whether it is left at Livy when it is closed here. */
+    stays: (key: string | undefined) => leaving && key !== undefined,
     /** What is gone on with: it has been found before. */
     kept: (type: KeptAtLivy['type'], key: string | undefined) => {
       const kept = ofKey(key)

@@ -15,7 +15,7 @@ import type { LivySite, Mark } from '../../gateway/site.ts'
 import type { BoundDataset } from '../port.ts'
 import { type Entries, type Entry, type SiteStore, siteEntries } from './entries.ts'
 import { type Location, locator, sparkDataset } from './locations.ts'
-import { rootOf, siteMaking } from './making.ts'
+import { type MakeOptions, rootOf, siteMaking } from './making.ts'
 import { plainName } from './plain-name.ts'
 import { batchBody, type ProxyUsers, proxyUserOf, sessionBody, shownSession } from './requests.ts'
 import type { LivyCall, LivyRest } from './rest.ts'
@@ -78,11 +78,7 @@ export interface RealLivySite extends LivySite {
     id: number,
     binding: { datasets: BoundDataset[]; params: Record<string, ParamValue>; forwarded: boolean; key?: string },
   ): Promise<void>
-  createBatch(
-    request: LivyBatchRequest,
-    mark: Mark & { key?: string },
-    options?: { signal?: AbortSignal },
-  ): Promise<LivyBatch>
+  createBatch(request: LivyBatchRequest, mark: Mark & { key?: string }, options?: MakeOptions): Promise<LivyBatch>
   /** All of it. */
   kept(): KeptAtLivy[]
   /** Why the data could not be made known to a session, in Spark's words; undefined when they could. */
@@ -321,7 +317,7 @@ export function livySite(init: LivySiteInit) {
       add: async (id, what, uri, options = {}) =>
         void (await artifact(id, `/${ADD[what]}`, { ...options, body: { uri } })),
 
-      async createBatch(request, { mark, datasets, forwarded, user, key }, options = {}) {
+      async createBatch(request, { mark, datasets, forwarded, user, key }, options: MakeOptions = {}) {
         const known = await making.remembered('batch', mark, options)
         if (known !== undefined) return shownBatch(known.entry, known.found)
         const proxyUser = proxyUserOf(request.proxyUser, user, init.proxyUsers ?? {})

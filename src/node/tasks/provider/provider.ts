@@ -22,7 +22,8 @@ import { settling } from './settle.ts'
 export interface Provider extends Pick<TaskHandlers, 'attempt' | 'control' | 'read'> {
   /** Takes up again what was under way. */
   start(): Promise<void>
-  stop(): Promise<void>
+  /** What outlives the island goes on, unless this is `forGood`. */
+  stop(options?: { forGood?: boolean }): Promise<void>
   keeps(key: SpoolKey): Promise<boolean>
   /** Of the built-in engine unless another is named. */
   load(engine?: EngineName): LocalLoad
@@ -178,7 +179,8 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       claims.start()
       old.start()
     },
-    async stop() {
+    async stop({ forGood = false } = {}) {
+      if (!forGood) engine.outliving?.leave()
       stopping.abort()
       claims.stop()
       old.stop()
