@@ -1,16 +1,15 @@
-import { logPage } from '../../../protocols/livy/log-page.ts'
 import type {
   LivyArtifact,
   LivyCodeKind,
   LivyJob,
-  LivyLog,
   LivySession,
   LivySessionRequest,
   LivyStatement,
   LivyStatementRequest,
 } from '../../../protocols/livy/objects.ts'
-import { asking, demand, heldWhile, known, mayView, type Who } from './access.ts'
+import { heldWhile, known, type Who } from './access.ts'
 import type { Book } from './book.ts'
+import { commonCalls, type Range, type Ref } from './common.ts'
 import { isStatementEnd, LAG_MS, type SessionEntry } from './entry.ts'
 import type { KeptStatement, Outputs } from './outputs.ts'
 import type { Peers } from './peers.ts'
@@ -28,30 +27,17 @@ export interface SessionsComponents {
   now(): number
 }
 
-type Ref = number | string
-type Range = { from?: number; size?: number }
-
 /** Livy's sessions and statements, as the endpoint needs them. */
 export function livySessions(init: { holdMs: number }, components: SessionsComponents) {
-  const { book, peers, outputs, nameOf, now } = components
-  const ask = asking(peers, nameOf)
-
-  function get(ref: Ref): SessionEntry {
-    const entry = book.get('session', ref)
-    entry.used = now()
-    return entry
-  }
-
-  function own(ref: Ref, who: Who): SessionEntry {
-    const entry = get(ref)
-    demand(entry, who)
-    return entry
-  }
-
-  function view(entry: SessionEntry, who: Who): LivySession {
-    const session = { ...shownSession(entry.record, nameOf), state: entry.state }
-    return mayView(entry, who) ? session : { ...session, log: [] }
-  }
+  const { book, peers, outputs, nameOf } = components
+  const { ask, get, own, view, calls } = commonCalls(
+    {
+      find: (ref) => book.get('session', ref),
+      all: () => book.all('session'),
+      shown: (entry) => ({ ...shownSession(entry.record, nameOf), state: entry.state }),
+    },
+    components,
+  )
 
   /** Statements and the like are for sessions that have started and are not over. @throws `LivyRefusal` as Livy */
   function active(entry: SessionEntry): void {
@@ -101,11 +87,7 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
   }
 
   return {
-    async list(range: { from: number; size: number }, who: Who) {
-      const all = book.all('session')
-      const sessions = listPage(all, range).map((entry) => view(entry, who))
-      return { from: range.from, total: all.length, sessions }
-    },
+    ...calls,
     async create(request: LivySessionRequest, who: Who): Promise<LivySession> {
       return view(await book.create({ type: 'session', request }, who), who)
     },
@@ -118,16 +100,6 @@ export function livySessions(init: { holdMs: number }, components: SessionsCompo
       const entry = get(ref)
       await current(entry, who)
       return { id: entry.record.id, state: entry.state }
-    },
-    async log(ref: Ref, range: Range, who: Who): Promise<LivyLog> {
-      const entry = own(ref, who)
-      const { id } = entry.record
-      const told = () => logPage(id, entry.record.last?.log ?? [], range)
-      if (entry.record.given === true || entry.lines.length > 0) return told()
-      return { ...(await ask.orTold(entry, (line, key) => line.log(key, range), told, who)), id }
-    },
-    async delete(ref: Ref, who: Who): Promise<void> {
-      await book.remove(own(ref, who))
     },
     async stop(ref: Ref, who: Who): Promise<void> {
       const entry = own(ref, who)
