@@ -14,6 +14,7 @@ import { gossip } from './gossip.ts'
 import { membersOnly } from './guard.ts'
 import { inOnePiece } from './in-one-piece.ts'
 import type { NetworkAdmission } from './port.ts'
+import { youngBuffers } from './young.ts'
 
 export interface Libp2pInit {
   archipelagoId: string
@@ -92,7 +93,7 @@ export async function createNode(
       tcp({ dialOpts: { noDelay: true } }),
       membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never,
     ],
-    connectionEncrypters: [inOnePiece(noise())],
+    connectionEncrypters: [inOnePiece(noise(), youngBuffers())],
     streamMuxers: [yamux({ streamOptions: STREAM_OPTIONS } as never)],
     connectionManager: {
       maxConnections: init.maxConnections,
