@@ -36,6 +36,7 @@ import type { Sessions } from './sessions/sessions.ts'
 import { findings } from './status/findings.ts'
 import { tokenPort } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
+import { publishedId, versionPort } from './version-port.ts'
 import type { Work } from './work.ts'
 
 export interface IslandParts {
@@ -279,14 +280,10 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
 
     async unpublish(ref, options) {
-      const located = (await resolver.locate(ref, { via: 'catalog', confirm: false })).filter(
-        (l) => l.publisher === self,
-      )
-      if (located.length === 0) throw new ArchipelError('DATASET_NOT_FOUND', `this island does not publish ${ref}`)
-      const claim = resolver.one(ref, located)
-      await datasets.unpublish(claim.id, options)
+      const id = await publishedId(parts, ref)
+      await datasets.unpublish(id, options)
       await parts.work.unpublished()
-      return { id: claim.id }
+      return { id }
     },
 
     async resolve(request, options) {
@@ -296,6 +293,7 @@ export function islandPort(parts: IslandParts): IslandPort {
         throw config.catalog.enabled ? cause : withoutCatalog(cause, request.ref)
       }
     },
+    ...versionPort(parts),
     ...replicaPort(parts.moving.replicas),
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,

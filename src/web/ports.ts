@@ -5,6 +5,7 @@
 import type { MainFile } from '../protocols/model/spark.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type { TransferPlan, TransferPriority, TransferView, Verification } from '../protocols/model/transfer.ts'
+import type { DatasetUpdate, UpdateRequest } from '../protocols/model/versions.ts'
 import type {
   ActionPage,
   ActionQuery,
@@ -215,7 +216,17 @@ export interface IslandLivy {
   ): Promise<LogPage>
 }
 
-export interface IslandPort {
+/** Versions of datasets. */
+export interface IslandVersions {
+  /** Publishes again what this island publishes. @throws DATASET_NOT_FOUND, BAD_INPUT (the path is not remembered), UNREADABLE, STALE */
+  update(
+    ref: string,
+    request?: UpdateRequest,
+    options?: CallOptions & { onProgress?: (progress: PublishProgress) => void },
+  ): Promise<DatasetUpdate>
+}
+
+export interface IslandPort extends IslandVersions {
   status(options?: CallOptions): Promise<IslandStatus>
   islands(page?: PageRequest, options?: CallOptions): Promise<IslandPage>
   datasets(filter: DatasetFilter, options?: CallOptions): Promise<DatasetPage>

@@ -18,6 +18,7 @@ import { fakeActions } from './fake-actions.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 import { fakeTransfers } from './fake-transfers.ts'
+import { fakeVersions } from './fake-versions.ts'
 
 export const SELF = { id: `isl${'a'.repeat(32)}`, name: 'garching' }
 export const OTHER = { id: `isl${'b'.repeat(32)}`, name: 'grenoble' }
@@ -231,6 +232,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
       onProgress?.({ phase: 'record', files: { done: 1, total: 1 }, bytes })
       return datasetView(request.name ?? 'published', { title: request.title ?? 'published' })
     },
+    ...fakeVersions((ref) => find(ref)),
     unpublish: async (ref) => ({ id: find(ref).id }),
     resolve: async ({ ref }) => ({
       id: find(ref).id,

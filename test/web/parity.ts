@@ -10,6 +10,7 @@ export const OTHER_COMMAND: Record<string, { command: string | undefined; reason
   metrics: { command: undefined, reason: 'for Prometheus; a person asks for the status' },
   dataset: { command: 'show', reason: 'a verb, beside `datasets`' },
   metadata: { command: 'show', reason: 'a format of what is shown: show --format' },
+  update: { command: 'publish', reason: 'publish --update: the same words and options' },
   getPlan: { command: 'get', reason: 'get --dry-run: what would be moved' },
   taskList: { command: 'tasks', reason: 'as islands, datasets: what is listed is in the plural' },
   taskSubmit: { command: 'run', reason: 'a person runs and waits; run --detach leaves the task to itself' },

@@ -7,28 +7,21 @@ import {
   replicaRecordId,
 } from '../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import { defaultDatasetId, mayClaim } from '../../protocols/model/ids.ts'
-import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
+import type { DatasetUpdate, UpdateRequest } from '../../protocols/model/versions.ts'
+import type { PublishRequest } from '../../protocols/model/views.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import { binder } from './bind.ts'
-import type { Publication, PublicationStore } from './port.ts'
+import type { OwnRecord, Publication, PublicationStore } from './port.ts'
+import { type PublishOptions, publishing } from './publishing.ts'
 
 export interface DatasetsInit {
   self: string
   /** Milliseconds between two looks at all source files. */
   watchMs: number
-}
-
-/** One record to write into the own log. */
-export interface OwnRecord {
-  kind: 'dataset' | 'replica'
-  id: string
-  /** Absent: a withdrawal. */
-  body?: DatasetBody | ReplicaBody
 }
 
 export interface DatasetsComponents {
@@ -62,10 +55,12 @@ export interface DatasetsPort {
   start(): Promise<void>
   stop(): void
   /** @returns the normalised id */
-  publish(
-    request: PublishRequest,
-    options: { signal?: AbortSignal; user?: string; onProgress?: (p: PublishProgress) => void },
-  ): Promise<string>
+  publish(request: PublishRequest, options: PublishOptions): Promise<string>
+  /**
+   * Publishes a dataset again: a new version where its files or its words changed, nothing where not.
+   * @param id as it is published here @throws DATASET_NOT_FOUND, BAD_INPUT, and as `publish`
+   */
+  update(id: string, request: UpdateRequest, options: PublishOptions): Promise<DatasetUpdate>
   unpublish(id: string, options?: { user?: string }): Promise<void>
   /** Absolute paths of all files that datasets of this island consist of. */
   sources(): Promise<string[]>
@@ -78,7 +73,7 @@ export interface DatasetsPort {
   stale(): Promise<string[]>
   /** Own truth about these ids, aliases included; source files looked at just now. */
   holdings(ids: string[]): Promise<Holding[]>
-  /** A block of the manifest of a dataset that this island publishes in that version. */
+  /** A block of the manifest of a dataset that this island publishes, or did, in that version. */
   block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
   /** The files that this island publishes of that version; undefined where it does not, or they changed. `look`: looked at now. */
   published(pinned: { id: string; version: string }, options?: { look?: boolean }): Promise<SourceFile[] | undefined>
@@ -133,9 +128,14 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
   async function look(id: string): Promise<Publication | undefined> {
     const publication = await store.get(id)
     if (publication === undefined) return undefined
-    const result = await publisher.check(publication.source, await store.manifest(id), publication.version, {
-      signal: stopping.signal,
-    })
+    const result = await publisher.check(
+      publication.source,
+      await store.manifest(id, publication.version),
+      publication.version,
+      {
+        signal: stopping.signal,
+      },
+    )
     const state = result.state === 'same' ? 'available' : 'stale'
     if (state === 'stale') staleIds.add(id)
     else staleIds.delete(id)
@@ -174,15 +174,6 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     return [...lostIds]
   }
 
-  /** One id, other files: more likely a slip than a new version. @throws DATASET_EXISTS */
-  async function refuseOther(id: string, source: Publication['source']): Promise<void> {
-    const known = await store.get(id)
-    if (known === undefined) return
-    const paths = new Set(known.source.map((f) => f.local))
-    if (source.some((f) => paths.has(f.local))) return
-    throw new ArchipelError('DATASET_EXISTS', `${id} is published from other files already`)
-  }
-
   async function watch(): Promise<void> {
     await findLost()
     for (const id of await store.ids()) {
@@ -213,56 +204,40 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     }
   }
 
-  async function publish(
-    request: PublishRequest,
-    options: { signal?: AbortSignal; user?: string; onProgress?: (p: PublishProgress) => void },
-  ): Promise<string> {
-    components.policy.check({ island: init.self, user: options.user ?? 'owner', action: 'dataset:publish' })
-    const signal = AbortSignal.any([stopping.signal, ...(options.signal ? [options.signal] : [])])
-    const prepared = await publisher.prepare(request, {
-      defaultId: (name) => defaultDatasetId(init.self, name),
-      signal,
-      onProgress: options.onProgress,
-    })
-    const foreign = [prepared.id, ...prepared.body.aliases].find((id) => !mayClaim(init.self, id))
-    if (foreign !== undefined)
-      throw new ArchipelError('BAD_ID', `${foreign} is a name that another island gives`, {
-        hint: foreign === prepared.id ? 'Choose another --id, or none.' : 'Leave this --alias out.',
-      })
-    return await once(prepared.id, async () => {
-      const before = await bodyOf(prepared.id)
-      await refuseOther(prepared.id, prepared.source)
-      const body = before === undefined ? prepared.body : keepGiven(request, prepared.body, before)
-      const publication: Publication = {
-        id: prepared.id,
-        version: body.version,
-        source: prepared.source,
-        state: 'available',
-      }
-      signal.throwIfAborted()
-      await store.put(publication, prepared.manifest)
-      const replica: ReplicaBody = {
-        dataset: prepared.id,
-        publisher: init.self,
-        version: body.version,
-        state: 'available',
-        bytes: body.size,
-      }
-      try {
-        await components.append([
-          { kind: 'dataset', id: prepared.id, body },
-          { kind: 'replica', id: replicaRecordId(init.self, prepared.id), body: replica },
-        ])
-      } catch (error) {
-        if (before === undefined) await store.delete(prepared.id).catch(() => {})
-        throw error
-      }
-      staleIds.delete(prepared.id)
-      lostIds.delete(prepared.id)
-      remember(prepared.id, body)
+  const { publish, update } = publishing({
+    self: init.self,
+    publisher,
+    store,
+    policy: components.policy,
+    stopping: stopping.signal,
+    bodyOf,
+    append: components.append,
+    once,
+    look,
+    onPublished(id, body) {
+      staleIds.delete(id)
+      lostIds.delete(id)
+      remember(id, body)
       components.onChange()
-      return prepared.id
-    })
+    },
+  })
+
+  /** Writes into the journal what became of it. */
+  async function journalled<T>(
+    subject: string,
+    user: string | undefined,
+    work: () => Promise<T>,
+    name: (done: T) => string,
+  ) {
+    const entry = { actor: `${user ?? 'owner'}@${init.self}`, action: 'dataset:publish' }
+    try {
+      const done = await work()
+      components.journal.write({ ...entry, subject: name(done), outcome: 'ok' })
+      return done
+    } catch (cause) {
+      components.journal.write({ ...entry, subject, outcome: 'failed', code: toArchipelError(cause).code })
+      throw cause
+    }
   }
 
   return {
@@ -278,21 +253,21 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
       clearTimeout(timer)
       stopping.abort()
     },
-    async publish(request, options) {
-      const entry = { actor: `${options.user ?? 'owner'}@${init.self}`, action: 'dataset:publish' }
-      try {
-        const id = await publish(request, options)
-        components.journal.write({ ...entry, subject: id, outcome: 'ok' })
-        return id
-      } catch (cause) {
-        components.journal.write({
-          ...entry,
-          subject: request.id ?? request.name ?? '',
-          outcome: 'failed',
-          code: toArchipelError(cause).code,
-        })
-        throw cause
-      }
+    publish: (request, options) =>
+      journalled(
+        request.id ?? request.name ?? '',
+        options.user,
+        () => publish(request, options),
+        (id) => id,
+      ),
+    update(id, request, options) {
+      if (request.dryRun === true) return update(id, request, options)
+      return journalled(
+        id,
+        options.user,
+        () => update(id, request, options),
+        () => id,
+      )
     },
     async unpublish(id, { user = 'owner' } = {}) {
       components.policy.check({ island: init.self, user, action: 'dataset:unpublish', datasets: [id] })
@@ -345,7 +320,10 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     async block({ id, version }, hash) {
       for (const own of ownIds(id)) {
         const publication = await store.get(own)
-        if (publication?.version === version) return await store.block(own, hash)
+        if (publication?.version === version || publication?.previous?.includes(version)) {
+          const bytes = await store.block(own, hash)
+          if (bytes !== undefined) return bytes
+        }
       }
       return await replicas?.manifestBlock({ id, version }, hash)
     },
@@ -358,18 +336,4 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     },
     ...bound,
   }
-}
-
-/** Publishing again changes what is given and what is read from the files; words given before stay. */
-function keepGiven(request: PublishRequest, next: DatasetBody, before: DatasetBody): DatasetBody {
-  const kept: DatasetBody = { ...next, created: before.created }
-  if (request.title === undefined) kept.title = before.title
-  if (request.description === undefined && before.description !== undefined) kept.description = before.description
-  if (request.keywords === undefined || request.keywords.length === 0) kept.keywords = before.keywords
-  if (request.licence === undefined && before.licence !== undefined) kept.licence = before.licence
-  if (request.creators === undefined || request.creators.length === 0) kept.creators = before.creators
-  if (request.aliases === undefined || request.aliases.length === 0) kept.aliases = before.aliases
-  if (before.provenance !== undefined && next.provenance === undefined && next.version === before.version)
-    kept.provenance = before.provenance
-  return kept
 }

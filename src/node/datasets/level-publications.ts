@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseRoot } from '../../protocols/manifest/read.ts'
 import type { Bucket, StorePort } from '../store/port.ts'
 import type { Publication, PublicationStore } from './port.ts'
 
@@ -15,6 +16,8 @@ const publication = z.object({
   version: z.string(),
   source: z.array(sourceFile),
   state: z.enum(['available', 'stale']),
+  root: z.string().optional(),
+  previous: z.array(z.string()).optional(),
 })
 
 /** Publications and the pages of their manifests in the island's store. */
@@ -29,18 +32,30 @@ export function levelPublications(store: StorePort): PublicationStore {
     return keys
   }
 
+  /** The root of a version and its pages, where the root is here. */
+  async function blocksOf(id: string, version: string): Promise<string[]> {
+    const root = await manifests.getBytes(`${id}\0${version}`)
+    return root === undefined ? [] : [version, ...parseRoot(root).pages.map((page) => page.hash)]
+  }
+
   return {
     async get(id) {
       const text = await publications.get(id)
       return text === undefined ? undefined : publication.parse(JSON.parse(text))
     },
     async put(value, manifest) {
-      const old = manifest === undefined ? [] : await pageKeys(value.id)
+      const old = new Set(manifest === undefined ? [] : await pageKeys(value.id))
       const pages = [...(manifest ?? [])].map(([hash, bytes]) => ({ key: `${value.id}\0${hash}`, bytes }))
       const kept = new Set(pages.map((p) => p.key))
+      if (manifest !== undefined)
+        for (const version of value.previous ?? [])
+          for (const hash of await blocksOf(value.id, version)) kept.add(`${value.id}\0${hash}`)
       await store.batch([
-        ...old.filter((key) => !kept.has(key)).map((key) => ({ bucket: 'manifests' as const, key, value: null })),
-        ...pages.map(({ key, bytes }) => ({ bucket: 'manifests' as const, key, value: bytes })),
+        ...[...old].filter((key) => !kept.has(key)).map((key) => ({ bucket: 'manifests' as const, key, value: null })),
+        // A page that is there already is the same: its content is its name.
+        ...pages
+          .filter(({ key }) => !old.has(key))
+          .map(({ key, bytes }) => ({ bucket: 'manifests' as const, key, value: bytes })),
         { bucket: 'publications', key: value.id, value: JSON.stringify(value satisfies Publication) },
       ])
     },
@@ -53,10 +68,13 @@ export function levelPublications(store: StorePort): PublicationStore {
       for await (const [id] of publications.entries()) ids.push(id)
       return ids
     },
-    async manifest(id) {
-      const pages = new Map<string, Uint8Array>()
-      for await (const [key, bytes] of manifests.entriesBytes(pagesOf(id))) pages.set(key.slice(id.length + 1), bytes)
-      return pages
+    async manifest(id, version) {
+      const blocks = new Map<string, Uint8Array>()
+      for (const hash of await blocksOf(id, version)) {
+        const bytes = await manifests.getBytes(`${id}\0${hash}`)
+        if (bytes !== undefined) blocks.set(hash, bytes)
+      }
+      return blocks
     },
     block: (id, hash) => manifests.getBytes(`${id}\0${hash}`),
   }

@@ -1,4 +1,5 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
+import type { Amount } from '../../protocols/model/versions.ts'
 import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
 
 /** A file of a published dataset as this island sees it: identity of the bytes that were hashed. */
@@ -19,6 +20,23 @@ export interface Prepared {
   source: SourceFile[]
   /** Encoded manifest pages by their hash (hex), the root under the version. */
   manifest: Map<string, Uint8Array>
+  /** What was read for it, and what was not, since it was known already. */
+  hashed: Amount
+  reused: Amount
+}
+
+/** What the files of a version say of themselves. */
+export type Description = Pick<
+  DatasetBody,
+  'format' | 'rows' | 'columns' | 'dialect' | 'position' | 'timeColumn' | 'coverage' | 'headers'
+>
+
+/** What is known of an earlier version of the same dataset: it saves work, and changes no answer. */
+export interface Earlier {
+  /** The hash of the piece table of a file that is still the one hashed then. */
+  pieces(file: SourceFile): Uint8Array | undefined
+  /** What the files of that version say of themselves, where that need not be read again. */
+  description(version: string): Description | undefined
 }
 
 export interface PublisherPort {
@@ -28,7 +46,12 @@ export interface PublisherPort {
    */
   prepare(
     request: PublishRequest,
-    options: { defaultId: (name: string) => string; signal?: AbortSignal; onProgress?: (p: PublishProgress) => void },
+    options: {
+      defaultId: (name: string) => string
+      earlier?: Earlier
+      signal?: AbortSignal
+      onProgress?: (p: PublishProgress) => void
+    },
   ): Promise<{ id: string } & Prepared>
   /** 'same' when every file is still the one hashed; re-hashes where only times changed. `source` may be refreshed by it. */
   check(

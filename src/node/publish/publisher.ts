@@ -14,9 +14,9 @@ import type { OwnFiles } from './files/own.ts'
 import { type ResumeState, resumeState } from './files/resume.ts'
 import { sameFile, scan, sourceFile } from './files/scan.ts'
 import { hashAll } from './files/table.ts'
-import { type Description, inspect } from './inspect/inspect.ts'
+import { inspect } from './inspect/inspect.ts'
 import { checkedLicence } from './licence.ts'
-import type { PublisherPort, SourceFile } from './port.ts'
+import type { Description, PublisherPort, SourceFile } from './port.ts'
 import { lines, oneLine } from './words.ts'
 
 export interface PublisherInit {
@@ -74,7 +74,7 @@ export function publisher(init: PublisherInit) {
         state = undefined
       },
 
-      async prepare(request, { defaultId, signal, onProgress }) {
+      async prepare(request, { defaultId, earlier, signal, onProgress }) {
         try {
           const names = namesOf(request, defaultId)
           const report = reporter(onProgress)
@@ -86,29 +86,38 @@ export function publisher(init: PublisherInit) {
           })
           const total = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
           report('scan', total, total, true)
+          const reused = { files: 0, bytes: 0 }
           const entries = await hashAll(files, resume(), {
             ...concurrency,
             checkpointBytes: init.checkpointBytes ?? 64 * 1024 * 1024,
             onTable: (hash, table) => components.keepTable?.(hash, table),
             ...(signal && { signal }),
+            ...(earlier && { known: earlier.pieces }),
+            onReused: (bytes, whole) => {
+              reused.bytes += bytes
+              if (whole) reused.files++
+            },
             onProgress: (done) => report('hash', done, total),
           })
           report('hash', total, total, true)
+          const manifest = buildManifest(entries)
           report('inspect', { files: 0, bytes: 0 }, total, true)
-          const description = await inspect(files, {
-            ...(request.as && { as: request.as }),
-            inspectorFor: components.inspectorFor,
-            queryTimeoutMs: init.queryTimeoutMs ?? 30 * 60_000,
-            ...(signal && { signal }),
-            onFiles: (done) => report('inspect', { files: done, bytes: 0 }, total),
-          })
+          const description =
+            earlier?.description(manifest.version) ??
+            (await inspect(files, {
+              ...(request.as && { as: request.as }),
+              inspectorFor: components.inspectorFor,
+              queryTimeoutMs: init.queryTimeoutMs ?? 30 * 60_000,
+              ...(signal && { signal }),
+              onFiles: (done) => report('inspect', { files: done, bytes: 0 }, total),
+            }))
           // What was described has to be what was hashed.
           await unchanged(files, signal)
           report('inspect', total, total, true)
-          const manifest = buildManifest(entries)
           const body = bodyOf(request, names, entries, manifest, description, new Date(now()).toISOString())
           components.logger?.debug({ files: files.length, bytes: total.bytes, format: body.format }, 'dataset prepared')
-          return { id: names.id, body, source: files, manifest: manifest.blocks }
+          const hashed = { files: total.files - reused.files, bytes: total.bytes - reused.bytes }
+          return { id: names.id, body, source: files, manifest: manifest.blocks, hashed, reused }
         } catch (error) {
           throw cancelled(error, signal)
         }

@@ -1,12 +1,10 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type { TransferPriority, TransferState } from '../../protocols/model/transfer.ts'
+import type { Amount } from '../../protocols/model/versions.ts'
 import type { Identity } from './identity.ts'
 
-export interface Amount {
-  files: number
-  bytes: number
-}
+export type { Amount }
 
 /** A version of another island's dataset, or a part of it, that is here. */
 export interface Replica {

@@ -93,6 +93,19 @@ export const provenance = z.object({
 })
 export type Provenance = z.infer<typeof provenance>
 
+/** A version that a dataset had before. */
+export const earlierVersion = z.object({
+  version: z.string().regex(/^[0-9a-f]{64}$/),
+  /** ISO 8601 instant of its publishing. */
+  modified: z.string().max(40),
+  files: z.number().int().positive(),
+  size: z.number().int().nonnegative(),
+})
+export type EarlierVersion = z.infer<typeof earlierVersion>
+
+/** Earlier versions that a record names. */
+export const MAX_EARLIER_VERSIONS = 20
+
 /** Body of a record of kind `dataset`; its `id` is the record's id. Unknown fields of newer versions are kept in the bytes and ignored here. */
 export const datasetBody = z.object({
   name: shortName,
@@ -127,6 +140,8 @@ export const datasetBody = z.object({
   aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20),
   /** Of a dataset that is the result of a task. */
   provenance: provenance.optional(),
+  /** The newest first, the present one left out. */
+  previous: z.array(earlierVersion).max(MAX_EARLIER_VERSIONS).optional(),
 })
 export type DatasetBody = z.infer<typeof datasetBody>
 

@@ -1,5 +1,6 @@
 /** Words about transfers: how bytes of a dataset come to an island. */
 import { z } from 'zod'
+import { amount } from './versions.ts'
 
 /** `partial` and `available` are ends, as are `failed` and `cancelled`; `paused` waits for somebody. */
 export const transferState = z.enum([
@@ -24,7 +25,6 @@ export const TRANSFER_ENDS: ReadonlySet<TransferState> = new Set(['available', '
 export const MAX_GLOBS = 100
 export const MAX_GLOB_LENGTH = 500
 
-const amount = z.object({ files: z.number().int().nonnegative(), bytes: z.number().int().nonnegative() })
 const at = { island: z.string(), name: z.string() }
 
 /** A transfer, for people. */

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { MainFile } from '../../protocols/model/spark.ts'
+import type { DatasetUpdate } from '../../protocols/model/versions.ts'
 import type {
   DatasetView,
   IslandEvent,
@@ -115,6 +116,15 @@ export function createClient(init: ClientInit = {}): IslandClient {
     throw cutOff()
   }
 
+  const update: IslandClient['update'] = async (ref, body = {}, { signal, onProgress } = {}) => {
+    const input = { params: { ref }, body, signal }
+    for await (const line of progress<PublishProgress, DatasetUpdate>(http, TABLE.update, input)) {
+      if (line.progress !== undefined) onProgress?.(line.progress)
+      else return line.result
+    }
+    throw cutOff()
+  }
+
   const client: IslandClient = {
     status: (options) => ask('status', {}, options),
     islands: (query, options) => ask('islands', { query }, options),
@@ -124,6 +134,7 @@ export function createClient(init: ClientInit = {}): IslandClient {
     preview: (ref, { rows }, options) => ask('preview', { params: { ref }, query: { rows } }, options),
     metadata: (ref, format, options) => ask('metadata', { params: { ref }, query: { format } }, options),
     publish,
+    update,
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     get: (ref, body = {}, options) => ask('get', { params: { ref }, body }, options),
     getPlan: (ref, query, options) => ask('getPlan', { params: { ref }, query: { ...query } }, options),

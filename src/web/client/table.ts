@@ -18,6 +18,7 @@ export const TABLE = {
   metadata: { method: 'GET', path: '/api/v1/datasets/{ref}/metadata' },
   publish: { method: 'POST', path: '/api/v1/datasets' },
   unpublish: { method: 'DELETE', path: '/api/v1/datasets/{ref}' },
+  update: { method: 'POST', path: '/api/v1/datasets/{ref}/versions' },
   get: { method: 'POST', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 600000 },
   getPlan: { method: 'GET', path: '/api/v1/datasets/{ref}/replica/plan', timeoutMs: 600000 },
   drop: { method: 'DELETE', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 120000 },

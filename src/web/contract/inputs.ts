@@ -129,6 +129,16 @@ export const publishBody = z.strictObject({
   as: z.enum(['csv', 'parquet', 'jsonl', 'fits', 'files']).optional().describe('Overrides detection.'),
 })
 
+export const updateBody = publishBody
+  .omit({ id: true, path: true })
+  .extend({
+    path: publishBody.shape.path
+      .optional()
+      .describe('Absolute path of a file or folder on the machine of the island; that of before when absent.'),
+    dryRun: z.boolean().optional().describe('Say what would change, and write nothing.'),
+  })
+  .describe('What is not given stays as it is.')
+
 const globs = z
   .array(z.string().min(1).max(MAX_GLOB_LENGTH))
   .max(MAX_GLOBS)

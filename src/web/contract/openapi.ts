@@ -23,6 +23,7 @@ const NAMED: Record<string, z.ZodType> = {
   FilePage: view.filePage,
   Preview: view.preview,
   PublishRequest: input.publishBody,
+  UpdateRequest: input.updateBody,
   PublishProgress: view.publishProgress,
   Resolution: view.resolution,
   SqlRequest: input.sqlBody,

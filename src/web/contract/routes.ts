@@ -18,6 +18,7 @@ import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './rou
 import { SESSION_ROUTES } from './session-routes.ts'
 import { TOKEN_ROUTES } from './token-routes.ts'
 import { TRANSFER_ROUTES } from './transfer-routes.ts'
+import { VERSION_ROUTES } from './version-routes.ts'
 import * as view from './views.ts'
 
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
@@ -155,6 +156,7 @@ export const ROUTES = {
     response: z.object({ id: z.string() }),
     errors: DATASET_ERRORS,
   },
+  ...VERSION_ROUTES,
   ...TRANSFER_ROUTES,
   resolve: {
     method: 'GET',

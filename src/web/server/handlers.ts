@@ -108,6 +108,8 @@ export const HANDLERS: Handlers = {
     return new Typed(mediaType, document)
   },
   publish: ({ body }, { island, onProgress, ...who }) => island.publish(body, { ...as(who), onProgress }),
+  update: ({ params, body }, { island, onProgress, ...who }) =>
+    island.update(params.ref, body, { ...as(who), onProgress }),
   unpublish: ({ params }, { island, ...who }) => island.unpublish(params.ref, as(who)),
   get: ({ params, body }, { island, ...who }) => {
     // The files of a folder are nobody's dataset: writing there is for the owner.

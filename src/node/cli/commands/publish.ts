@@ -3,9 +3,11 @@ import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import { needsQuotes } from '../../../protocols/model/sql-names.ts'
+import type { UpdateRequest } from '../../../protocols/model/versions.ts'
 import type { PublishProgress, PublishRequest } from '../../../protocols/model/views.ts'
 import type { Cli } from '../context.ts'
 import { describeDataset } from '../describe-dataset.ts'
+import { describeUpdate } from '../describe-versions.ts'
 import { withProgress } from '../progress.ts'
 
 const collect = (value: string, before: string[] = []) => [...before, value]
@@ -45,6 +47,8 @@ function shown({ phase, bytes }: PublishProgress): [string, number?, number?] {
 const RESUMES = 'Nothing was published; the same command goes on where this one stopped.'
 
 interface Options extends Omit<PublishRequest, 'path' | 'keywords' | 'creators' | 'aliases'> {
+  update?: string
+  dryRun?: boolean
   keyword?: string[]
   creator?: string[]
   alias?: string[]
@@ -52,7 +56,9 @@ interface Options extends Omit<PublishRequest, 'path' | 'keywords' | 'creators' 
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('<path>', 'a file or folder on the machine of the island')
+    .argument('[path]', 'a file or folder on the machine of the island')
+    .option('--update <dataset>', 'publish this dataset again: a new version, where anything changed')
+    .option('--dry-run', 'with --update: say what would change, and write nothing')
     .option(
       '--id <id>',
       'a persistent id (doi:, ivo:, urn:, https:) or a plain name (default: archipel:<island>/<name of the file>)',
@@ -75,32 +81,49 @@ export function define(command: Command, cli: Cli): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  $ archipel publish bright_stars.csv --title "Yale Bright Star Catalog" --keyword stars --licence MIT',
+      '\nExample:\n  $ archipel publish bright_stars.csv --title "Yale Bright Star Catalog" --keyword stars --licence MIT\n  $ archipel publish --update bright_stars --dry-run',
     )
-    .action(async (path: string, { keyword, creator, alias, ...rest }: Options) => {
-      const { io, signal } = cli
+    .action(async (path: string | undefined, { keyword, creator, alias, update, dryRun, ...rest }: Options) => {
+      const { io } = cli
       if (path === '') throw new ArchipelError('BAD_INPUT', 'the path is empty')
-      const request: PublishRequest = {
-        path: resolve(path),
-        ...rest,
-        keywords: keyword,
-        creators: creator?.map(parseCreator),
-        aliases: alias,
+      const words = { ...rest, keywords: keyword, creators: creator?.map(parseCreator), aliases: alias }
+      const place = path === undefined ? undefined : resolve(path)
+      if (update !== undefined) {
+        if (rest.id !== undefined) throw new ArchipelError('BAD_INPUT', 'give --update or --id, not both')
+        const request: UpdateRequest = {
+          ...words,
+          ...(place !== undefined && { path: place }),
+          ...(dryRun && { dryRun }),
+        }
+        const done = await run(cli, place, (options) => cli.client().then((c) => c.update(update, request, options)))
+        return io.json ? io.printJson(done) : io.print(describeUpdate(done))
       }
-      const client = await cli.client()
-      const view = await withProgress(io, 'publishing', (progress) =>
-        client.publish(request, { signal, onProgress: (news) => progress.update(...shown(news)) }),
-      ).catch((error) => {
-        if (!signal.aborted) throw named(error, request.path)
-        io.note(`Stopped. ${RESUMES}`)
-        throw new ArchipelError('CANCELLED', 'publishing was stopped', { hint: RESUMES, cause: error })
-      })
+      if (place === undefined) throw new ArchipelError('BAD_INPUT', 'the path is missing')
+      if (dryRun) throw new ArchipelError('BAD_INPUT', '--dry-run goes with --update')
+      const view = await run(cli, place, (options) =>
+        cli.client().then((c) => c.publish({ path: place, ...words }, options)),
+      )
       if (io.json) return io.printJson(view)
       io.print(describeDataset(view, io, { brief: true }))
       if (['csv', 'parquet', 'jsonl'].includes(view.body.format)) {
         io.note(`Next: archipel sql ${sample(view.body.name)}`)
       }
     })
+}
+
+/** With its progress; Ctrl-C says what became of it. */
+async function run<T>(
+  { io, signal }: Cli,
+  path: string | undefined,
+  work: (options: { signal: AbortSignal; onProgress: (news: PublishProgress) => void }) => Promise<T>,
+): Promise<T> {
+  return await withProgress(io, 'publishing', (progress) =>
+    work({ signal, onProgress: (news) => progress.update(...shown(news)) }),
+  ).catch((error) => {
+    if (!signal.aborted) throw path === undefined ? error : named(error, path)
+    io.note(`Stopped. ${RESUMES}`)
+    throw new ArchipelError('CANCELLED', 'publishing was stopped', { hint: RESUMES, cause: error })
+  })
 }
 
 function sample(name: string): string {

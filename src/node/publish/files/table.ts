@@ -14,6 +14,10 @@ export interface HashAllOptions {
   onProgress?: (done: { files: number; bytes: number }) => void
   /** The table of a file of more than one piece that was hashed now, with its hash. */
   onTable?: (hash: Uint8Array, table: Uint8Array) => void
+  /** The hash of a file that is known from elsewhere to be this very one. */
+  known?: (file: SourceFile) => Uint8Array | undefined
+  /** Bytes that were not read, since their hashes were known; `whole` when they are the whole file. */
+  onReused?: (bytes: number, whole: boolean) => void
 }
 
 /**
@@ -63,10 +67,13 @@ async function hashOne(
   options: HashAllOptions,
   onBytes: (bytes: number) => void,
 ): Promise<Uint8Array> {
-  const known = state.get(file)
+  const remembered = state.get(file)
+  const earlier = remembered !== undefined && 'done' in remembered ? undefined : options.known?.(file)
+  const known = earlier === undefined ? remembered : { done: earlier }
   if (known !== undefined && 'done' in known) {
     // Put again: it was of use just now.
     state.put(file, known)
+    options.onReused?.(file.size, true)
     onBytes(file.size)
     return known.done
   }
@@ -84,7 +91,9 @@ async function hashOne(
     saved = latest.count
     state.put(file, { partial: Uint8Array.from(latest.table.subarray(0, saved * HASH_BYTES)) })
   }
-  onBytes(Math.min(file.size, saved * pieceSize(file.size)))
+  const begun = Math.min(file.size, saved * pieceSize(file.size))
+  options.onReused?.(begun, false)
+  onBytes(begun)
   try {
     const table = await hashFile(file, {
       ...(options.signal && { signal: options.signal }),

@@ -1,19 +1,14 @@
-import type { DatasetBody, DatasetFormat } from '../../../protocols/model/dataset.ts'
+import type { DatasetFormat } from '../../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { PublishRequest } from '../../../protocols/model/views.ts'
 import type { Inspector } from '../../engines/port.ts'
 import { inspectFits } from '../fits/inspect.ts'
-import type { SourceFile } from '../port.ts'
+import type { Description, SourceFile } from '../port.ts'
 import { isGuess, kindOf } from './kinds.ts'
 import { inspectParquet } from './parquet.ts'
 import { findPosition, findTime, spatialCoverage, withNotes } from './positions.ts'
 import { DifferentSchema, type Query, type Table } from './table.ts'
 import { inspectCsv, inspectJsonLines } from './text-table.ts'
-
-export type Description = Pick<
-  DatasetBody,
-  'format' | 'rows' | 'columns' | 'dialect' | 'position' | 'timeColumn' | 'coverage' | 'headers'
->
 
 export interface InspectOptions {
   as?: PublishRequest['as']

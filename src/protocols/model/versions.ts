@@ -1,0 +1,61 @@
+/** Versions of a dataset, and what differs between two of them, as people and programs see it. */
+import { z } from 'zod'
+
+export const amount = z.object({
+  files: z.number().int().nonnegative(),
+  bytes: z.number().int().nonnegative(),
+})
+export type Amount = z.infer<typeof amount>
+
+/** Files that differ: bytes of those added and changed as they are afterwards, of those removed as they were. */
+export const versionChanges = z.object({ added: amount, changed: amount, removed: amount })
+export type VersionChanges = z.infer<typeof versionChanges>
+
+export const fileChange = z.object({
+  path: z.string(),
+  change: z.enum(['added', 'changed', 'removed']),
+  /** Absent of a file that was not there. */
+  bytesBefore: z.number().int().nonnegative().optional(),
+  /** Absent of a file that is there no more. */
+  bytesAfter: z.number().int().nonnegative().optional(),
+})
+export type FileChange = z.infer<typeof fileChange>
+
+/** What publishing a dataset again did, or, of a dry run, would do. */
+export const datasetUpdate = z.object({
+  id: z.string(),
+  /** The versions before and after; equal when no file changed. */
+  from: z.string(),
+  version: z.string(),
+  /** Whether anything changed: files, or what is said of them. */
+  changed: z.boolean(),
+  /** Whether a new record was written: false where nothing changed, and after a dry run. */
+  recorded: z.boolean(),
+  changes: versionChanges,
+  /** The first 1,000, in the order of their paths. */
+  files: z.array(fileChange),
+  /** What was read, and what was known already. */
+  hashed: amount,
+  reused: amount,
+})
+export type DatasetUpdate = z.infer<typeof datasetUpdate>
+
+/** Words of a publisher that an update may change; all of them stay that are not given. */
+export interface UpdateRequest {
+  /** Absolute path on the machine of the island; that of before when absent. */
+  path?: string
+  name?: string
+  title?: string
+  description?: string
+  keywords?: string[]
+  licence?: string
+  creators?: { name: string; orcid?: string; affiliation?: string }[]
+  aliases?: string[]
+  /** Overrides detection; the files are described anew. */
+  as?: 'csv' | 'parquet' | 'jsonl' | 'fits' | 'files'
+  /** Say what would change, and write nothing. */
+  dryRun?: boolean
+}
+
+/** Files that an update names. */
+export const MAX_UPDATE_FILES = 1000
