@@ -76,6 +76,16 @@ test('a benchmark that does not exist is refused with the names there are', asyn
   for (const name of [...NAMES, WITH_LIVY]) assert.ok(err.includes(name), `the hint names ${name}`)
 })
 
+test('--help has every benchmark and an example, and options that do not exist are refused', async (t) => {
+  const { code, out, err } = await bench(t, ['--help'])
+  assert.equal([code, err], [0, ''])
+  for (const name of [...NAMES, WITH_LIVY]) assert.match(out, new RegExp(`^  ${name} +[a-z]`, 'm'))
+  assert.match(out, /^example: npm run bench -- /m)
+  const wrong = await bench(t, ['--fast'])
+  assert.equal([wrong.code, wrong.out], [2, ''])
+  assert.match(wrong.err, /^error: .*--fast.*\nhint: .*--help\n$/s)
+})
+
 test('the README tells of every benchmark', async () => {
   const text = await readFile(README, 'utf8')
   for (const name of NAMES) assert.ok(text.includes(`\`${name}\``), `README has ${name}`)

@@ -92,20 +92,49 @@ async function runApart(benchmark: Benchmark, options: { quick: boolean; shared:
   return report?.benchmarks[0] ?? { name, about, figures: [], seconds: 0, error: `ended with ${code}` }
 }
 
+const names = () => BENCHMARKS.map(({ name }) => name).join(', ')
+
+const help = () => `usage: npm run bench -- [names...] [--quick] [--json] [--here] [--shared <folder>]
+
+  --quick            everything at its smallest: whether it works, not how fast it is
+  --json             the figures as JSON
+  --here             in this process, for a profiler; otherwise each benchmark has one of its own
+  --shared <folder>  keeps the large catalog there for further runs
+
+${BENCHMARKS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join('\n')}
+
+example: npm run bench -- start web --quick
+`
+
+function readArgs() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        here: { type: 'boolean', default: false },
+        shared: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    say(`error: ${(error as Error).message}\nhint: npm run bench -- --help`)
+    return undefined
+  }
+}
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      here: { type: 'boolean', default: false },
-      /** Keeps the large catalog for further runs. */
-      shared: { type: 'string' },
-    },
-  })
+  const args = readArgs()
+  if (args === undefined) return 2
+  const { values, positionals } = args
+  if (values.help) {
+    process.stdout.write(help())
+    return 0
+  }
   const unknown = positionals.filter((name) => !BENCHMARKS.some((b) => b.name === name))
   if (unknown.length > 0) {
-    say(`error: no benchmark is called ${unknown[0]}\nhint: ${BENCHMARKS.map((b) => b.name).join(', ')}`)
+    say(`error: no benchmark is called ${unknown[0]}\nhint: ${names()}`)
     return 2
   }
   const chosen = BENCHMARKS.filter((b) => positionals.length === 0 || positionals.includes(b.name))

@@ -6,10 +6,9 @@ import * as assert from 'uvu/assert'
 import type { ActionView, SubmitRequest } from '../../src/protocols/model/views.ts'
 import { suite } from '../kit/index.ts'
 import { SELF } from '../web/fake-island.ts'
-import { daemonDir, shareCompiled } from './harness.ts'
+import { daemonDir } from './harness.ts'
 
 const test = suite('cli: actions and Spark')
-test.before(shareCompiled)
 
 test(
   'an action is saved, listed, shown, run with values read by their types, shared and removed',

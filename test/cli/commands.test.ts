@@ -8,10 +8,9 @@ import type { SubmitRequest } from '../../src/protocols/model/views.ts'
 import { freePort, suite } from '../kit/index.ts'
 import { datasetView, OTHER, SELF } from '../web/fake-island.ts'
 import { TOKEN } from '../web/harness.ts'
-import { cli, daemonDir, shareCompiled } from './harness.ts'
+import { cli, daemonDir } from './harness.ts'
 
 const test = suite('cli: commands')
-test.before(shareCompiled)
 
 test('status says in words how the island is, and fails when something needs its operator', async (t) => {
   const { run, island } = await daemonDir(t)

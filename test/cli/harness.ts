@@ -29,18 +29,12 @@ export interface Env {
   cwd?: string
 }
 
-let cache: Record<string, string> = {}
-
-/** For `before`: the processes of a file share what was compiled, as those of a user do. */
-export async function shareCompiled(t: TestContext): Promise<void> {
-  cache = { NODE_COMPILE_CACHE: await t.tmpdir() }
-}
-
-/** The command line as a process of its own, with nothing of the environment but PATH and HOME. */
+/** The command line as a process of its own, with nothing of the environment but PATH, HOME and where compiled code is kept. */
 export function start(t: TestContext, args: string[], { env = {}, stdin, main = MAIN, cwd }: Env = {}): Running {
+  const { PATH, NODE_COMPILE_CACHE } = process.env
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...cache, ...env },
+    env: { PATH, HOME: '/nonexistent', NODE_COMPILE_CACHE, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   t.cleanup(() => void child.kill('SIGKILL'))

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { DuckDBInstance } from '@duckdb/node-api'
 import * as assert from 'uvu/assert'
 import { requires, suite, type TestContext } from '../kit/index.ts'
-import { cli, type Run, type Running, shareCompiled, start } from './harness.ts'
+import { cli, type Run, type Running, start } from './harness.ts'
 
 const test = suite('cli: a real island')
 const STARS = fileURLToPath(new URL('../../examples/data/bright_stars.csv', import.meta.url))
@@ -26,7 +26,6 @@ async function startIsland(t: TestContext): Promise<Running> {
 
 test.before(
   async (t) => {
-    await shareCompiled(t)
     dir = join(await t.tmpdir(), 'island')
     run = (args, stdin) => cli(t, ['--data-dir', dir, ...args], stdin === undefined ? {} : { stdin })
     const listen = ['--listen', '/ip4/127.0.0.1/tcp/0', '--web-port', '0', '--log-level', 'warn']

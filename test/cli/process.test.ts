@@ -7,10 +7,9 @@ import * as assert from 'uvu/assert'
 import { eventually, freePort, requires, suite } from '../kit/index.ts'
 import { datasetView, NOW, SELF, untilAborted } from '../web/fake-island.ts'
 import { TOKEN } from '../web/harness.ts'
-import { cli, daemonDir, FAKE_MAIN, shareCompiled, start } from './harness.ts'
+import { cli, daemonDir, FAKE_MAIN, start } from './harness.ts'
 
 const test = suite('cli: process')
-test.before(shareCompiled)
 const exec = promisify(execFile)
 
 test('Ctrl-C ends a call with 130 and aborts it at the island; SIGTERM with 143', async (t) => {

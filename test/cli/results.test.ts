@@ -6,10 +6,9 @@ import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { eventually, suite } from '../kit/index.ts'
 import { OTHER, SELF } from '../web/fake-island.ts'
 import { fakeTaskId } from '../web/fake-tasks.ts'
-import { daemonDir, shareCompiled, start } from './harness.ts'
+import { daemonDir, start } from './harness.ts'
 
 const test = suite('cli: results')
-test.before(shareCompiled)
 const ROWS = [
   ['Vega', 0.03],
   ['Sirius', -1.46],

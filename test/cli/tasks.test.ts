@@ -7,10 +7,9 @@ import type { SubmitRequest } from '../../src/protocols/model/views.ts'
 import { eventually, suite } from '../kit/index.ts'
 import { OTHER, SELF, untilAborted } from '../web/fake-island.ts'
 import { fakeTaskId } from '../web/fake-tasks.ts'
-import { daemonDir, shareCompiled, start } from './harness.ts'
+import { daemonDir, start } from './harness.ts'
 
 const test = suite('cli: tasks')
-test.before(shareCompiled)
 const ROWS = [
   ['Vega', 0.03],
   ['Sirius', -1.46],

@@ -5,10 +5,9 @@ import * as assert from 'uvu/assert'
 import { createClient } from '../../src/web/client/node.ts'
 import { rejects, suite, type TestContext } from '../kit/index.ts'
 import { json, raw } from '../web/harness.ts'
-import { cli, daemonDir, shareCompiled } from './harness.ts'
+import { cli, daemonDir } from './harness.ts'
 
 const test = suite('cli: tokens')
-test.before(shareCompiled)
 
 /** What the link that `open` gives is good for. */
 async function signsIn(link: string): Promise<{ scopes: string[] }> {

@@ -3,10 +3,9 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { suite } from '../kit/index.ts'
-import { cli, daemonDir, shareCompiled } from './harness.ts'
+import { cli, daemonDir } from './harness.ts'
 
 const test = suite('cli: usage')
-test.before(shareCompiled)
 
 test(
   'bad input ends with code 2, an error and a hint, or with a JSON error',

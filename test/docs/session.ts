@@ -30,7 +30,7 @@ export async function openSession(t: TestContext, { livy = LIVY }: { livy?: stri
     PATH: [bin, dirname(process.execPath), process.env.PATH].join(delimiter),
     HOME: home,
     NO_COLOR: '1',
-    NODE_COMPILE_CACHE: join(home, '.cache'),
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
   }
   /** Aliases and variables of the reader's shell. */
   const prelude = ['shopt -s expand_aliases']

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises'
 import * as assert from 'uvu/assert'
 import type {
   EngineCapability,
   EngineLimits,
   EnginePort,
   EngineSession,
+  SessionInit,
   SessionState,
   StatementState,
 } from '../../src/node/engines/port.ts'
@@ -124,11 +124,16 @@ const LIMITS: EngineLimits = {
   threads: 2,
 }
 const KINDS: CodeKind[] = ['sql', 'python', 'r']
+const MAX_SESSIONS = 2
 
 /** Livy's semantics, which every engine has to keep. Call it once for each engine in a test file. */
 export function engineContract({ name, capabilities, create, ...under }: EngineUnderTest): void {
   const test = suite(`the ${name} engine`)
-  test.before(async () => under.requires?.())
+  let whole: TestContext
+  test.before(async (t) => {
+    whole = t
+    await under.requires?.()
+  })
   test.before(async (t) => under.before?.(t), { timeoutMs: under.beforeTimeoutMs ?? 60_000 })
   const can = new Set(capabilities)
   const kinds = KINDS.filter((kind) => can.has(kind))
@@ -147,7 +152,7 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
   ) {
     const engine = await create(t, {
       limits: { ...LIMITS, ...init.limits },
-      maxSessions: init.maxSessions ?? 2,
+      maxSessions: init.maxSessions ?? MAX_SESSIONS,
       queue: init.queue ?? 2,
     })
     t.cleanup(() => engine.stop())
@@ -155,12 +160,36 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
     return engine
   }
 
+  async function boundTo(t: TestContext, kind: CodeKind): Promise<SessionInit> {
+    const dir = await t.tmpdir()
+    return { kind, datasets: [await brightStars(dir)], params: { p: 'it\'s "so"\n\u{1f30c}', n: 7 } }
+  }
+
   async function sessionOf(t: TestContext, kind: CodeKind, limits: Partial<EngineLimits> = {}) {
     const engine = await started(t, { limits })
-    const dir = await t.tmpdir()
-    await mkdir(dir, { recursive: true })
-    const init = { kind, datasets: [await brightStars(dir)], params: { p: 'it\'s "so"\n\u{1f30c}', n: 7 } }
+    const init = await boundTo(t, kind)
     return { engine, init, session: await engine.createSession(init) }
+  }
+
+  const shared = new Map<CodeKind, Shared>()
+
+  /** Like `needs`, at what the cases of this kind share; where one failed, the next begins anew. */
+  function shares(
+    [kind, ...others]: [CodeKind, ...EngineCapability[]],
+    title: string,
+    fn: (shared: Shared, t: TestContext) => Promise<unknown>,
+  ): void {
+    needs([kind, ...others], `${kind}: ${title}`, async (t) => {
+      const lent = shared.get(kind) ?? share(await started(whole, { queue: 1 }), await boundTo(whole, kind))
+      shared.delete(kind)
+      try {
+        await fn(lent, t)
+      } catch (error) {
+        await lent.engine.stop()
+        throw error
+      }
+      if (lent.engine.status().state === 'ready') shared.set(kind, lent)
+    })
   }
 
   /** The one value of a result, whatever form it has. */
@@ -195,32 +224,8 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
   for (const kind of kinds) {
     const code = codeOf(kind)
 
-    needs([kind], `${kind}: gives values and tables`, async (t) => {
-      const { session } = await sessionOf(t, kind)
-      assert.is(session.kind, kind)
-      assert.is(await gives(session, code.three), 3)
-      const { result, elapsedMs } = await session.run(code.table)
-      assert.equal(
-        result.columns.map((column) => column.name),
-        ['n', 't'],
-      )
-      assert.equal(result.rows, [
-        [1, 'a'],
-        [2, 'b'],
-      ])
-      assert.equal([result.rowCount, result.truncated, elapsedMs > 0], [2, false, true])
-    })
-
-    needs([kind], `${kind}: code that fails leaves the session alive`, async (t) => {
-      const { session } = await sessionOf(t, kind)
-      const error = await rejects(session.run(code.fails), code.failure)
-      assert.match(error.message, kind === 'sql' ? /nothing/ : /no good/)
-      assert.is(session.state, 'idle')
-      assert.is(await gives(session, code.three), 3)
-    })
-
-    needs([kind], `${kind}: a statement goes from waiting over running to available`, async (t) => {
-      const { session } = await sessionOf(t, kind)
+    shares([kind], 'a statement goes from waiting over running to available', async ({ idle }, t) => {
+      const session = await idle()
       const first = await session.submit(code.three)
       const second = await session.submit(code.fails)
       const third = await session.submit(code.three)
@@ -241,12 +246,109 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
         session.statements().map((each) => each.id),
         [0, 1, 2],
       )
-      assert.is((await session.submit(code.three)).id, 3)
+      const fourth = await session.submit(code.three)
+      assert.is(fourth.id, 3)
+      await fourth.outcome
     })
 
-    needs([kind], `${kind}: a session that is closed is dead, and runs nothing more`, async (t) => {
-      const { session } = await sessionOf(t, kind)
+    shares([kind], 'gives values and tables', async ({ idle }) => {
+      const session = await idle()
+      assert.is(session.kind, kind)
+      assert.is(await gives(session, code.three), 3)
+      const { result, elapsedMs } = await session.run(code.table)
+      assert.equal(
+        result.columns.map((column) => column.name),
+        ['n', 't'],
+      )
+      assert.equal(result.rows, [
+        [1, 'a'],
+        [2, 'b'],
+      ])
+      assert.equal([result.rowCount, result.truncated, elapsedMs > 0], [2, false, true])
+    })
+
+    shares([kind], 'code that fails leaves the session alive', async ({ idle }) => {
+      const session = await idle()
+      const error = await rejects(session.run(code.fails), code.failure)
+      assert.match(error.message, kind === 'sql' ? /nothing/ : /no good/)
       assert.is(session.state, 'idle')
+      assert.is(await gives(session, code.three), 3)
+    })
+
+    shares([kind, 'limits'], 'a table is cut at the rows that were asked for', async ({ idle }) => {
+      const session = await idle()
+      for (const [maxRows, count, truncated] of [
+        [0, 0, true],
+        [1, 1, true],
+        [2, 2, false],
+        [9, 2, false],
+      ] as const) {
+        const { result } = await session.run(code.table, { maxRows })
+        assert.equal(
+          [result.rowCount, result.rows.length, result.truncated],
+          [count, count, truncated],
+          String(maxRows),
+        )
+      }
+    })
+
+    shares([kind, 'params'], 'parameters keep their values', async ({ idle }) => {
+      assert.is(await gives(await idle(), code.param), 'it\'s "so"\n\u{1f30c}')
+    })
+
+    shares([kind, 'bound-data'], 'data are there by name', async ({ idle }) => {
+      assert.is(await gives(await idle(), code.data), code.dataGives)
+    })
+
+    shares([kind], 'what a sink takes is not kept', async ({ idle }) => {
+      const sink = collector()
+      const { result, items } = await (await idle()).run(code.table, { sink })
+      assert.equal([result.rowCount, result.rows, items], [2, [], []])
+      assert.equal(sink.rowsSeen, [
+        [1, 'a'],
+        [2, 'b'],
+      ])
+      assert.is(sink.tables, 1)
+    })
+
+    if (code.prints !== undefined)
+      shares([kind], 'the log is read by offset, while it grows', async ({ idle }) => {
+        const session = await idle()
+        const { total } = await session.log({ offset: 0, limit: 1 })
+        const sink = collector()
+        await session.run(code.prints!, { sink })
+        assert.is(sink.logged, 'hello\n')
+        const all = await session.log({ offset: total, limit: 1000 })
+        assert.equal([new TextDecoder().decode(all.bytes), all.offset, all.total], ['hello\n', total, total + 6])
+        await session.run(code.prints!)
+        const rest = await session.log({ offset: total + 6, limit: 3 })
+        assert.equal([new TextDecoder().decode(rest.bytes), rest.offset, rest.total], ['hel', total + 6, total + 12])
+      })
+
+    if (code.sets !== undefined)
+      shares([kind], 'statements of a session share their variables, sessions do not', async ({ idle, fresh }) => {
+        const session = await idle()
+        await session.run(code.sets!)
+        assert.is(await gives(session, code.gets!), 3)
+        await rejects((await fresh()).run(code.gets!), 'CODE_FAILED')
+      })
+
+    shares([kind, 'queue'], 'as many sessions run as may, others wait, the rest is turned away', async (shared) => {
+      const { engine, init, idle, fresh } = shared
+      const first = await idle()
+      if (engine.status().running < MAX_SESSIONS) await fresh()
+      const gone = fresh()
+      await assertEventually(() => engine.status().waiting === 1)
+      await rejects(engine.createSession(init), 'TOO_MANY')
+      await first.close()
+      assert.is(await gives(await gone, code.three), 3)
+      assert.equal([engine.status().running, engine.status().waiting], [MAX_SESSIONS, 0])
+    })
+
+    shares([kind], 'a session that is closed is dead, runs nothing more, and keeps its log', async ({ idle }) => {
+      const session = await idle()
+      await session.run(code.prints ?? code.three)
+      const said = await session.log({ offset: 0, limit: 1000 })
       const running = rejects(session.run(code.endless), 'CANCELLED')
       const waiting = await session.submit(code.three)
       assert.is(session.state, 'busy')
@@ -260,13 +362,16 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
       assert.is(waiting.view().state, 'cancelled')
       await rejects(session.run(code.three), 'ENGINE_FAILED')
       await rejects(session.submit(code.three), 'ENGINE_FAILED')
+      assert.equal((await session.log({ offset: 0, limit: said.bytes.length || 1 })).bytes, said.bytes)
+      assert.is((await session.log({ offset: said.total, limit: 10 })).bytes.length, 0)
     })
 
-    needs(
+    shares(
       [kind, 'cancel-running'],
-      `${kind}: a statement is cancelled while it waits, and while it runs`,
-      async (t) => {
-        const { engine, init, session } = await sessionOf(t, kind)
+      'a statement is cancelled while it waits, and while it runs',
+      async ({ idle, fresh }, t) => {
+        const session = await idle()
+        await rejects(session.run(code.three, { signal: AbortSignal.abort() }), 'CANCELLED')
         const running = await session.submit(code.endless)
         const waiting = await session.submit(code.three)
         await waiting.cancel()
@@ -277,12 +382,30 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
         assert.equal([running.view().state, running.view().progress], ['cancelled', 1])
         await rejects(running.outcome, 'CANCELLED')
         await running.cancel()
-        await rejects(session.run(code.three, { signal: AbortSignal.abort() }), 'CANCELLED')
         await session.close()
-        const next = await engine.createSession(init)
-        assert.is(await gives(next, code.three), 3)
+        assert.is(await gives(await fresh(), code.three), 3)
       },
     )
+
+    shares([kind, 'batches'], 'a batch ends as success, dead or killed', async ({ engine, init }, t) => {
+      const before = engine.status().running
+      const good = await engine.createBatch({ ...init, code: code.table })
+      const seen: SessionState[] = []
+      for await (const state of good.watch({ signal: t.signal })) seen.push(state)
+      assert.equal(seen, ['starting', 'running', 'success'])
+      assert.is((await good.outcome).result.rowCount, 2)
+      await good.cancel()
+      assert.is(good.state, 'success')
+      const bad = await engine.createBatch({ ...init, code: code.fails })
+      await rejects(bad.outcome, code.failure)
+      assert.is(bad.state, 'dead')
+      const endless = await engine.createBatch({ ...init, code: code.endless })
+      for await (const state of endless.watch({ signal: t.signal })) if (state === 'running') break
+      await endless.cancel()
+      assert.is(endless.state, 'killed')
+      await rejects(endless.outcome, 'CANCELLED')
+      assert.equal([engine.status().running, bad.id > good.id, endless.kind], [before, true, kind])
+    })
 
     needs([kind, 'limits'], `${kind}: a statement ends at its deadline, the caller’s or the engine’s`, async (t) => {
       const { engine, init, session } = await sessionOf(t, kind, { statementMs: 1_500 })
@@ -306,115 +429,38 @@ export function engineContract({ name, capabilities, create, ...under }: EngineU
       assert.is(await gives(next, code.three), 3)
     })
 
-    needs([kind, 'limits'], `${kind}: a table is cut at the rows that were asked for`, async (t) => {
-      const { session } = await sessionOf(t, kind)
-      for (const [maxRows, count, truncated] of [
-        [0, 0, true],
-        [1, 1, true],
-        [2, 2, false],
-        [9, 2, false],
-      ] as const) {
-        const { result } = await session.run(code.table, { maxRows })
-        assert.equal(
-          [result.rowCount, result.rows.length, result.truncated],
-          [count, count, truncated],
-          String(maxRows),
-        )
-      }
-    })
-
-    needs([kind, 'params'], `${kind}: parameters keep their values`, async (t) => {
-      const { session } = await sessionOf(t, kind)
-      assert.is(await gives(session, code.param), 'it\'s "so"\n\u{1f30c}')
-    })
-
-    needs([kind, 'bound-data'], `${kind}: data are there by name`, async (t) => {
-      const { session } = await sessionOf(t, kind)
-      assert.is(await gives(session, code.data), code.dataGives)
-    })
-
-    needs([kind], `${kind}: what a sink takes is not kept`, async (t) => {
-      const { session } = await sessionOf(t, kind)
-      const sink = collector()
-      const { result, items } = await session.run(code.table, { sink })
-      assert.equal([result.rowCount, result.rows, items], [2, [], []])
-      assert.equal(sink.rowsSeen, [
-        [1, 'a'],
-        [2, 'b'],
-      ])
-      assert.is(sink.tables, 1)
-    })
-
-    needs([kind, 'batches'], `${kind}: a batch ends as success, dead or killed`, async (t) => {
-      const { engine, init, session } = await sessionOf(t, kind)
-      await session.close()
-      const good = await engine.createBatch({ ...init, code: code.table })
-      const seen: SessionState[] = []
-      for await (const state of good.watch({ signal: t.signal })) seen.push(state)
-      assert.equal(seen, ['starting', 'running', 'success'])
-      assert.is((await good.outcome).result.rowCount, 2)
-      await good.cancel()
-      assert.is(good.state, 'success')
-      const bad = await engine.createBatch({ ...init, code: code.fails })
-      await rejects(bad.outcome, code.failure)
-      assert.is(bad.state, 'dead')
-      const endless = await engine.createBatch({ ...init, code: code.endless })
-      for await (const state of endless.watch({ signal: t.signal })) if (state === 'running') break
-      await endless.cancel()
-      assert.is(endless.state, 'killed')
-      await rejects(endless.outcome, 'CANCELLED')
-      assert.equal([engine.status().running, bad.id > good.id, endless.kind], [0, true, kind])
-    })
-
-    if (code.prints !== undefined)
-      needs([kind], `${kind}: the log is read by offset, while it grows and after the end`, async (t) => {
-        const { session } = await sessionOf(t, kind)
-        const sink = collector()
-        await session.run(code.prints!, { sink })
-        assert.is(sink.logged, 'hello\n')
-        const all = await session.log({ offset: 0, limit: 1000 })
-        assert.equal([new TextDecoder().decode(all.bytes), all.offset, all.total], ['hello\n', 0, 6])
-        await session.run(code.prints!)
-        const rest = await session.log({ offset: 6, limit: 3 })
-        assert.equal([new TextDecoder().decode(rest.bytes), rest.offset, rest.total], ['hel', 6, 12])
-        await session.close()
-        assert.is((await session.log({ offset: 12, limit: 10 })).bytes.length, 0)
-      })
-
-    if (code.sets !== undefined)
-      needs([kind], `${kind}: statements of a session share their variables, sessions do not`, async (t) => {
-        const { engine, init, session } = await sessionOf(t, kind)
-        await session.run(code.sets!)
-        assert.is(await gives(session, code.gets!), 3)
-        const other = await engine.createSession(init)
-        await rejects(other.run(code.gets!), 'CODE_FAILED')
-      })
-
-    needs([kind, 'queue'], `${kind}: as many sessions run as may, others wait, the rest is turned away`, async (t) => {
-      const engine = await started(t, { maxSessions: 1, queue: 1 })
-      const init = { kind, datasets: [] }
-      const first = await engine.createSession(init)
-      const second = engine.createSession(init)
-      await assertEventually(() => engine.status().waiting === 1)
-      await rejects(engine.createSession(init), 'TOO_MANY')
-      await first.close()
-      const granted = await second
-      assert.is(await gives(granted, code.three), 3)
-      assert.equal([engine.status().running, engine.status().waiting], [1, 0])
-    })
-
-    needs([kind], `${kind}: what runs and what waits ends when the engine stops`, async (t) => {
-      const engine = await started(t, { maxSessions: 1, queue: 1 })
-      const session = await engine.createSession({ kind, datasets: [] })
+    shares([kind], 'what runs and what waits ends when the engine stops', async ({ engine, init, idle }) => {
+      const session = await idle()
       const running = rejects(session.run(code.endless), 'CANCELLED')
       await engine.stop()
       await running
       assert.is(session.state, 'dead')
-      await rejects(engine.createSession({ kind, datasets: [] }), 'ENGINE_DOWN')
+      await rejects(engine.createSession(init), 'ENGINE_DOWN')
     })
   }
 
   test.run()
+}
+
+/** What the cases of a kind share. */
+interface Shared {
+  engine: EnginePort
+  /** For sessions with data and parameters. */
+  init: SessionInit
+  /** A session that an earlier case left idle, or a new one. */
+  idle(): Promise<EngineSession>
+  /** A new session. */
+  fresh(): Promise<EngineSession>
+}
+
+function share(engine: EnginePort, init: SessionInit): Shared {
+  const sessions: EngineSession[] = []
+  const fresh = async () => {
+    const session = await engine.createSession(init)
+    sessions.push(session)
+    return session
+  }
+  return { engine, init, fresh, idle: async () => sessions.find(({ state }) => state === 'idle') ?? (await fresh()) }
 }
 
 async function assertEventually(condition: () => boolean): Promise<void> {

@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { createContext } from './context.ts'
 import { eventually, freePort, rejects, suite } from './index.ts'
+import { LONG_FILES, longestFirst } from './order.ts'
 import { parseReport } from './report.ts'
 
 const RUN = fileURLToPath(new URL('./run.ts', import.meta.url))
@@ -45,6 +46,20 @@ runner('fails instead of skipping where every capability is required', async (t)
   const { code, lastLine } = await run([fixture('good')], t.signal, { ARCHIPEL_TEST_REQUIRE_ALL: '1' })
   assert.is(lastLine, '3 passed, 1 failed')
   assert.is(code, 1)
+})
+
+runner('begins long files first, the others in their order, and knows no file that is gone', () => {
+  const long = LONG_FILES[0]!
+  assert.equal(longestFirst(['test/b.test.ts', LONG_FILES[1]!, 'test/a.test.ts', long]), [
+    long,
+    LONG_FILES[1],
+    'test/b.test.ts',
+    'test/a.test.ts',
+  ])
+  assert.equal(
+    LONG_FILES.filter((file) => !existsSync(join(FIXTURES, '..', '..', '..', file))),
+    [],
+  )
 })
 
 const failing: [string, string, string, RegExp][] = [
