@@ -293,7 +293,7 @@ export function islandPort(parts: IslandParts): IslandPort {
         throw config.catalog.enabled ? cause : withoutCatalog(cause, request.ref)
       }
     },
-    ...versionPort(parts),
+    ...versionPort(parts, one),
     ...replicaPort(parts.moving.replicas),
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,

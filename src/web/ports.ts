@@ -5,7 +5,13 @@
 import type { MainFile } from '../protocols/model/spark.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type { TransferPlan, TransferPriority, TransferView, Verification } from '../protocols/model/transfer.ts'
-import type { DatasetUpdate, UpdateRequest } from '../protocols/model/versions.ts'
+import type {
+  DatasetUpdate,
+  DatasetVersions,
+  DiffRequest,
+  UpdateRequest,
+  VersionDiff,
+} from '../protocols/model/versions.ts'
 import type {
   ActionPage,
   ActionQuery,
@@ -224,6 +230,10 @@ export interface IslandVersions {
     request?: UpdateRequest,
     options?: CallOptions & { onProgress?: (progress: PublishProgress) => void },
   ): Promise<DatasetUpdate>
+  /** Those that are known, with who holds each. @throws DATASET_NOT_FOUND, AMBIGUOUS */
+  versions(ref: string, options?: CallOptions): Promise<DatasetVersions>
+  /** @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such version), NO_HOLDER (details.islands: where its list is) */
+  diff(ref: string, request: DiffRequest, options?: CallOptions): Promise<VersionDiff>
 }
 
 export interface IslandPort extends IslandVersions {

@@ -1,4 +1,5 @@
 /** Versions of scripted datasets: of each there is one. */
+import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type { DatasetView } from '../../src/protocols/model/views.ts'
 import type { IslandVersions } from '../../src/web/ports.ts'
 
@@ -20,6 +21,17 @@ export function fakeVersions(find: (ref: string) => DatasetView): IslandVersions
         hashed: none,
         reused: all,
       }
+    },
+    async versions(ref) {
+      const { id, publisher, body, holders } = find(ref)
+      const { version, modified, files, size } = body
+      return { id, publisher, items: [{ version, current: true, modified, files, size, holders }] }
+    },
+    async diff(ref, { from }) {
+      const { id, publisher, body } = find(ref)
+      if (!body.version.startsWith(from)) throw new ArchipelError('NOT_FOUND', `no version ${from}`)
+      const changes = { added: none, changed: none, removed: none }
+      return { id, publisher, from: body.version, to: body.version, same: true, changes, items: [] }
     },
   }
 }

@@ -10,6 +10,7 @@ export const OTHER_COMMAND: Record<string, { command: string | undefined; reason
   metrics: { command: undefined, reason: 'for Prometheus; a person asks for the status' },
   dataset: { command: 'show', reason: 'a verb, beside `datasets`' },
   metadata: { command: 'show', reason: 'a format of what is shown: show --format' },
+  versions: { command: 'show', reason: 'show --versions: more of what is shown' },
   update: { command: 'publish', reason: 'publish --update: the same words and options' },
   getPlan: { command: 'get', reason: 'get --dry-run: what would be moved' },
   taskList: { command: 'tasks', reason: 'as islands, datasets: what is listed is in the plural' },
@@ -45,7 +46,7 @@ export const OTHER_FUNCTION: Record<string, { functions: string[]; reason: strin
   up: { functions: [], reason: 'starts the service' },
   dev: { functions: [], reason: 'starts the services of a temporary archipelago' },
   completion: { functions: [], reason: 'of the shell' },
-  show: { functions: ['dataset', 'metadata'], reason: 'a verb, beside `datasets`' },
+  show: { functions: ['dataset', 'metadata', 'versions'], reason: 'a verb, beside `datasets`' },
   run: { functions: ['taskSubmit', 'taskWatch', 'taskRows'], reason: 'from the submission to the rows' },
   'session run': {
     functions: ['statementCreate', 'statementShow', 'statementCancel'],

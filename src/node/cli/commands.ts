@@ -37,6 +37,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'unpublish', summary: 'withdraw a dataset', load: () => import('./commands/unpublish.ts') },
   { name: 'datasets', summary: 'search the datasets of all islands', load: () => import('./commands/datasets.ts') },
   { name: 'show', summary: 'show a dataset', load: () => import('./commands/show.ts') },
+  { name: 'diff', summary: 'compare two versions of a dataset', load: () => import('./commands/diff.ts') },
   { name: 'files', summary: 'list the files of a dataset', load: () => import('./commands/files.ts') },
   { name: 'preview', summary: 'show the first rows of a dataset', load: () => import('./commands/preview.ts') },
   { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },

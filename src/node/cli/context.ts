@@ -31,6 +31,8 @@ export interface Cli {
   goesOn: string | undefined
   /** The exit code when nothing fails; 0 unless set. */
   exitCode: number
+  /** The exit code of any failure, for a command where 1 says something else; that of the error unless set. */
+  troubleCode: number | undefined
   /** Loads every command's module into the tree. */
   loadAll(): Promise<void>
 }

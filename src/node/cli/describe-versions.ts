@@ -1,7 +1,9 @@
 /** Versions of a dataset, and what differs between them, in words. */
-import type { DatasetUpdate, FileChange, VersionChanges } from '../../protocols/model/versions.ts'
+import type { DatasetUpdate, DatasetVersions, FileChange, VersionChanges } from '../../protocols/model/versions.ts'
 import { clean } from './clean.ts'
-import { bytes, plural } from './format.ts'
+import { bytes, count, plural } from './format.ts'
+import type { Io } from './io.ts'
+import { table } from './table.ts'
 
 const MARKS = { added: '+', changed: '~', removed: '-' } as const
 const KINDS = ['added', 'changed', 'removed'] as const
@@ -33,4 +35,23 @@ export function describeUpdate(update: DatasetUpdate): string {
   const what =
     from === version ? 'other words, the same files' : `version ${version.slice(0, 12)}, before ${from.slice(0, 12)}`
   return [...lines, `${clean(id)}: ${what}${recorded ? '' : '; nothing was written'}`].join('\n')
+}
+
+const VERSIONS = [
+  { header: 'VERSION', min: 12 },
+  { header: 'PUBLISHED' },
+  { header: 'FILES', align: 'right' as const },
+  { header: 'SIZE', align: 'right' as const },
+  { header: 'HELD BY', min: 8 },
+]
+
+export function describeVersions({ id, items }: DatasetVersions, io: Io): string {
+  const rows = items.map(({ version, current, modified, files, size, holders }) => [
+    `${version.slice(0, 12)}${current ? ' *' : ''}`,
+    modified ?? '-',
+    files === undefined ? '-' : count(files),
+    size === undefined ? '-' : bytes(size),
+    holders.map((h) => `${clean(h.name)} (${h.state})`).join(', ') || 'nobody',
+  ])
+  return `${clean(id)}; * is the present version\n${table(VERSIONS, rows, { width: io.width, style: (text) => io.style('bold', text) })}`
 }

@@ -64,6 +64,7 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     },
     goesOn: undefined,
     exitCode: 0,
+    troubleCode: undefined,
     loadAll: () => loadCommands(program, cli),
   }
 
@@ -103,7 +104,7 @@ export async function runCli(argv: string[], init: RunInit): Promise<number> {
     const interrupted = signalCode !== undefined && error.code === 'CANCELLED'
     if (!interrupted || json) printError(error.toInfo(), json)
     if (error.code === 'INTERNAL' && process.env.ARCHIPEL_DEBUG) console.error(error.cause ?? error)
-    return interrupted ? signalCode! : exitCode(error.code)
+    return interrupted ? signalCode! : (cli.troubleCode ?? exitCode(error.code))
   } finally {
     unwatch()
     await client?.close()

@@ -1,5 +1,6 @@
 /** Versions of a dataset, and what differs between two of them, as people and programs see it. */
 import { z } from 'zod'
+import { replicaState } from './dataset.ts'
 
 export const amount = z.object({
   files: z.number().int().nonnegative(),
@@ -59,3 +60,49 @@ export interface UpdateRequest {
 
 /** Files that an update names. */
 export const MAX_UPDATE_FILES = 1000
+
+/** A version of a dataset, as far as it is known: the publisher names some, islands hold others. */
+export const versionView = z.object({
+  version: z.string(),
+  /** The one that is published now. */
+  current: z.boolean(),
+  /** ISO 8601 instant of its publishing; absent, with the amounts, where nobody says so any more. */
+  modified: z.string().optional(),
+  files: z.number().int().optional(),
+  size: z.number().int().optional(),
+  holders: z.array(z.object({ island: z.string(), name: z.string(), state: replicaState, version: z.string() })),
+})
+export type VersionView = z.infer<typeof versionView>
+
+export const datasetVersions = z.object({
+  id: z.string(),
+  publisher: z.object({ id: z.string(), name: z.string() }),
+  /** The newest first; those that nobody dates come last. */
+  items: z.array(versionView),
+})
+export type DatasetVersions = z.infer<typeof datasetVersions>
+
+/** What differs between two versions of a dataset. */
+export const versionDiff = z.object({
+  id: z.string(),
+  publisher: z.object({ id: z.string(), name: z.string() }),
+  from: z.string(),
+  to: z.string(),
+  /** No file differs. */
+  same: z.boolean(),
+  changes: versionChanges,
+  /** A page of the files that differ, in the order of their paths. */
+  items: z.array(fileChange),
+  next: z.string().optional(),
+})
+export type VersionDiff = z.infer<typeof versionDiff>
+
+export interface DiffRequest {
+  /** A version, or its first eight digits or more. */
+  from: string
+  /** The present one when absent. */
+  to?: string
+  /** Files on one page. Default 100, at most 1,000. */
+  limit?: number
+  cursor?: string
+}

@@ -135,6 +135,8 @@ export function createClient(init: ClientInit = {}): IslandClient {
     metadata: (ref, format, options) => ask('metadata', { params: { ref }, query: { format } }, options),
     publish,
     update,
+    versions: (ref, options) => ask('versions', { params: { ref } }, options),
+    diff: (ref, query, options) => ask('diff', { params: { ref }, query: { ...query } }, options),
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     get: (ref, body = {}, options) => ask('get', { params: { ref }, body }, options),
     getPlan: (ref, query, options) => ask('getPlan', { params: { ref }, query: { ...query } }, options),

@@ -19,6 +19,8 @@ export const TABLE = {
   publish: { method: 'POST', path: '/api/v1/datasets' },
   unpublish: { method: 'DELETE', path: '/api/v1/datasets/{ref}' },
   update: { method: 'POST', path: '/api/v1/datasets/{ref}/versions' },
+  versions: { method: 'GET', path: '/api/v1/datasets/{ref}/versions' },
+  diff: { method: 'GET', path: '/api/v1/datasets/{ref}/diff', timeoutMs: 120000 },
   get: { method: 'POST', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 600000 },
   getPlan: { method: 'GET', path: '/api/v1/datasets/{ref}/replica/plan', timeoutMs: 600000 },
   drop: { method: 'DELETE', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 120000 },

@@ -150,6 +150,15 @@ const versionStart = z
   .optional()
   .describe('A version, or its first eight digits or more; the newest when absent.')
 
+const versionText = z.string().regex(/^[0-9a-fA-F]{8,64}$/)
+
+export const diffQuery = z.strictObject({
+  from: versionText.describe('A version, or its first eight digits or more.'),
+  to: versionText.optional().describe('The same; the present version when absent.'),
+  limit: filesQuery.shape.limit,
+  cursor,
+})
+
 export const planQuery = z.strictObject({
   files: queryList(z.string().min(1).max(MAX_GLOB_LENGTH), MAX_GLOBS)
     .optional()

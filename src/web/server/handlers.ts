@@ -110,6 +110,8 @@ export const HANDLERS: Handlers = {
   publish: ({ body }, { island, onProgress, ...who }) => island.publish(body, { ...as(who), onProgress }),
   update: ({ params, body }, { island, onProgress, ...who }) =>
     island.update(params.ref, body, { ...as(who), onProgress }),
+  versions: ({ params }, { island, signal }) => island.versions(params.ref, { signal }),
+  diff: ({ params, query }, { island, signal }) => island.diff(params.ref, query, { signal }),
   unpublish: ({ params }, { island, ...who }) => island.unpublish(params.ref, as(who)),
   get: ({ params, body }, { island, ...who }) => {
     // The files of a folder are nobody's dataset: writing there is for the owner.
