@@ -34,6 +34,7 @@ import type { Replication } from './replication.ts'
 import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import { findings } from './status/findings.ts'
+import type { SubscriptionsPort } from './subscriptions/port.ts'
 import { tokenPort } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
 import { publishedId, versionPort } from './version-port.ts'
@@ -56,6 +57,7 @@ export interface IslandParts {
   resolver: ResolverPort
   work: Work
   moving: Replication
+  subscriptions: SubscriptionsPort
   contents: Contents
   sessions: Sessions
   livy: IslandLivy
@@ -254,6 +256,7 @@ export function islandPort(parts: IslandParts): IslandPort {
           catalogOff: !config.catalog.enabled,
           staleDatasets: await datasets.stale(),
           lostDatasets: await datasets.lost(),
+          pausedSubscriptions: parts.subscriptions.troubled(),
         }),
       }
     },
@@ -295,6 +298,7 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
     ...versionPort(parts, one),
     ...replicaPort(parts.moving.replicas),
+    subscriptions: parts.subscriptions,
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
     mains: parts.work.mains,

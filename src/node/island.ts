@@ -36,6 +36,7 @@ import { followMembers, serveOthers } from './serving.ts'
 import { places } from './sessions/places.ts'
 import { syncRemote } from './spread/catalog-protocol.ts'
 import { syncer } from './spread/syncer.ts'
+import { subscribing } from './subscribing.ts'
 import { journalled } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
 import { islandWork } from './work.ts'
@@ -252,6 +253,20 @@ async function compose(
   await moving.replicas.start()
   undo.push(() => moving.replicas.stop())
 
+  const subscribed = subscribing({
+    self,
+    store,
+    catalog,
+    browse: shelf,
+    resolver: resolving,
+    nameOf: who.nameOf,
+    own,
+    replicas: moving.replicas,
+    policy,
+    journal: diary,
+    logger: log('subscriptions'),
+  })
+
   const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
 
   // Work.
@@ -363,6 +378,8 @@ async function compose(
   await work.resume()
   await livyPort.resume()
   await moving.replicas.resumeAll()
+  await subscribed.start()
+  undo.push(() => subscribed.stop())
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
@@ -387,6 +404,7 @@ async function compose(
     resolver: resolving,
     work,
     moving,
+    subscriptions: subscribed,
     contents: inside,
     sessions: interactive,
     livy: livyPort.shown,

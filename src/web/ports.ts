@@ -3,6 +3,13 @@
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
 import type { MainFile } from '../protocols/model/spark.ts'
+import type {
+  SubscriptionExplanation,
+  SubscriptionPage,
+  SubscriptionPlan,
+  SubscriptionRequest,
+  SubscriptionView,
+} from '../protocols/model/subscription.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type { TransferPlan, TransferPriority, TransferView, Verification } from '../protocols/model/transfer.ts'
 import type {
@@ -209,6 +216,26 @@ export interface IslandTransfers {
   priority(id: string, request: { priority: TransferPriority }, options?: CallOptions): Promise<TransferView>
 }
 
+/** Datasets that are fetched to this island as they appear. */
+export interface IslandSubscriptions {
+  /** Durable when it resolves. @throws BAD_INPUT (no condition), TOO_MANY, DISK_FULL */
+  create(request: SubscriptionRequest, options?: CallOptions): Promise<SubscriptionView>
+  /** What it would begin with; nothing is kept. @throws BAD_INPUT */
+  plan(request: SubscriptionRequest, options?: CallOptions): Promise<SubscriptionPlan>
+  /** Newest first. */
+  list(page?: PageRequest, options?: CallOptions): Promise<SubscriptionPage>
+  /** @throws SUBSCRIPTION_NOT_FOUND */
+  show(id: string, options?: CallOptions): Promise<SubscriptionView>
+  /** Why a dataset is one of it or is not, and what became of it. @throws SUBSCRIPTION_NOT_FOUND, DATASET_NOT_FOUND, AMBIGUOUS */
+  explain(id: string, ref: string, options?: CallOptions): Promise<SubscriptionExplanation>
+  /** @throws SUBSCRIPTION_NOT_FOUND */
+  pause(id: string, options?: CallOptions): Promise<SubscriptionView>
+  /** Also tries again what failed. `maxBytes` is a new bound. @throws SUBSCRIPTION_NOT_FOUND */
+  resume(id: string, request?: { maxBytes?: number }, options?: CallOptions): Promise<SubscriptionView>
+  /** What it brought stays. @throws SUBSCRIPTION_NOT_FOUND */
+  remove(id: string, options?: CallOptions): Promise<{ id: string }>
+}
+
 /** The sessions and batches of the Livy endpoint, beside what Livy has words for. */
 export interface IslandLivy {
   /** Newest first. */
@@ -268,6 +295,7 @@ export interface IslandPort extends IslandVersions {
   /** Reads what is here of it anew. @throws DATASET_NOT_FOUND */
   verify(ref: string, request?: { checksums?: boolean | undefined }, options?: CallOptions): Promise<Verification>
   transfers: IslandTransfers
+  subscriptions: IslandSubscriptions
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
   mains: IslandMains

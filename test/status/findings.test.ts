@@ -27,6 +27,7 @@ const WELL: StatusFacts = {
   twins: [],
   staleDatasets: [],
   lostDatasets: [],
+  pausedSubscriptions: [],
 }
 
 test('nothing wrong is said as such', () => {
@@ -88,6 +89,12 @@ const CASES: [string, Partial<StatusFacts>, string, 'warning' | 'error'][] = [
   ['a log being recovered', { recovering: true }, 'RECOVERING', 'warning'],
   ['a log that others write, too', { recoveries: 4 }, 'KEY_IN_USE', 'error'],
   ['an island that runs twice', { twins: ['two'] }, 'KEY_IN_USE', 'warning'],
+  [
+    'a subscription that had no room',
+    { pausedSubscriptions: [{ id: 'sub-1', message: 'full' }] },
+    'SUBSCRIPTION_PAUSED',
+    'warning',
+  ],
   ['datasets whose files are not known any more', { lostDatasets: ['a'] }, 'NOT_HELD', 'warning'],
   ['changed source files', { staleDatasets: ['a'] }, 'STALE', 'warning'],
 ]

@@ -79,6 +79,14 @@ test('each function reaches the island with its argument, and each answer fits i
     transfersResume: await client.transfers.resume('tr-1'),
     transfersPriority: await client.transfers.priority('tr-1', { priority: 'high' }),
     transfersCancel: await client.transfers.cancel('tr-1'),
+    subscriptionsCreate: await client.subscriptions.create({ filter: { keyword: ['stars'] }, maxBytes: 5 }),
+    subscriptionsPlan: await client.subscriptions.plan({ filter: { keyword: ['stars'] }, fromStart: true }),
+    subscriptionsList: await client.subscriptions.list({ limit: 3 }),
+    subscriptionsShow: await client.subscriptions.show('sub-1'),
+    subscriptionsExplain: await client.subscriptions.explain('sub-1', 'stars'),
+    subscriptionsPause: await client.subscriptions.pause('sub-1'),
+    subscriptionsResume: await client.subscriptions.resume('sub-1', { maxBytes: 9 }),
+    subscriptionsRemove: await client.subscriptions.remove('sub-1'),
     resolve: await client.resolve({ ref: 'stars', via: 'dht', confirm: false }),
     sql: await client.sql(sql),
     sessionCreate: await client.sessions.create({ kind: 'python', datasets: ['stars'], params: { n: 1 } }),
@@ -144,6 +152,8 @@ test('each function reaches the island with its argument, and each answer fits i
   assert.equal([answers.get.files, answers.get.priority], [get.files, get.priority])
   assert.equal(argument('transfers.list'), { limit: 3 })
   assert.is(answers.transfersPriority.priority, 'high')
+  assert.is(answers.subscriptionsResume.maxBytes, 9)
+  assert.equal(argument('subscriptions.list'), { limit: 3 })
   assert.equal(argument('tasks.list'), { state: 'cancelled', user: 'owner', all: true, limit: 3 })
 })
 

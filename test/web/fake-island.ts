@@ -10,12 +10,14 @@ import type {
   IslandPort,
   IslandSessions,
   IslandStatements,
+  IslandSubscriptions,
   IslandTasks,
   IslandTokens,
   IslandTransfers,
 } from '../../src/web/ports.ts'
 import { fakeActions } from './fake-actions.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
+import { fakeSubscriptions } from './fake-subscriptions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
 import { fakeTransfers } from './fake-transfers.ts'
 import { fakeVersions } from './fake-versions.ts'
@@ -152,7 +154,17 @@ export function taskResult(
   }
 }
 
-const GROUPS = ['tasks', 'tokens', 'sessions', 'statements', 'actions', 'mains', 'transfers', 'livy'] as const
+const GROUPS = [
+  'tasks',
+  'tokens',
+  'sessions',
+  'statements',
+  'actions',
+  'mains',
+  'transfers',
+  'subscriptions',
+  'livy',
+] as const
 type Group = (typeof GROUPS)[number]
 
 type Functions = Partial<Omit<IslandPort, Group>> & {
@@ -163,6 +175,7 @@ type Functions = Partial<Omit<IslandPort, Group>> & {
   actions?: Partial<IslandActions>
   mains?: Partial<IslandMains>
   transfers?: Partial<IslandTransfers>
+  subscriptions?: Partial<IslandSubscriptions>
   livy?: Partial<IslandLivy>
 }
 
@@ -252,6 +265,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
       elapsedMs: 1.5,
     }),
     ...fakeTransfers(OTHER, NOW),
+    subscriptions: fakeSubscriptions(OTHER, NOW),
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
     actions: shownActions,

@@ -20,6 +20,7 @@ const GROUPS: Record<string, string> = {
   actions: 'actions',
   mains: 'main',
   transfers: 'transfers',
+  subscriptions: 'subscriptions',
   livy: 'livy',
 }
 const API = routeList.map(({ name }) => name as string).sort()

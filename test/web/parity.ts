@@ -13,6 +13,8 @@ export const OTHER_COMMAND: Record<string, { command: string | undefined; reason
   versions: { command: 'show', reason: 'show --versions: more of what is shown' },
   update: { command: 'publish', reason: 'publish --update: the same words and options' },
   getPlan: { command: 'get', reason: 'get --dry-run: what would be moved' },
+  subscriptionsCreate: { command: 'subscribe', reason: 'a verb, as publish and get' },
+  subscriptionsPlan: { command: 'subscribe', reason: 'subscribe --dry-run: what it would begin with' },
   taskList: { command: 'tasks', reason: 'as islands, datasets: what is listed is in the plural' },
   taskSubmit: { command: 'run', reason: 'a person runs and waits; run --detach leaves the task to itself' },
   taskPlace: { command: 'run', reason: 'run --dry-run: the placement of what would be run' },
@@ -47,6 +49,8 @@ export const OTHER_FUNCTION: Record<string, { functions: string[]; reason: strin
   dev: { functions: [], reason: 'starts the services of a temporary archipelago' },
   completion: { functions: [], reason: 'of the shell' },
   show: { functions: ['dataset', 'metadata', 'versions'], reason: 'a verb, beside `datasets`' },
+  show: { functions: ['dataset', 'metadata'], reason: 'a verb, beside `datasets`' },
+  subscribe: { functions: ['subscriptionsCreate', 'subscriptionsPlan'], reason: 'a verb, as publish and get' },
   run: { functions: ['taskSubmit', 'taskWatch', 'taskRows'], reason: 'from the submission to the rows' },
   'session run': {
     functions: ['statementCreate', 'statementShow', 'statementCancel'],

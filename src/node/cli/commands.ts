@@ -52,6 +52,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'read the files of a dataset that are here, and compare them',
     load: () => import('./commands/verify.ts'),
   },
+  {
+    name: 'subscribe',
+    summary: 'fetch all datasets that a filter finds, as they appear',
+    load: () => import('./commands/subscribe.ts'),
+  },
+  {
+    name: 'subscriptions',
+    summary: 'list, show, explain, pause, resume and remove subscriptions',
+    load: () => import('./commands/subscriptions.ts'),
+  },
   { name: 'drop', summary: 'delete the replica that is here', load: () => import('./commands/drop.ts') },
   { name: 'sql', summary: 'run a SELECT where its datasets are', load: () => import('./commands/sql.ts') },
   { name: 'run', summary: 'run code or a JAR where its data are', load: () => import('./commands/run.ts') },

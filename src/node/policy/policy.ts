@@ -12,6 +12,8 @@ export interface PolicyRequest {
     | 'replica:get'
     | 'replica:drop'
     | 'replica:verify'
+    | 'subscription:create'
+    | 'subscription:change'
     | 'member:invite'
     | 'member:revoke'
     | 'archipelago:leave'

@@ -42,6 +42,8 @@ export interface StatusFacts {
   staleDatasets: string[]
   /** Published by the catalog, but the files behind them are not known here any more: the store was lost. */
   lostDatasets: string[]
+  /** Subscriptions that a problem paused. */
+  pausedSubscriptions: { id: string; message: string }[]
 }
 
 /** Below either the disk counts as nearly full. */
@@ -74,6 +76,7 @@ export function findings(facts: StatusFacts): Finding[] {
     results(facts),
     stale(facts),
     lost(facts),
+    subscriptions(facts),
     others(facts),
   ].flatMap((f) => f ?? [])
   if (all.length === 0) return [{ code: 'OK', severity: 'ok', message: 'Nothing is wrong.', remedy: '' }]
@@ -310,6 +313,17 @@ function lost(f: StatusFacts): Finding | undefined {
     severity: 'warning',
     message: `The files of ${f.lostDatasets.slice(0, 5).join(', ')}${f.lostDatasets.length > 5 ? ' and others' : ''} are not known here any more: the store was lost or restored.`,
     remedy: 'Publish them again under the same ids, or unpublish them.',
+  }
+}
+
+function subscriptions(f: StatusFacts): Finding | undefined {
+  const first = f.pausedSubscriptions[0]
+  if (first === undefined) return undefined
+  return {
+    code: 'SUBSCRIPTION_PAUSED',
+    severity: 'warning',
+    message: `Paused because they could not go on: ${f.pausedSubscriptions.length} of the subscriptions; ${first.id}: ${first.message}.`,
+    remedy: 'Make room (archipel drop, replicas.quotaBytes), then: archipel subscriptions resume <id>.',
   }
 }
 

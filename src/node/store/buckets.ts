@@ -44,6 +44,8 @@ export const BUCKETS = {
   replicas: '32',
   /** folder of a replica, 0, path -> "p" and bits of the pieces that are there, or "d" and JSON of the whole file's identity. */
   replicaFiles: '33',
+  /** `one/`, id: subscriptions; `met/`, id, /, publisher, /, dataset id: what became of each dataset -> JSON. */
+  subscriptions: '36',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

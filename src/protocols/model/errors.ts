@@ -190,6 +190,11 @@ export const ERRORS = {
   },
   TRANSFER_NOT_FOUND: { status: 404, retryable: false, hint: '`archipel transfers` lists those of this island.' },
   TRANSFER_STATE: { status: 409, retryable: false, hint: 'The message says in which state the transfer is.' },
+  SUBSCRIPTION_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    hint: '`archipel subscriptions` lists those of this island.',
+  },
   LAST_COPY: {
     status: 409,
     retryable: false,

@@ -10,6 +10,7 @@ interface Groups {
   actions: 'actions'
   main: 'mains'
   transfers: 'transfers'
+  subscriptions: 'subscriptions'
   livy: 'livy'
 }
 

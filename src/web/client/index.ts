@@ -12,7 +12,14 @@ import type {
 } from '../../protocols/model/views.ts'
 import type { MetadataFormat } from '../contract/inputs.ts'
 import type { Routes } from '../contract/routes.ts'
-import type { GetRequest, IslandPort, IslandSessions, IslandStatements, IslandTokens } from '../ports.ts'
+import type {
+  GetRequest,
+  IslandPort,
+  IslandSessions,
+  IslandStatements,
+  IslandSubscriptions,
+  IslandTokens,
+} from '../ports.ts'
 import type { CompleteClient } from './complete.ts'
 import { type EventOptions, islandEvents } from './events.ts'
 import type { ClientOptions } from './options.ts'
@@ -63,6 +70,7 @@ export interface IslandClient extends IslandPort {
   statements: IslandStatements & {
     create(session: number, request: StatementRequest, options?: ClientOptions): ReturnType<IslandStatements['create']>
   }
+  subscriptions: IslandSubscriptions & { create: Keyed<IslandSubscriptions['create']> }
   get(ref: string, request?: GetRequest, options?: ClientOptions): ReturnType<IslandPort['get']>
   publish(
     request: PublishRequest,
@@ -149,6 +157,16 @@ export function createClient(init: ClientInit = {}): IslandClient {
       resume: (id, options) => ask('transfersResume', { params: { id } }, options),
       cancel: (id, options) => ask('transfersCancel', { params: { id } }, options),
       priority: (id, body, options) => ask('transfersPriority', { params: { id }, body }, options),
+    },
+    subscriptions: {
+      create: (body, options) => ask('subscriptionsCreate', { body }, options),
+      plan: (body, options) => ask('subscriptionsPlan', { body }, options),
+      list: (query, options) => ask('subscriptionsList', { query: { ...query } }, options),
+      show: (id, options) => ask('subscriptionsShow', { params: { id } }, options),
+      explain: (id, ref, options) => ask('subscriptionsExplain', { params: { id, ref } }, options),
+      pause: (id, options) => ask('subscriptionsPause', { params: { id } }, options),
+      resume: (id, body = {}, options) => ask('subscriptionsResume', { params: { id }, body }, options),
+      remove: (id, options) => ask('subscriptionsRemove', { params: { id } }, options),
     },
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, idempotencyKey }, options),

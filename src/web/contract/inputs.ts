@@ -4,6 +4,7 @@ import { actionBody as actionBody_ } from '../../protocols/model/action.ts'
 import { creator } from '../../protocols/model/dataset.ts'
 import { MAX_ID_LENGTH, shortName } from '../../protocols/model/ids.ts'
 import { batchArgs, className, engineName, mainName, sha256Text, sparkResources } from '../../protocols/model/spark.ts'
+import { subscriptionRequest } from '../../protocols/model/subscription.ts'
 import {
   MAX_CODE_BYTES,
   MAX_PARAMS,
@@ -188,6 +189,13 @@ export const verifyBody = z.strictObject({
 })
 
 export const transferParams = z.strictObject({ id: z.string().min(1).max(100).describe('Id of a transfer.') })
+
+export const subscriptionBody = subscriptionRequest
+export const subscriptionParams = z.strictObject({ id: z.string().min(1).max(100).describe('Id of a subscription.') })
+export const subscribedParams = subscriptionParams.extend(refParams.shape)
+export const subscriptionResumeBody = z.strictObject({
+  maxBytes: subscriptionRequest.shape.maxBytes.describe('The new bound; that of before when absent.'),
+})
 
 export const priorityBody = z.strictObject({ priority: transferPriority })
 

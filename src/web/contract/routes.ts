@@ -16,6 +16,7 @@ import * as input from './inputs.ts'
 import { LIVY_ROUTES } from './livy-routes.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './route.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
+import { SUBSCRIPTION_ROUTES } from './subscription-routes.ts'
 import { TOKEN_ROUTES } from './token-routes.ts'
 import { TRANSFER_ROUTES } from './transfer-routes.ts'
 import { VERSION_ROUTES } from './version-routes.ts'
@@ -37,7 +38,16 @@ type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
 type ActionRoute = `actions${Capitalize<keyof IslandActions>}`
 type MainRoute = `main${Capitalize<keyof IslandMains>}`
 type LivyRoute = `livy${Capitalize<keyof IslandLivy>}`
-type Group = 'actions' | 'livy' | 'mains' | 'tasks' | 'tokens' | 'sessions' | 'statements' | 'transfers'
+type Group =
+  | 'actions'
+  | 'livy'
+  | 'mains'
+  | 'tasks'
+  | 'tokens'
+  | 'sessions'
+  | 'statements'
+  | 'subscriptions'
+  | 'transfers'
 
 export const ROUTES = {
   health: {
@@ -158,6 +168,7 @@ export const ROUTES = {
   },
   ...VERSION_ROUTES,
   ...TRANSFER_ROUTES,
+  ...SUBSCRIPTION_ROUTES,
   resolve: {
     method: 'GET',
     path: `${API_PREFIX}/resolve/{ref}`,

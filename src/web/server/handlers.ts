@@ -127,6 +127,15 @@ export const HANDLERS: Handlers = {
   transfersResume: ({ params }, { island, ...who }) => island.transfers.resume(params.id, as(who)),
   transfersCancel: ({ params }, { island, ...who }) => island.transfers.cancel(params.id, as(who)),
   transfersPriority: ({ params, body }, { island, ...who }) => island.transfers.priority(params.id, body, as(who)),
+  subscriptionsCreate: ({ body }, { island, ...who }) => island.subscriptions.create(body, as(who)),
+  subscriptionsPlan: ({ body }, { island, ...who }) => island.subscriptions.plan(body, as(who)),
+  subscriptionsList: ({ query }, { island, signal }) => island.subscriptions.list(query, { signal }),
+  subscriptionsShow: ({ params }, { island, signal }) => island.subscriptions.show(params.id, { signal }),
+  subscriptionsExplain: ({ params }, { island, signal }) =>
+    island.subscriptions.explain(params.id, params.ref, { signal }),
+  subscriptionsPause: ({ params }, { island, ...who }) => island.subscriptions.pause(params.id, as(who)),
+  subscriptionsResume: ({ params, body }, { island, ...who }) => island.subscriptions.resume(params.id, body, as(who)),
+  subscriptionsRemove: ({ params }, { island, ...who }) => island.subscriptions.remove(params.id, as(who)),
   resolve: ({ params, query }, { island, signal }) => island.resolve({ ref: params.ref, ...query }, { signal }),
   sql: ({ body, headers }, { island, ...who }) =>
     island.sql({ ...body, ...keyOf(headers['idempotency-key'], undefined) }, as(who)),
