@@ -49,7 +49,6 @@ export const OTHER_FUNCTION: Record<string, { functions: string[]; reason: strin
   dev: { functions: [], reason: 'starts the services of a temporary archipelago' },
   completion: { functions: [], reason: 'of the shell' },
   show: { functions: ['dataset', 'metadata', 'versions'], reason: 'a verb, beside `datasets`' },
-  show: { functions: ['dataset', 'metadata'], reason: 'a verb, beside `datasets`' },
   subscribe: { functions: ['subscriptionsCreate', 'subscriptionsPlan'], reason: 'a verb, as publish and get' },
   run: { functions: ['taskSubmit', 'taskWatch', 'taskRows'], reason: 'from the submission to the rows' },
   'session run': {
