@@ -1,10 +1,9 @@
 /** Commands about versions, as processes. */
 import * as assert from 'uvu/assert'
 import { suite } from '../kit/index.ts'
-import { daemonDir, shareCompiled } from './harness.ts'
+import { daemonDir } from './harness.ts'
 
 const test = suite('cli: versions')
-test.before(shareCompiled)
 
 const NONE = { files: 0, bytes: 0 }
 
