@@ -21,6 +21,7 @@ import { interactiveSessions } from './interactive.ts'
 import { type IslandParts, islandPort, viewOfIsland } from './island-port.ts'
 import { livyGateway } from './livy-gateway.ts'
 import { ownCard } from './members/own-card.ts'
+import { ownServices } from './members/own-services.ts'
 import { network } from './network/network.ts'
 import { islandHealth } from './numbers.ts'
 import { ownDatasets } from './own-datasets.ts'
@@ -348,7 +349,7 @@ async function compose(
     peerId: net.peerId,
     addresses: net.addresses().announced.slice(0, 16),
     engines: engine.engines().flatMap(({ info }) => (info.kind === 'disabled' ? [] : [info])),
-    services: [],
+    services: ownServices(config.web),
     software: SOFTWARE,
   })
 

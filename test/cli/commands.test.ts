@@ -38,7 +38,7 @@ test('status says in words how the island is, and fails when something needs its
 })
 
 test('islands are a table, or JSON', async (t) => {
-  const { run } = await daemonDir(t)
+  const { run, island } = await daemonDir(t)
   const { stdout, code } = await run(['islands'])
   assert.is(code, 0)
   const [header, self, other] = stdout.split('\n')
@@ -50,6 +50,14 @@ test('islands are a table, or JSON', async (t) => {
     list.map((i: { name: string }) => i.name),
     ['garching', 'grenoble'],
   )
+  const page = await island.islands({})
+  const services = [{ type: 'livy', url: 'https://island.example.org/livy' }]
+  const [first, ...rest] = page.items
+  const serving = { ...first!, card: { ...first!.card!, services } }
+  island.script({ islands: async () => ({ ...page, items: [serving, ...rest] }) })
+  const shown = (await run(['islands'])).stdout.split('\n')
+  assert.match(shown[0]!, /PLACE +SERVICES +ID$/)
+  assert.match(shown[1]!, / livy https:\/\/island\.example\.org\/livy /)
 })
 
 test('datasets passes words and filters on, and pages to the limit', async (t) => {

@@ -17,8 +17,18 @@ function row(view: IslandView): string[] {
   const engines = view.card?.engines.map((e) => `${e.kind} (${e.languages.join(', ')})`).join('; ')
   const { place, site } = view.card ?? {}
   const where = [site, place?.name, place?.country].filter(Boolean).join(', ')
+  const services = view.card?.services.map(({ type, url }) => `${type} ${url}`).join('; ')
   const rtt = view.rttMs === undefined ? '-' : milliseconds(view.rttMs)
-  return [view.name, state(view), rtt, engines || '-', String(view.datasets), where || '-', shortId(view.id)]
+  return [
+    view.name,
+    state(view),
+    rtt,
+    engines || '-',
+    String(view.datasets),
+    where || '-',
+    services || '-',
+    shortId(view.id),
+  ]
 }
 
 const PAGE = 500
@@ -29,8 +39,10 @@ const COLUMNS = [
   { header: 'ENGINES', optional: true },
   { header: 'DATASETS', align: 'right' as const, min: 8 },
   { header: 'PLACE', optional: true },
+  { header: 'SERVICES', optional: true },
   { header: 'ID', min: 12 },
 ]
+const SERVICES = COLUMNS.findIndex(({ header }) => header === 'SERVICES')
 
 export function define(command: Command, cli: Cli): void {
   command.addHelpText('after', '\nExample:\n  $ archipel islands').action(async () => {
@@ -39,6 +51,10 @@ export function define(command: Command, cli: Cli): void {
     const islands: IslandView[] = []
     for await (const island of iterate(client.islands, { limit: PAGE }, { signal })) islands.push(island)
     if (io.json) return io.printJson(islands)
-    io.print(table(COLUMNS, islands.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
+    // Few islands can be called from elsewhere.
+    const serving = islands.some(({ card }) => (card?.services.length ?? 0) > 0)
+    const shown = <T>(cells: T[]) => (serving ? cells : cells.toSpliced(SERVICES, 1))
+    const rows = islands.map((island) => shown(row(island)))
+    io.print(table(shown(COLUMNS), rows, { width: io.width, style: (text) => io.style('bold', text) }))
   })
 }
