@@ -21,6 +21,8 @@ export interface Gate {
   readonly livy: ScriptedLivy
   /** Datasets that it holds. */
   readonly holds: Set<string>
+  /** Datasets whose files are not those that were published any more. */
+  readonly changed: Set<string>
   /** What its policy is asked by others, and says no to. */
   readonly asked: PolicyRequest[]
   forbids: ((request: PolicyRequest) => boolean) | undefined
@@ -71,6 +73,7 @@ async function gate(
     id: peerIdOf(key.publicKey),
     livy,
     holds: new Set(),
+    changed: new Set(),
     asked: [],
     forbids: undefined,
     journal: [],
@@ -108,7 +111,10 @@ async function gate(
                 return { id, names: [table], format: 'csv', columns: [], paths: [] }
               })
             },
-            recheck: async () => {},
+            async recheck(tables) {
+              const other = tables.find(({ id }) => self.changed.has(id))
+              if (other !== undefined) throw new ArchipelError('STALE', `the files of ${other.id} changed`)
+            },
           },
           policy: {
             check(request) {

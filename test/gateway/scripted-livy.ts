@@ -1,5 +1,6 @@
 /** A Livy in memory that lives on when an island ends: statements do what their code says, and everything that ran is kept. */
 import type { LivySite, SiteChange } from '../../src/node/gateway/site.ts'
+import { logPage } from '../../src/protocols/livy/log-page.ts'
 import type { LivyBatch, LivyKind, LivySession, LivyStatement } from '../../src/protocols/livy/objects.ts'
 import { LivyRefusal, notFound } from '../../src/protocols/livy/refusal.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
@@ -110,10 +111,8 @@ export class ScriptedLivy {
     engine: 'livy' | 'embedded' = 'livy',
     kinds: LivyKind[] = ['spark', 'pyspark', 'sparkr', 'sql', 'shared'],
   ): LivySite {
-    const log = (id: number, all: Map<number, Held>, range: object) => {
-      const { log } = this.get(all, id).object
-      return { id, from: 0, total: log.length, log, ...range }
-    }
+    const log = (id: number, all: Map<number, Held>, range: { from?: number; size?: number }) =>
+      logPage(id, this.get(all, id).object.log, range)
     const find = (all: Map<number, Held>, mark: string) => {
       this.check()
       return structuredClone([...all.values()].find((h) => h.mark === mark)?.object)

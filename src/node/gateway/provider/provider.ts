@@ -8,10 +8,11 @@ import type { PolicyPort } from '../../policy/policy.ts'
 import type { DataBinder } from '../../tasks/port.ts'
 import type { Attached, LivyCalls, Made, Making, OnChange } from '../calls.ts'
 import { TASK_KIND } from '../kinds.ts'
-import type { LivySite } from '../site.ts'
+import type { LivySite, SiteChange } from '../site.ts'
 import { chooseSite, kindOf } from './choose-site.ts'
 import { endAt, type Held, held, isSession } from './held.ts'
 import type { HeldRecord, HeldStore } from './records.ts'
+import { soundness } from './soundness.ts'
 import { upkeep } from './upkeep.ts'
 
 export interface ProviderInit {
@@ -72,10 +73,29 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     return entry
   }
 
-  function follow(entry: Held): void {
+  const sound = soundness({
+    data,
+    async keep(entry) {
+      if (all.get(idOf(entry.record.island, entry.record.key)) === entry) await store.put(entry.record)
+    },
+    logger,
+  })
+  const telling = new Map<Held, Promise<void>>()
+
+  /** In the order in which they came, though the data are looked at before some are told. */
+  function tell(entry: Held, change: SiteChange): void {
     const { island, key } = entry.record
-    entry.follow((change) => lines.get(island)?.(key, change))
+    const send = (checked: SiteChange) => lines.get(island)?.(key, checked)
+    const before = telling.get(entry)
+    if (before === undefined && !sound.asks(entry, change)) return send(change)
+    const next = (before ?? Promise.resolve())
+      .then(async () => send(await sound.change(entry, change)))
+      .catch((error: unknown) => logger.warn({ err: error, key }, 'a change could not be told'))
+    telling.set(entry, next)
+    void next.then(() => telling.get(entry) === next && telling.delete(entry))
   }
+
+  const follow = (entry: Held) => entry.follow((change) => tell(entry, change))
 
   function get(island: string, key: string): Held {
     const entry = all.get(idOf(island, key))
@@ -91,10 +111,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     if (there === undefined) entry.lose(lostWords(entry))
     else {
       entry.found(there)
-      lines.get(entry.record.island)?.(
-        entry.record.key,
-        isSession(there) ? { type: 'session', session: there } : { type: 'batch', batch: there },
-      )
+      tell(entry, isSession(there) ? { type: 'session', session: there } : { type: 'batch', batch: there })
       follow(entry)
     }
   }
@@ -114,7 +131,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     const known = all.get(idOf(island, making.key))
     if (known !== undefined) {
       if (known.id === undefined) await find(known)
-      return madeOf(known)
+      return await madeOf(known)
     }
     const site = chooseSite(sites, policy, { island, making })
     const unfinished = [...all.values()].filter((e) => e.record.island === island && !e.over).length
@@ -161,12 +178,13 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       }
     }
     follow(entry)
-    return madeOf(entry)
+    return await madeOf(entry)
   }
 
-  function madeOf(entry: Held): Made {
-    const { object, record } = entry
-    if (object === undefined || entry.lost !== undefined) throw notFound(record.key)
+  async function madeOf(entry: Held): Promise<Made> {
+    const { record } = entry
+    if (entry.object === undefined || entry.lost !== undefined) throw notFound(record.key)
+    const object = await sound.object(entry, entry.object)
     return isSession(object) ? { engine: record.engine, session: object } : { engine: record.engine, batch: object }
   }
 
@@ -188,10 +206,9 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
           if (entry.id === undefined && entry.lost === undefined) await find(entry).catch(() => {})
           if (entry.lost !== undefined) return { key, state: 'lost', why: entry.lost }
           if (entry.object === undefined) return { key, state: 'later' }
+          const object = await sound.object(entry, entry.object)
           follow(entry)
-          return isSession(entry.object)
-            ? { key, state: 'there', session: entry.object }
-            : { key, state: 'there', batch: entry.object }
+          return isSession(object) ? { key, state: 'there', session: object } : { key, state: 'there', batch: object }
         }),
       ),
     )
@@ -253,7 +270,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     },
     async statement(island, key, statement) {
       const entry = get(island, key)
-      return await entry.site.statement(entry.there(), statement)
+      return await sound.statement(entry, await entry.site.statement(entry.there(), statement))
     },
     line(island, onChange) {
       lines.set(island, onChange)
@@ -276,15 +293,19 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
           }),
         stop: (key) => at(key, ({ site }, id) => site.stopSession(id)),
         log: (key, range, options) =>
-          at(key, ({ site, record }, id) =>
-            record.type === 'session' ? site.sessionLog(id, range, options) : site.batchLog(id, range, options),
-          ),
-        statements: (key, options) => at(key, ({ site }, id) => site.statements(id, options)),
+          at(key, async (entry, id) => {
+            const { site, record } = entry
+            const told =
+              record.type === 'session' ? site.sessionLog(id, range, options) : site.batchLog(id, range, options)
+            return sound.log(entry, await told, range)
+          }),
+        statements: (key, options) =>
+          at(key, async (entry, id) => await sound.statements(entry, await entry.site.statements(id, options))),
         // Whoever leaves meanwhile: what was asked of the site is not taken back.
         submit: (key, request, expect) =>
-          at(key, (entry, id) => {
+          at(key, async (entry, id) => {
             mayRun(entry, request.kind)
-            return entry.site.submit(id, request, expect)
+            return await sound.statement(entry, await entry.site.submit(id, request, expect))
           }),
         cancel: (key, statement) => at(key, ({ site }, id) => site.cancelStatement(id, statement)),
         complete: (key, request, options) => at(key, ({ site }, id) => site.complete(id, request, options)),

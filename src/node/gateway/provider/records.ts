@@ -14,6 +14,10 @@ const record = z.object({
   datasets: z.array(boundRef),
   /** Milliseconds since 1970. */
   created: z.number(),
+  /** Statements below this number were over the data that are bound; of a batch 1 when it was. */
+  sound: z.number().optional(),
+  /** From this statement on the files were others. */
+  stale: z.object({ from: z.number(), why: z.string() }).optional(),
 })
 export type HeldRecord = z.infer<typeof record>
 
