@@ -84,6 +84,7 @@ export async function openHome(
       ...config.policy.forwarded,
       fetch: config.policy.fetch.from,
       fetchAllow: config.policy.fetch.allow,
+      rules: config.rules.accept,
     }),
     roster: who,
   }

@@ -32,6 +32,7 @@ import { greets, type ReachPort } from './presence/reach.ts'
 import { replicaPort } from './replica-port.ts'
 import type { Replication } from './replication.ts'
 import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
+import type { RulesPort } from './rules/port.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import { findings } from './status/findings.ts'
 import type { SubscriptionsPort } from './subscriptions/port.ts'
@@ -58,6 +59,7 @@ export interface IslandParts {
   work: Work
   moving: Replication
   subscriptions: SubscriptionsPort
+  rules: RulesPort
   contents: Contents
   sessions: Sessions
   livy: IslandLivy
@@ -299,6 +301,7 @@ export function islandPort(parts: IslandParts): IslandPort {
     ...versionPort(parts, one),
     ...replicaPort(parts.moving.replicas),
     subscriptions: parts.subscriptions,
+    rules: parts.rules,
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
     mains: parts.work.mains,

@@ -32,6 +32,7 @@ import { announcer } from './resolve/announcer.ts'
 import type { IslandLookup } from './resolve/port.ts'
 import { reaching } from './resolve/reaching.ts'
 import { resolver } from './resolve/resolver.ts'
+import { ruleKeeping } from './rule-keeping.ts'
 import { searchIndex } from './search/search-index.ts'
 import { followMembers, serveOthers } from './serving.ts'
 import { places } from './sessions/places.ts'
@@ -267,6 +268,22 @@ async function compose(
     journal: diary,
     logger: log('subscriptions'),
   })
+  const rules = ruleKeeping({
+    config,
+    self,
+    startedAt,
+    catalog,
+    roster: who,
+    presence: present,
+    browse: shelf,
+    replicas: moving.replicas,
+    islandNamed: island,
+    policy,
+    journal: diary,
+    logger: log,
+  })
+  undo.push(() => rules.stop())
+  await rules.start()
 
   const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
 
@@ -351,6 +368,8 @@ async function compose(
     engines: engine.engines().flatMap(({ info }) => (info.kind === 'disabled' ? [] : [info])),
     services: ownServices(config.web),
     software: SOFTWARE,
+    ...(config.labels.length === 0 ? {} : { labels: config.labels }),
+    ...(config.rules.accept.length === 0 ? {} : { rulesFrom: config.rules.accept }),
   })
 
   const serving = { config, home, network: net, datasets: held, ownBlock, tickets, logger: log }
@@ -381,6 +400,7 @@ async function compose(
   await moving.replicas.resumeAll()
   await subscribed.start()
   undo.push(() => subscribed.stop())
+  rules.resume()
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
@@ -406,6 +426,7 @@ async function compose(
     work,
     moving,
     subscriptions: subscribed,
+    rules,
     contents: inside,
     sessions: interactive,
     livy: livyPort.shown,

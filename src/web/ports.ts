@@ -2,6 +2,7 @@
  * What the web service needs of an island. `node/island.ts` builds one; tests may script one.
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
+import type { RuleExplanation, RulePage, RuleRequest, RuleView } from '../protocols/model/rule.ts'
 import type { MainFile } from '../protocols/model/spark.ts'
 import type {
   SubscriptionExplanation,
@@ -236,6 +237,20 @@ export interface IslandSubscriptions {
   remove(id: string, options?: CallOptions): Promise<{ id: string }>
 }
 
+/** Rules about copies: those of all islands, of which one removes its own. */
+export interface IslandRules {
+  /** Durable when it resolves; with `dryRun` nothing is added. @throws BAD_INPUT, RULE_IMPOSSIBLE, RULE_EXISTS, NOT_FOUND, AMBIGUOUS */
+  add(request: RuleRequest, options?: CallOptions): Promise<RuleExplanation>
+  /** Newest first. */
+  list(page?: PageRequest, options?: CallOptions): Promise<RulePage>
+  /** By id, or its beginning. @throws RULE_NOT_FOUND, AMBIGUOUS */
+  show(id: string, options?: CallOptions): Promise<RuleView>
+  /** Which islands it means and why not the others, and how it stands with its datasets. @throws RULE_NOT_FOUND, AMBIGUOUS */
+  explain(id: string, options?: CallOptions): Promise<RuleExplanation>
+  /** What was copied stays. @throws RULE_NOT_FOUND, AMBIGUOUS, FORBIDDEN (of another island) */
+  remove(id: string, options?: CallOptions): Promise<{ id: string }>
+}
+
 /** The sessions and batches of the Livy endpoint, beside what Livy has words for. */
 export interface IslandLivy {
   /** Newest first. */
@@ -296,6 +311,7 @@ export interface IslandPort extends IslandVersions {
   verify(ref: string, request?: { checksums?: boolean | undefined }, options?: CallOptions): Promise<Verification>
   transfers: IslandTransfers
   subscriptions: IslandSubscriptions
+  rules: IslandRules
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
   mains: IslandMains

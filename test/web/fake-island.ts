@@ -8,6 +8,7 @@ import type {
   IslandLivy,
   IslandMains,
   IslandPort,
+  IslandRules,
   IslandSessions,
   IslandStatements,
   IslandSubscriptions,
@@ -16,6 +17,7 @@ import type {
   IslandTransfers,
 } from '../../src/web/ports.ts'
 import { fakeActions } from './fake-actions.ts'
+import { fakeRules } from './fake-rules.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { fakeSubscriptions } from './fake-subscriptions.ts'
 import { type FakeTasks, fakeTasks } from './fake-tasks.ts'
@@ -163,6 +165,7 @@ const GROUPS = [
   'mains',
   'transfers',
   'subscriptions',
+  'rules',
   'livy',
 ] as const
 type Group = (typeof GROUPS)[number]
@@ -176,6 +179,7 @@ type Functions = Partial<Omit<IslandPort, Group>> & {
   mains?: Partial<IslandMains>
   transfers?: Partial<IslandTransfers>
   subscriptions?: Partial<IslandSubscriptions>
+  rules?: Partial<IslandRules>
   livy?: Partial<IslandLivy>
 }
 
@@ -266,6 +270,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     }),
     ...fakeTransfers(OTHER, NOW),
     subscriptions: fakeSubscriptions(OTHER, NOW),
+    rules: fakeRules(OTHER, NOW),
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
     actions: shownActions,

@@ -21,6 +21,7 @@ const GROUPS: Record<string, string> = {
   mains: 'main',
   transfers: 'transfers',
   subscriptions: 'subscriptions',
+  rules: 'rules',
   livy: 'livy',
 }
 const API = routeList.map(({ name }) => name as string).sort()

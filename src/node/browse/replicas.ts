@@ -21,7 +21,8 @@ export function replicaTable(): ReplicaTable {
     const holders = byClaim.get(key) ?? new Map<string, HeldBy>()
     byClaim.set(key, holders)
     if (!holders.has(origin)) counts.set(origin, (counts.get(origin) ?? 0) + 1)
-    holders.set(origin, { island: origin, state: body.state, version: body.version, time })
+    const { state, version, coming } = body
+    holders.set(origin, { island: origin, state, version, time, ...(coming === undefined ? {} : { coming }) })
   }
 
   function remove(origin: string, key: string): boolean {

@@ -3,6 +3,7 @@ import { actionBody } from '../../protocols/model/action.ts'
 import { datasetBody, replicaBody } from '../../protocols/model/dataset.ts'
 import { card } from '../../protocols/model/island.ts'
 import { parseUntrusted } from '../../protocols/model/parse.ts'
+import { ruleBody } from '../../protocols/model/rule.ts'
 import type { RecordPayload } from '../../protocols/record/envelope.ts'
 
 /** Bodies that are shown only when they fit their schema; other kinds are the business of who reads them. */
@@ -11,6 +12,7 @@ const SCHEMAS: Record<string, z.ZodType> = {
   dataset: datasetBody,
   replica: replicaBody,
   action: actionBody,
+  rule: ruleBody,
 }
 
 /** Why the body does not fit its kind, if so. A record like that stays in its log but is not shown. */

@@ -63,6 +63,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/subscriptions.ts'),
   },
   { name: 'drop', summary: 'delete the replica that is here', load: () => import('./commands/drop.ts') },
+  {
+    name: 'rules',
+    summary: 'keep copies of datasets at islands, and see how that stands',
+    load: () => import('./commands/rules.ts'),
+  },
   { name: 'sql', summary: 'run a SELECT where its datasets are', load: () => import('./commands/sql.ts') },
   { name: 'run', summary: 'run code or a JAR where its data are', load: () => import('./commands/run.ts') },
   {

@@ -7,6 +7,7 @@ import { place } from '../../protocols/model/island.ts'
 import { livyEndpoint, livyUrlFault } from './livy-endpoint.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 import { replicas, transfers } from './replication.ts'
+import { rules } from './rules.ts'
 
 export { about } from './parts.ts'
 
@@ -470,6 +471,11 @@ export const configSchema = z.strictObject({
       longitude: place.shape.longitude.describe('Degrees east.'),
     })
     .optional(),
+  labels: z
+    .array(z.string().min(1).max(64))
+    .max(32)
+    .default([])
+    .describe('Own words for the island, which rules may ask for: archive, near-telescope.'),
   network: network.prefault({}),
   web: web.prefault({}),
   catalog: catalog.prefault({}),
@@ -481,6 +487,7 @@ export const configSchema = z.strictObject({
   sessions: sessions.prefault({}),
   replicas: replicas.prefault({}),
   transfers: transfers.prefault({}),
+  rules: rules.prefault({}),
   log: log.prefault({}),
 })
 

@@ -14,6 +14,9 @@ export interface PolicyRequest {
     | 'replica:verify'
     | 'subscription:create'
     | 'subscription:change'
+    | 'rule:add'
+    | 'rule:remove'
+    | 'rule:obey'
     | 'member:invite'
     | 'member:revoke'
     | 'archipelago:leave'
@@ -40,6 +43,8 @@ export interface PolicyInit {
   fetch?: 'members' | 'none'
   /** When not empty: only these islands may. */
   fetchAllow?: string[]
+  /** Whose rules about copies are obeyed here: island ids, or `members`. Default none but the own. */
+  rules?: string[]
   /** Whose forwarded programs run here: island ids, or `user@<island id>`. Default none. */
   python?: string[]
   r?: string[]
@@ -72,6 +77,15 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
       )
   }
 
+  function checkRule(island: string): void {
+    const from = init.rules ?? []
+    if (!from.includes('members') && !from.includes(island))
+      throw refuse(
+        'this island obeys its own rules only, or those of some members',
+        `Its operator can name you: rules.accept takes ${island}.`,
+      )
+  }
+
   function checkNamed(kind: keyof typeof PROGRAMS, { island, user }: PolicyRequest): void {
     const named = init[kind] ?? []
     if (named.includes(island) || named.includes(`${user}@${island}`)) return
@@ -87,6 +101,7 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
   return {
     check(request) {
       if (request.island === init.self) return
+      if (request.action === 'rule:obey') return checkRule(request.island)
       if (request.action === 'dataset:fetch') return checkFetch(request.island)
       if (request.action !== 'task:run') throw refuse(`${request.action} is for this island's owner only`)
       const { kind } = request

@@ -63,6 +63,7 @@ export interface ReplicaShelf {
   lose(folder: string, paths: readonly string[]): Promise<Replica | undefined>
 }
 
+const COMING = new Set(['requested', 'transferring', 'verifying'])
 const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested', 'failed']
 
 export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
@@ -94,7 +95,17 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     const best = ofClaim(publisherId, id)
     if (best === undefined) return undefined
     const { version, state, held, total, heldHash } = best
-    const body = { dataset: id, publisher: publisherId, version, state, bytes: held.bytes }
+    const coming = [...known.values()].find(
+      (r) => r.publisher === publisherId && r.id === id && r.version !== version && COMING.has(r.state),
+    )?.version
+    const body = {
+      dataset: id,
+      publisher: publisherId,
+      version,
+      state,
+      bytes: held.bytes,
+      ...(coming === undefined ? {} : { coming }),
+    }
     if (state === 'available') return body
     // While it grows, its number of files would be a record each time.
     if (state !== 'partial') return { ...body, bytes: 0 }

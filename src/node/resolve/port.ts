@@ -15,6 +15,8 @@ export interface HeldBy {
   island: string
   state: ReplicaState
   version: string
+  /** Another version, which it fetches. */
+  coming?: string
   /** Milliseconds since 1970 of the record. */
   time: number
 }

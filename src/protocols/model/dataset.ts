@@ -179,6 +179,11 @@ export const replicaBody = z.object({
         .optional(),
     })
     .optional(),
+  /** Another version, which is being fetched while this one is still there. */
+  coming: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 })
 export type ReplicaBody = z.infer<typeof replicaBody>
 

@@ -195,6 +195,17 @@ export const ERRORS = {
     retryable: false,
     hint: '`archipel subscriptions` lists those of this island.',
   },
+  RULE_NOT_FOUND: { status: 404, retryable: false, hint: '`archipel rules list` shows those of all islands.' },
+  RULE_IMPOSSIBLE: {
+    status: 409,
+    retryable: false,
+    hint: 'Ask for fewer copies or for more islands; the setting rules.accept of an island says whose rules it obeys.',
+  },
+  RULE_EXISTS: {
+    status: 409,
+    retryable: false,
+    hint: 'Remove that one first (`archipel rules remove`), or leave it as it is.',
+  },
   LAST_COPY: {
     status: 409,
     retryable: false,

@@ -37,6 +37,8 @@ export const card = z.object({
   software: z.string().max(64),
   /** The operator's own words for the island, which work may ask for: `gpu`, `near-telescope`. */
   labels: z.array(z.string().min(1).max(64)).max(32).optional(),
+  /** Whose rules about copies it obeys beside its own: islands (ids), or `members`. */
+  rulesFrom: z.array(z.string().max(64)).max(64).optional(),
 })
 export type Card = z.infer<typeof card>
 

@@ -11,6 +11,7 @@ interface Groups {
   main: 'mains'
   transfers: 'transfers'
   subscriptions: 'subscriptions'
+  rules: 'rules'
   livy: 'livy'
 }
 

@@ -168,6 +168,13 @@ export function createClient(init: ClientInit = {}): IslandClient {
       resume: (id, body = {}, options) => ask('subscriptionsResume', { params: { id }, body }, options),
       remove: (id, options) => ask('subscriptionsRemove', { params: { id } }, options),
     },
+    rules: {
+      add: (body, options) => ask('rulesAdd', { body }, options),
+      list: (query, options) => ask('rulesList', { query: { ...query } }, options),
+      show: (id, options) => ask('rulesShow', { params: { id } }, options),
+      explain: (id, options) => ask('rulesExplain', { params: { id } }, options),
+      remove: (id, options) => ask('rulesRemove', { params: { id } }, options),
+    },
     resolve: ({ ref, ...query }, options) => ask('resolve', { params: { ref }, query }, options),
     sql: ({ idempotencyKey, ...body }, options) => ask('sql', { body, idempotencyKey }, options),
     tasks: taskClient(http, ask),

@@ -6,6 +6,7 @@ import type {
   IslandLivy,
   IslandMains,
   IslandPort,
+  IslandRules,
   IslandSessions,
   IslandStatements,
   IslandTasks,
@@ -15,6 +16,7 @@ import { ACTION_ROUTES } from './action-routes.ts'
 import * as input from './inputs.ts'
 import { LIVY_ROUTES } from './livy-routes.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './route.ts'
+import { RULE_ROUTES } from './rule-routes.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
 import { SUBSCRIPTION_ROUTES } from './subscription-routes.ts'
 import { TOKEN_ROUTES } from './token-routes.ts'
@@ -37,11 +39,13 @@ type StatementRoute = `statement${Capitalize<keyof IslandStatements>}`
 /** Groups of functions, whose routes have the name of the group before theirs. */
 type ActionRoute = `actions${Capitalize<keyof IslandActions>}`
 type MainRoute = `main${Capitalize<keyof IslandMains>}`
+type RulesRoute = `rules${Capitalize<keyof IslandRules>}`
 type LivyRoute = `livy${Capitalize<keyof IslandLivy>}`
 type Group =
   | 'actions'
   | 'livy'
   | 'mains'
+  | 'rules'
   | 'tasks'
   | 'tokens'
   | 'sessions'
@@ -169,6 +173,7 @@ export const ROUTES = {
   ...VERSION_ROUTES,
   ...TRANSFER_ROUTES,
   ...SUBSCRIPTION_ROUTES,
+  ...RULE_ROUTES,
   resolve: {
     method: 'GET',
     path: `${API_PREFIX}/resolve/{ref}`,
@@ -448,6 +453,7 @@ export const ROUTES = {
     | StatementRoute
     | ActionRoute
     | MainRoute
+    | RulesRoute
     | LivyRoute,
     Route
   >

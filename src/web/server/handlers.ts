@@ -136,6 +136,11 @@ export const HANDLERS: Handlers = {
   subscriptionsPause: ({ params }, { island, ...who }) => island.subscriptions.pause(params.id, as(who)),
   subscriptionsResume: ({ params, body }, { island, ...who }) => island.subscriptions.resume(params.id, body, as(who)),
   subscriptionsRemove: ({ params }, { island, ...who }) => island.subscriptions.remove(params.id, as(who)),
+  rulesAdd: ({ body }, { island, ...who }) => island.rules.add(body, as(who)),
+  rulesList: ({ query }, { island, signal }) => island.rules.list(query, { signal }),
+  rulesShow: ({ params }, { island, signal }) => island.rules.show(params.id, { signal }),
+  rulesExplain: ({ params }, { island, signal }) => island.rules.explain(params.id, { signal }),
+  rulesRemove: ({ params }, { island, ...who }) => island.rules.remove(params.id, as(who)),
   resolve: ({ params, query }, { island, signal }) => island.resolve({ ref: params.ref, ...query }, { signal }),
   sql: ({ body, headers }, { island, ...who }) =>
     island.sql({ ...body, ...keyOf(headers['idempotency-key'], undefined) }, as(who)),
