@@ -55,6 +55,8 @@ test('every setting can be given by its variable and by --set', async (t) => {
   const sample: Record<string, [string, unknown]> = {
     name: ['garching', 'garching'],
     'place.country': ['DE', 'DE'],
+    labels: ['archive,gpu', ['archive', 'gpu']],
+    'rules.accept': [`members,${island}`, ['members', island]],
     'network.listen': ['/ip4/0.0.0.0/tcp/1,/ip6/::1/tcp/2', ['/ip4/0.0.0.0/tcp/1', '/ip6/::1/tcp/2']],
     'network.announce': ['none', []],
     'network.bootstrap': ['/dns4/a.example/tcp/1', ['/dns4/a.example/tcp/1']],
