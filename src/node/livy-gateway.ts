@@ -41,6 +41,7 @@ export function livyGateway(components: {
   return gateway(
     {
       self,
+      ...(config.web.livy.enabled ? { endpoint: '/livy' } : {}),
       holdMs,
       lostMs,
       batchLostMs,

@@ -255,6 +255,8 @@ export interface IslandRules {
 export interface IslandLivy {
   /** Newest first. */
   list(page?: PageRequest, options?: CallOptions): Promise<LivyEntryPage>
+  /** Ends it, and forgets it. @throws SESSION_NOT_FOUND, FORBIDDEN (of another user) */
+  end(type: 'sessions' | 'batches', id: number, options?: OwnOptions): Promise<{ id: number }>
   /** Of the text of the JSON of an output. @throws SESSION_NOT_FOUND, STATEMENT_NOT_FOUND, FORBIDDEN (of another user) */
   output(
     session: number,

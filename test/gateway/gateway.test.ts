@@ -76,6 +76,22 @@ test('a session at another island, its statements, their results, and what is sh
   assert.is(a.livy.sessions.size, 1, 'without a word of where, it is here')
 })
 
+test('an entry that is shown is ended by its owner or an administrator, and refused in our words', async (t) => {
+  const { a, b, who } = await gates(t, 2)
+  const { shown, sessions } = a.gateway
+  const { id } = await sessions.create({ kind: 'pyspark', conf: AT_B }, who)
+  await idle(a, id, who)
+  assert.match((await rejects(shown.end('sessions', id, { user: 'ben', onlyOwn: true }), 'FORBIDDEN')).message, /0/)
+  assert.match((await rejects(shown.end('batches', id), 'SESSION_NOT_FOUND')).message, /batch 0/)
+  assert.is(b.livy.sessions.size, 1)
+  assert.equal(await shown.end('sessions', id, { user: 'ana', onlyOwn: true }), { id })
+  assert.is(b.livy.sessions.size, 0)
+  await rejects(shown.end('sessions', id), 'SESSION_NOT_FOUND')
+  const other = await sessions.create({ kind: 'pyspark', conf: AT_B }, who)
+  assert.equal(await shown.end('sessions', other.id, { user: 'ben' }), { id: other.id })
+  assert.equal(await shown.list(), { items: [], total: 0 })
+})
+
 test('a request for something unfinished is held until it changes, and no longer than configured', async (t) => {
   const { a, b, who } = await gates(t, 2, { holdMs: 400 })
   const { sessions, batches } = a.gateway

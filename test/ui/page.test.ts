@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import { eventually, requires, suite } from '../kit/index.ts'
-import { assertClean, needsChromium, signInLink, startBrowser, type Visit, visit } from './browser.ts'
+import { accessibility, assertClean, needsChromium, signInLink, startBrowser, type Visit, visit } from './browser.ts'
 import { type Three, threeIslands } from './islands.ts'
 
 const test = suite('the page in a browser')
@@ -93,6 +93,47 @@ test('shows each island on a graph and in a table, by keys too', async () => {
   await page.getByRole('row', { name: /^observatory live direct/ }).waitFor()
   assertClean(seen)
 })
+
+test(
+  'shows the Livy endpoint of its island with what it runs, copies its address, and ends a session',
+  async (t) => {
+    const { page, context } = seen
+    const { origin } = new URL(page.url())
+    const token = (await readFile(`${three.university.dataDir}/owner.token`, 'utf8')).trim()
+    const made = await fetch(`${origin}/livy/sessions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ kind: 'sql', name: 'seen' }),
+      signal: t.signal,
+    })
+    assert.is(made.status, 201)
+    const { id } = (await made.json()) as { id: number }
+    await seen.goTo('/islands')
+    const panel = page.getByRole('region', { name: 'Livy', exact: true })
+    await panel.getByText(`-u ${origin}/livy -t Basic_Access`).waitFor()
+    const entry = panel.getByRole('row', { name: new RegExp(`^session ${id} ?seen .*owner university`) })
+    await entry.waitFor()
+    assert.equal(await accessibility(page), [])
+
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin })
+    await panel.getByRole('button', { name: 'Copy the address of Livy' }).click()
+    await panel.getByText('Copied.').waitFor()
+    assert.is(await page.evaluate(() => navigator.clipboard.readText()), `${origin}/livy`)
+
+    const reader = await visit(browser, three.fleet, three.university)
+    t.cleanup(() => reader.context.close())
+    await reader.page.goto(await signInLink(three.fleet, three.university, 'read'))
+    await reader.page.getByRole('row', { name: `session ${id}` }).waitFor()
+    assert.is(await reader.page.getByRole('button', { name: `End session ${id}` }).count(), 0)
+
+    await panel.getByRole('button', { name: `End session ${id}` }).click()
+    await panel.getByText('No sessions and no batches.').waitFor()
+    const gone = await fetch(`${origin}/livy/sessions/${id}`, { headers: { authorization: `Bearer ${token}` } })
+    assert.is(gone.status, 404)
+    assertClean(seen)
+  },
+  LONG,
+)
 
 test(
   'searches as one types, and shows a dataset with columns, rows, files and holders',

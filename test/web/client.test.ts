@@ -106,6 +106,7 @@ test('each function reaches the island with its argument, and each answer fits i
     actionsRun: await client.actions.run('brightest', { params: { limit: 3 }, idempotencyKey: 'run-1' }),
     actionsRemove: await client.actions.remove('brightest'),
     livyList: await client.livy.list({ limit: 5 }),
+    livyEnd: await client.livy.end('sessions', 1),
     livyOutput: await client.livy.output(1, 0, { offset: 0, limit: 100 }),
     invite: await client.invite(invite),
     revoke: await client.revoke(revoke),

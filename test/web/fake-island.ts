@@ -280,6 +280,11 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     statements: interactive.statements,
     livy: {
       list: async () => ({ items: [LIVY_ENTRY], total: 1 }),
+      end: async (type, id) => {
+        if (type !== 'sessions' || id !== LIVY_ENTRY.id)
+          throw new ArchipelError('SESSION_NOT_FOUND', `no ${type} ${id}`)
+        return { id }
+      },
       output: async (session, statement) => {
         if (session !== LIVY_ENTRY.id) throw new ArchipelError('SESSION_NOT_FOUND', `no session ${session}`)
         if (statement !== 0) throw new ArchipelError('STATEMENT_NOT_FOUND', `no statement ${statement}`)

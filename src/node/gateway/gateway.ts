@@ -22,6 +22,8 @@ export interface GatewayInit extends RequesterInit {
   perIsland: number
   /** Milliseconds without a sign of an island after which its sessions here are ended. */
   abandonedMs: number
+  /** Path of the endpoint in the web service; without it there is none. */
+  endpoint?: string
 }
 
 export interface GatewayComponents {
@@ -79,7 +81,7 @@ export function gateway(init: GatewayInit, components: GatewayComponents): Gatew
     sessions: asker.sessions,
     batches: asker.batches,
     views: asker.views,
-    shown: shownEntries(asker),
+    shown: shownEntries(asker, init.endpoint),
     async start(options) {
       await here.start()
       await serveLivy(network, here, options)

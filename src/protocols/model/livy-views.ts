@@ -25,5 +25,7 @@ export interface LivyEntryView {
 export interface LivyEntryPage {
   items: LivyEntryView[]
   total: number
+  /** Path of the endpoint in the web service; absent where web.livy.enabled is off. */
+  endpoint?: string
   next?: string
 }

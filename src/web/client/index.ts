@@ -210,6 +210,7 @@ export function createClient(init: ClientInit = {}): IslandClient {
     },
     livy: {
       list: (query, options) => ask('livyList', { query: { ...query } }, options),
+      end: (type, id, options) => ask('livyEnd', { params: { type, id: String(id) } }, options),
       output: (session, statement, query, options) =>
         ask('livyOutput', { params: { session: String(session), statement: String(statement) }, query }, options),
     },

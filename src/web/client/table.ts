@@ -74,6 +74,7 @@ export const TABLE = {
   statementShow: { method: 'GET', path: '/api/v1/sessions/{session}/statements/{statement}' },
   statementCancel: { method: 'POST', path: '/api/v1/sessions/{session}/statements/{statement}/cancel', timeoutMs: 120000 },
   livyList: { method: 'GET', path: '/api/v1/livy' },
+  livyEnd: { method: 'DELETE', path: '/api/v1/livy/{type}/{id}' },
   livyOutput: { method: 'GET', path: '/api/v1/livy/sessions/{session}/statements/{statement}/output' },
   invite: { method: 'POST', path: '/api/v1/invites' },
   revoke: { method: 'POST', path: '/api/v1/revocations' },

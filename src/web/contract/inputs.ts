@@ -431,6 +431,11 @@ export const statementParams = z.strictObject({
   statement: number.describe('Number of a statement, from 0.'),
 })
 
+export const livyEntryParams = z.strictObject({
+  type: z.enum(['sessions', 'batches']),
+  id: number.describe('Number of a session or batch of the Livy endpoint.'),
+})
+
 export const sessionBody = z.strictObject({
   kind: taskKind.exclude(['jar']),
   name: z.string().min(1).max(200).optional().describe('A word for people.'),

@@ -1,4 +1,5 @@
 /** What the Livy endpoint cannot say in Livy's own words. */
+import { z } from 'zod'
 import * as input from './inputs.ts'
 import { API_PREFIX, type Route } from './route.ts'
 import * as view from './views.ts'
@@ -12,6 +13,15 @@ export const LIVY_ROUTES = {
     query: input.pageQuery,
     response: view.livyEntryPage,
     errors: [],
+  },
+  livyEnd: {
+    method: 'DELETE',
+    path: `${API_PREFIX}/livy/{type}/{id}`,
+    summary: 'End a session or batch of the Livy endpoint, and what runs in it; those of others are for administrators',
+    scope: 'run',
+    params: input.livyEntryParams,
+    response: z.object({ id: z.number() }),
+    errors: ['SESSION_NOT_FOUND', 'FORBIDDEN'],
   },
   livyOutput: {
     method: 'GET',

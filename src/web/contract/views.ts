@@ -409,6 +409,7 @@ export const livyEntryPage = wire<V.LivyEntryPage>()(
       }),
     ),
     total: count,
+    endpoint: z.string().optional(),
     next: z.string().optional(),
   }),
 )

@@ -202,6 +202,7 @@ export const HANDLERS: Handlers = {
   statementCancel: ({ params }, { island, ...who }) =>
     island.statements.cancel(params.session, params.statement, asOwner(who)),
   livyList: ({ query }, { island, signal }) => island.livy.list(query, { signal }),
+  livyEnd: ({ params }, { island, ...who }) => island.livy.end(params.type, params.id, asOwner(who)),
   livyOutput: ({ params, query }, { island, ...who }) =>
     island.livy.output(params.session, params.statement, query, asOwner(who)),
   invite: ({ body }, { island, ...who }) => island.invite(body, as(who)),

@@ -6,6 +6,7 @@ import { count } from '../../text/words.ts'
 import { IslandDetails } from './island-details.tsx'
 import { IslandGraph } from './island-graph.tsx'
 import { IslandTable } from './island-table.tsx'
+import { LivyPanel } from './livy-panel.tsx'
 
 /** All islands: as a graph that moves with them, and the same facts as a table. */
 export function IslandsRoom({ rest }: { rest: string[] }) {
@@ -48,6 +49,7 @@ export function IslandsRoom({ rest }: { rest: string[] }) {
         <section class="panel wide" aria-label="Table of the islands">
           <IslandTable islands={list} chosen={island?.id} onChoose={choose} />
         </section>
+        {island?.self && <LivyPanel />}
       </div>
     </>
   )
