@@ -55,6 +55,9 @@ test(
     const gone = await livy.ask('GET', '/sessions/0/statements/2')
     assert.equal(gone, { status: 500, body: 'java.lang.IllegalStateException: Session is in state dead' })
     assert.is((await livy.statement(0, 1)).output?.status, 'ok', 'the result that had come is there')
+    await fleet.stop(asker, 'SIGKILL')
+    await fleet.up(asker)
+    assert.is((await livy.statement(0, 1)).output?.status, 'ok', 'and stays, though the asking island is killed, too')
     const next = await eventually(() => livy.ok<LivySession>('POST', '/sessions', { kind: 'sql', conf }), {
       timeoutMs: 30_000,
       signal: t.signal,

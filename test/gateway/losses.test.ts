@@ -54,6 +54,38 @@ test('the island with Livy ends and comes back, also while Livy does not answer 
   await goesOn(t, world)
 })
 
+test('an island that runs its sessions itself ends with them: what was over can be read, the rest is said to be lost', async (t) => {
+  const { a, who } = await gates(t, 1, { sites: (livy) => [livy.site('embedded')], holdMs: 100 })
+  await a.gateway.sessions.create({ kind: 'pyspark' }, who)
+  await eventually(async () => (await a.gateway.sessions.show(0, who)).state === 'idle')
+  const codes = ['first', 'big 3000000']
+  for (const code of codes) await a.gateway.sessions.submit(0, { code }, who)
+  await eventually(async () => (await a.gateway.sessions.statement(0, 1, who)).state === 'available')
+  await a.gateway.sessions.submit(0, { code: 'gate x' }, who)
+  await eventually(async () => (await a.gateway.sessions.statement(0, 2, who)).state === 'running')
+  await a.kill()
+  a.livy.forget()
+  await a.start()
+  const { sessions } = a.gateway
+  const dead = await eventually(async () => {
+    const now = await sessions.show(0, who)
+    return now.state === 'dead' && now
+  })
+  assert.match((dead && dead.log.at(-1)) || '', /^lost at island-0: .*the engine was restarted/)
+  const lengths = await Promise.all(
+    codes.map(async (code, id) => {
+      const { output, ...statement } = await sessions.statement(0, id, who)
+      assert.equal([statement.code, statement.state, output?.status], [code, 'available', 'ok'])
+      return output?.status === 'ok' ? String(output.data['text/plain']).length : 0
+    }),
+  )
+  assert.equal(lengths, [5, 3_000_000])
+  const error = await sessions.statement(0, 2, who).catch((cause: unknown) => cause)
+  assert.instance(error, LivyRefusal)
+  assert.match(String((error as LivyRefusal).body), /Session is in state dead/)
+  await sessions.delete(0, who)
+})
+
 test('both end, and come back in the other order', async (t) => {
   const world = await busy(t)
   await Promise.all([world.a.kill(), world.b.kill()])

@@ -238,6 +238,7 @@ export function book(init: BookInit, components: BookComponents): Book {
       for (const record of loaded.entries) add(record)
       for (const island of loaded.owed) owed.add(island)
       await outputs.sweep(new Set(keys.keys()))
+      for (const [key, statements] of await outputs.load()) keys.get(key)?.remember(statements)
       return [...new Set([...loaded.owed, ...[...keys.values()].map((e) => e.record.island)])]
     },
     all: ((type: EntryType) => [...entries[type].values()].filter(told)) as Book['all'],

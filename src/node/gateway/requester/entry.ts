@@ -47,6 +47,8 @@ export interface Entry<R extends EntryRecord = EntryRecord> {
   statements(): KeptStatement[]
   statement(id: number): KeptStatement | undefined
   learn(statement: LivyStatement): Promise<void>
+  /** What was over before this run of the island. */
+  remember(statements: KeptStatement[]): void
   /** The id of the next statement; undefined: has to be asked for. */
   next: number | undefined
   inTurn<T>(work: () => Promise<T>): Promise<T>
@@ -136,6 +138,10 @@ export function entryOf<R extends EntryRecord>(record: R, components: EntryCompo
         void outputs.drop(record.key, old)
       }
       changes.fire()
+    },
+    remember(statements) {
+      // Later ones may be there: `next` stays unknown.
+      for (const each of statements) kept.set(each.statement.id, each)
     },
     inTurn(work) {
       const next = turn.then(work, work)
