@@ -6,9 +6,9 @@ import type { IslandParts } from './island-port.ts'
 export function islandHealth(parts: IslandParts) {
   const { config, catalog, network, roster, browse, datasets, engine, work, sessions } = parts
   function moved() {
-    const { states, bytes, transfers, receivedBytes } = parts.moving.replicas.numbers()
+    const { states, bytes, transfers, receivedBytes, care } = parts.moving.replicas.numbers()
     const sentBytes = parts.moving.provider.sentBytes()
-    return { replicas: { states, bytes }, transfers: { states: transfers, receivedBytes, sentBytes } }
+    return { replicas: { states, bytes, ...care }, transfers: { states: transfers, receivedBytes, sentBytes } }
   }
 
   return {

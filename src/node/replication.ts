@@ -1,5 +1,6 @@
 /** Bytes of datasets that come and go: giving them to others, and getting those of others. */
 import { randomBytes } from 'node:crypto'
+import { availableParallelism, loadavg } from 'node:os'
 import type { Logger } from 'pino'
 import { datasetBody } from '../protocols/model/dataset.ts'
 import type { CatalogPort } from './catalog/port.ts'
@@ -70,6 +71,7 @@ export function replication(components: ReplicationComponents): Replication {
         self,
         dir: replicasDir(config),
         quotaBytes: config.replicas.quotaBytes,
+        scrub: { bytesPerSecond: config.replicas.scrubBytesPerSecond, periodMs: config.replicas.scrubPeriodMs },
         active: config.transfers.active,
         kept: config.transfers.kept,
         downBytesPerSecond: config.transfers.downBytesPerSecond,
@@ -90,6 +92,7 @@ export function replication(components: ReplicationComponents): Replication {
         rttMs: lookup.rttMs,
         policy,
         journal,
+        busy: () => loadavg()[0]! > availableParallelism(),
         newId: () => `tr-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
         logger: logger('replicas'),
       },

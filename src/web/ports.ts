@@ -357,8 +357,16 @@ export interface IslandNumbers {
   datasets: { served: number; stale: number; lost: number }
   /** Unfinished tasks of this island by state. */
   tasks: Record<string, number>
-  /** Of other islands' datasets: replicas by state, and their bytes. */
-  replicas: { states: Record<string, number>; bytes: number }
+  /** Of other islands' datasets: replicas by state, and their bytes; since the start: bytes read anew, bad files found, repairs begun. */
+  replicas: {
+    states: Record<string, number>
+    bytes: number
+    scrubbedBytes: number
+    badFiles: number
+    repairs: number
+    /** Bad files that are not here again. */
+    waitingFiles: number
+  }
   /** Unfinished ones to this island by state, and bytes since the start: received, and given to others. */
   transfers: { states: Record<string, number>; receivedBytes: number; sentBytes: number }
   /** Of the queue of the engine. */

@@ -1,6 +1,5 @@
 /** Sources that lie, err or die: what gets a final name is right, or nothing does. */
 
-import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
@@ -13,32 +12,14 @@ import { runTransfer } from '../../src/node/replicas/run/run.ts'
 import { levelReplicas } from '../../src/node/replicas/store/level-replicas.ts'
 import { openStore } from '../../src/node/store/store.ts'
 import { buildManifest, encodePage, encodeRoot } from '../../src/protocols/manifest/build.ts'
-import { blockHash, type FileEntry } from '../../src/protocols/manifest/messages.ts'
-import { pieceCount, pieceRange, pieceTableHash } from '../../src/protocols/manifest/pieces.ts'
+import { blockHash } from '../../src/protocols/manifest/messages.ts'
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { rejects, suite, type TestContext } from '../kit/index.ts'
-import { bytes, sha256 } from './kit.ts'
+import { bytes, entryOf, sha256, tableOf } from './kit.ts'
 
 const test = suite('replicas: sources that lie, err or die')
 const MiB = 1024 * 1024
 const FOLDER = 'f'.repeat(32)
-
-function tableOf(content: Buffer): Buffer {
-  return Buffer.concat(
-    Array.from({ length: pieceCount(content.length) }, (_, i) => {
-      const { offset, length } = pieceRange(content.length, i)
-      return createHash('sha256')
-        .update(content.subarray(offset, offset + length))
-        .digest()
-    }),
-  )
-}
-
-const entryOf = (path: string, content: Buffer): FileEntry => ({
-  path,
-  size: content.length,
-  pieces: pieceTableHash(content.length, tableOf(content)),
-})
 
 type Data = Record<string, Buffer>
 /** What a source does to the bytes it is asked for. */

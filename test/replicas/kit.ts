@@ -2,6 +2,8 @@
 import { createHash, randomFillSync } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { FileEntry } from '../../src/protocols/manifest/messages.ts'
+import { pieceCount, pieceRange, pieceTableHash } from '../../src/protocols/manifest/pieces.ts'
 import type { TransferView } from '../../src/protocols/model/transfer.ts'
 import type { IslandPort } from '../../src/web/ports.ts'
 import { eventually, type TestContext } from '../kit/index.ts'
@@ -39,6 +41,25 @@ export async function settled(
     { timeoutMs, intervalMs: 30, signal: t.signal },
   )
 }
+
+/** The hashes of its pieces. */
+export function tableOf(content: Buffer): Buffer {
+  return Buffer.concat(
+    Array.from({ length: pieceCount(content.length) }, (_, i) => {
+      const { offset, length } = pieceRange(content.length, i)
+      return createHash('sha256')
+        .update(content.subarray(offset, offset + length))
+        .digest()
+    }),
+  )
+}
+
+/** Of a file as a manifest has it. */
+export const entryOf = (path: string, content: Buffer): FileEntry => ({
+  path,
+  size: content.length,
+  pieces: pieceTableHash(content.length, tableOf(content)),
+})
 
 /** Every file that has its final name at an island, by path, of all replicas. */
 export async function finalFiles(dataDir: string): Promise<Map<string, Buffer>> {

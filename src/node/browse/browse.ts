@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { type DatasetBody, datasetBody } from '../../protocols/model/dataset.ts'
+import { type DatasetBody, datasetBody, lossOf } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { parseUntrusted } from '../../protocols/model/parse.ts'
 import type { DatasetFilter, DatasetPage, DatasetView } from '../../protocols/model/views.ts'
@@ -78,13 +78,19 @@ export function browse(components: BrowseComponents): BrowsePort {
   function viewOf(record: SignedRecord): DatasetView | undefined {
     const body = parseUntrusted(datasetBody, record.body)
     if (!body.success) return undefined
+    const held = replicas.holders(record.origin, record.id)
+    const lost = lossOf(body.data.version, held)
     return {
       id: record.id,
       publisher: { id: record.origin, name: components.nameOf(record.origin) },
       body: body.data,
-      holders: replicas
-        .holders(record.origin, record.id)
-        .map((h) => ({ island: h.island, name: components.nameOf(h.island), state: h.state, version: h.version })),
+      holders: held.map((h) => ({
+        island: h.island,
+        name: components.nameOf(h.island),
+        state: h.state,
+        version: h.version,
+      })),
+      ...(lost === undefined ? {} : { lost }),
       recordedAt: new Date(record.time).toISOString(),
     }
   }

@@ -1,4 +1,5 @@
 /** A dataset in words. */
+import type { Loss } from '../../protocols/model/dataset.ts'
 import type { DatasetView } from '../../protocols/model/views.ts'
 import { clean, cleanLines } from './clean.ts'
 import { bytes, count, plural } from './format.ts'
@@ -19,6 +20,11 @@ function coverageLines({ body }: DatasetView): string[] {
 }
 
 const degrees = (value: number) => String(Number(value.toFixed(4)))
+
+/** What is lost, in words. */
+export function lossWords(lost: Loss): string {
+  return lost === 'all' ? 'no island has a file of it any more' : 'no island has all of it any more, only parts'
+}
 
 function facts(view: DatasetView): [string, string][] {
   const { body, publisher } = view
@@ -44,6 +50,7 @@ function facts(view: DatasetView): [string, string][] {
         .map((h) => `${h.name} (${h.state}${h.version === body.version ? '' : `, version ${h.version.slice(0, 12)}`})`)
         .join(', ') || 'nobody',
     ],
+    ['lost', view.lost === undefined ? undefined : lossWords(view.lost)],
   ]
   return rows.filter((row): row is [string, string] => row[1] !== undefined && row[1] !== '')
 }

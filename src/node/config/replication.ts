@@ -1,6 +1,6 @@
 /** Settings of replicas and transfers. */
 import { z } from 'zod'
-import { about, bytes, GiB, MiB } from './parts.ts'
+import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 
 const perSecond = () => bytes(0, 1024 * GiB).default(0)
 
@@ -14,6 +14,16 @@ export const replicas = z.strictObject({
     .default(100 * GiB)
     .describe('Bytes that replicas may take in all.')
     .register(about, { unit: 'bytes' }),
+  scrubBytesPerSecond: bytes(0, 1024 * GiB)
+    .default(8 * MiB)
+    .describe(
+      'Bytes of replicas that are read anew a second, to find bad ones, while the machine is not busy; 0: none.',
+    )
+    .register(about, { unit: 'bytes' }),
+  scrubPeriodMs: ms(60_000, 3650 * DAY_MS)
+    .default(30 * DAY_MS)
+    .describe('Time after which a replica is read anew.')
+    .register(about, { unit: 'ms' }),
 })
 
 export const transfers = z.strictObject({

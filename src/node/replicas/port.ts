@@ -27,6 +27,11 @@ export interface Replica {
   body?: DatasetBody
   /** Milliseconds since 1970. */
   added: number
+  /** Files that were found bad, taken out of the way, and are to be fetched again. */
+  damaged?: number
+  /** When all files had been read anew, in milliseconds since 1970, and the number in the manifest to go on with. */
+  scrubbed?: number
+  scrubAt?: number
 }
 
 /** One asking for a replica. Durable. */

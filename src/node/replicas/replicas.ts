@@ -15,6 +15,7 @@ import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import type { Located, LocatedHolder } from '../resolve/port.ts'
+import { type Care, type CareInit, care } from './care.ts'
 import { deliver } from './deliver.ts'
 import type { Block } from './entries.ts'
 import { identityOf } from './identity.ts'
@@ -31,6 +32,7 @@ export interface ReplicasInit {
   self: string
   dir: string
   quotaBytes: number
+  scrub: CareInit
   /** Bytes that stay free on the disk. Default 64 MiB. */
   reserveBytes?: number
   active: number
@@ -58,6 +60,8 @@ export interface ReplicasComponents {
   rttMs(island: string): number | undefined
   policy: PolicyPort
   journal: JournalPort
+  /** The machine has better to do than to read files anew. */
+  busy(): boolean
   newId(): string
   logger: Logger
 }
@@ -100,6 +104,7 @@ export interface ReplicasPort {
     bytes: number
     transfers: Record<string, number>
     receivedBytes: number
+    care: ReturnType<Care['numbers']>
   }
 }
 
@@ -137,6 +142,17 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     },
     onWhole,
     logger: components.logger,
+  })
+  const caring: Care = care(init.scrub, {
+    shelf,
+    inUse: (folder) => inUse(folder),
+    busy: components.busy,
+    now: Date.now,
+    logger: components.logger,
+    async repair({ id, publisher, version, globs }) {
+      const request: GetRequest = { ref: `${id}@${publisher}`, version, files: globs, priority: 'low' }
+      await journalled('replica:repair', id, 'island', () => get(request, { user: 'island' }))
+    },
   })
   const verifying = verifier({
     shelf,
@@ -280,7 +296,9 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     for await (const [path, state] of store.files(folder)) if ('pieces' in state) parts.push(path)
     await store.commit({ files: parts.map((path) => ({ folder, path, state: null })) })
     await rm(shelf.places(folder).parts, { recursive: true, force: true })
-    await shelf.put({ ...replica, state: restingState(replica) })
+    // Whoever cancels a repair does not want it again at once.
+    const { damaged: _, ...rest } = replica
+    await shelf.put({ ...rest, state: restingState(replica) })
   }
 
   async function drop(ref: string, force: boolean, { signal = NEVER, user = 'owner' }: CallOptions) {
@@ -359,8 +377,12 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     async resumeAll() {
       await shelf.reconcile()
       moving.resumeAll()
+      caring.begin()
     },
-    stop: () => moving.stop(),
+    async stop() {
+      await caring.stop()
+      await moving.stop()
+    },
     get: (request, options = {}) => get(request, options),
     async plan(request, { signal = NEVER } = {}) {
       const found = await find(request.ref, request.version, signal)
@@ -424,6 +446,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
           ['transferring'],
         ),
         receivedBytes: moving.receivedBytes(),
+        care: caring.numbers(),
       }
     },
   }

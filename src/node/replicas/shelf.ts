@@ -55,12 +55,18 @@ export interface ReplicaShelf {
   /** Looks at all files. Those that are not what they were go out of the way. @returns the replica as it is now */
   look(folder: string): Promise<Replica | undefined>
   files(folder: string): AsyncIterable<SourceFile>
+  /** A whole file that is here. */
+  file(folder: string, path: string): Promise<SourceFile | undefined>
   /** Durable, and told to others where they see it. */
   put(replica: Replica, more?: { files?: StoredFile[]; transfer?: Transfer }): Promise<void>
   /** Forgets it, then deletes its files. */
   remove(folder: string): Promise<void>
   /** Takes files away that were found broken. */
   lose(folder: string, paths: readonly string[]): Promise<Replica | undefined>
+  /** Called after files were taken away, with how many. */
+  onLost(listener: (folder: string, files: number) => void): void
+  /** How far its files have been read anew. Durable; told to nobody. */
+  note(folder: string, progress: { scrubbed: number } | { scrubAt: number }): Promise<void>
 }
 
 const COMING = new Set(['requested', 'transferring', 'verifying'])
@@ -69,6 +75,8 @@ const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested',
 export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
   const { store, publisher, logger } = components
   const known = new Map<string, Replica>()
+  let losing: Promise<unknown> = Promise.resolve()
+  const lostListeners: ((folder: string, files: number) => void)[] = []
   const placesFor = (folder: string) => placesOf(init.dir, folder)
 
   const blockOf =
@@ -146,21 +154,34 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     components.onChange()
   }
 
-  async function lose(folder: string, paths: readonly string[]): Promise<Replica | undefined> {
+  async function loseNow(folder: string, paths: readonly string[]): Promise<Replica | undefined> {
     const replica = known.get(folder)
-    if (replica === undefined || paths.length === 0) return replica
-    const gone = new Set(paths)
+    if (replica === undefined) return undefined
+    const lost: StoredFile[] = []
     let bytes = 0
-    for await (const file of files(folder)) if (gone.has(file.path)) bytes += file.size
-    for (const path of paths) await setAside(placesFor(folder), placesFor(folder).file(path)).catch(() => {})
-    const held = { files: replica.held.files - paths.length, bytes: replica.held.bytes - bytes }
-    logger.error({ dataset: replica.id, files: paths.length }, 'files of a replica are not what they were')
-    const lost = paths.map((path) => ({ folder, path, state: null }))
+    for (const path of new Set(paths)) {
+      const state = await store.file(folder, path)
+      if (state === undefined || !('done' in state)) continue
+      lost.push({ folder, path, state: null })
+      bytes += state.done.size
+      await setAside(placesFor(folder), placesFor(folder).file(path)).catch(() => {})
+    }
+    if (lost.length === 0) return replica
+    const held = { files: replica.held.files - lost.length, bytes: replica.held.bytes - bytes }
+    logger.error({ dataset: replica.id, files: lost.length }, 'files of a replica are not what they were')
     const ended = replica.state === 'available' || replica.state === 'partial'
     const state = !ended ? replica.state : held.files > 0 ? 'partial' : 'failed'
     await store.commit({ files: lost })
-    await put({ ...replica, held, state })
+    await put({ ...replica, held, state, damaged: (replica.damaged ?? 0) + lost.length })
+    for (const listener of lostListeners) listener(folder, lost.length)
     return known.get(folder)
+  }
+
+  /** One after the other: two that look at the same time find the same files. */
+  function lose(folder: string, paths: readonly string[]): Promise<Replica | undefined> {
+    const mine = losing.then(() => loseNow(folder, paths))
+    losing = mine.catch(() => {})
+    return mine
   }
 
   /** The same by `stat`, or by its bytes where only times changed. */
@@ -281,8 +302,22 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     },
     look,
     files,
+    async file(folder, path) {
+      const state = await store.file(folder, path)
+      if (state === undefined || !('done' in state)) return undefined
+      return { path, local: placesFor(folder).file(path), ...state.done }
+    },
     put,
     lose,
+    onLost: (listener) => void lostListeners.push(listener),
+    async note(folder, progress) {
+      const replica = known.get(folder)
+      if (replica === undefined) return
+      const { scrubAt: _, ...rest } = replica
+      const next = { ...rest, ...progress }
+      known.set(folder, next)
+      await store.commit({ replica: next })
+    },
     async remove(folder) {
       const replica = known.get(folder)
       known.delete(folder)

@@ -1,5 +1,6 @@
 /** Transfers: asked for, durable, taken up in turn, paused, resumed, ended. */
 
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
@@ -241,7 +242,9 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
       throw new ArchipelError('BAD_DATA', 'files changed on the disk after they were verified', {
         hint: 'Check the disk with the replicas, then: archipel transfers resume <id>.',
       })
-    await shelf.put({ ...seen, state })
+    const { damaged, ...good } = seen
+    const all = state === 'available' || isDeepStrictEqual(get(id).globs, seen.globs)
+    await shelf.put({ ...good, ...(all || damaged === undefined ? {} : { damaged }), state })
     await components.onWhole(get(id), signal)
     const { problem: _, ...rest } = get(id)
     await put({ ...rest, state })
@@ -365,9 +368,9 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
 /** To be taken up: nobody has to say anything for it to go on. */
 const waits = (state: TransferState) => state === 'requested' || state === 'transferring' || state === 'verifying'
 
-/** One that is whole stays so whatever is asked of it. */
+/** One that is whole stays so whatever is asked of it; one that is repaired says what is left of it. */
 const busy = (replica: Replica, state: 'transferring' | 'verifying'): Replica =>
-  replica.state === 'available' ? replica : { ...replica, state }
+  replica.state === 'available' || replica.damaged !== undefined ? replica : { ...replica, state }
 
 /** What a replica is while nothing happens to it. */
 export function restingState({ held, total }: Replica): 'available' | 'partial' | 'failed' {

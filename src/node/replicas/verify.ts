@@ -35,7 +35,7 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
     const files = new Map<string, SourceFile>()
     if (own !== undefined) for (const file of own) files.set(file.path, file)
     else if (replica !== undefined) for await (const file of shelf.files(replica.folder)) files.set(file.path, file)
-    if (files.size === 0 && before.size === 0)
+    if (files.size === 0 && before.size === 0 && replica?.damaged === undefined)
       throw new ArchipelError('DATASET_NOT_FOUND', `nothing of ${claim.id} is at this island`)
     const from =
       own === undefined && replica !== undefined ? shelf.block(replica.folder) : block(claim.id, version, [], signal)

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { lossOf } from '../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { mayClaim, parseRef } from '../../protocols/model/ids.ts'
 import type { Resolution, ResolveRequest } from '../../protocols/model/views.ts'
@@ -186,6 +187,8 @@ export function resolver(components: ResolverComponents): ResolverPort {
       })
       const first = located[0]!
       const asked = parseRef(splitPublisher(request.ref).ref)
+      const losses = located.map((l) => lossOf(l.version, l.holders))
+      const lost = losses.includes(undefined) ? undefined : losses.includes('some') ? 'some' : 'all'
       const aliases = [...new Set(located.flatMap((l) => [l.id, ...l.aliases]))]
       return {
         id: 'id' in asked ? asked.id : first.id,
@@ -203,6 +206,7 @@ export function resolver(components: ResolverComponents): ResolverPort {
             ...(h.reason === undefined ? {} : { reason: h.reason }),
           })),
         ),
+        ...(lost === undefined ? {} : { lost }),
         elapsedMs: performance.now() - started,
       }
     },

@@ -191,3 +191,19 @@ export type ReplicaBody = z.infer<typeof replicaBody>
 export function replicaRecordId(publisher: string, dataset: string): string {
   return `${publisher}/${dataset}`
 }
+
+export const loss = z.enum(['all', 'some'])
+/** `all`: no island says that it has a file of it any more; `some`: there are parts only. */
+export type Loss = z.infer<typeof loss>
+
+const PARTS: ReadonlySet<ReplicaState> = new Set(['partial', 'transferring', 'verifying'])
+
+/** What is lost of a version by what its holders say of theirs; undefined while one has all of it. */
+export function lossOf(
+  version: string,
+  holders: readonly { state: ReplicaState; version: string }[],
+): Loss | undefined {
+  const states = holders.filter((h) => h.version === version).map((h) => h.state)
+  if (states.includes('available')) return undefined
+  return states.some((state) => PARTS.has(state)) ? 'some' : 'all'
+}

@@ -1,6 +1,6 @@
 /** What an island shows to people and programs: assembled answers, never signed and never stored. */
 import type { ActionBody, ActionUse } from './action.ts'
-import type { Column, DatasetBody, Provenance, ReplicaBody } from './dataset.ts'
+import type { Column, DatasetBody, Loss, Provenance, ReplicaBody } from './dataset.ts'
 import type { ErrorInfo } from './errors.ts'
 import type { Card, Liveness, Load } from './island.ts'
 import type { BatchWork, EngineName, MainFile, SparkResources } from './spark.ts'
@@ -113,6 +113,7 @@ export interface DatasetView {
   publisher: { id: string; name: string }
   body: DatasetBody
   holders: Holder[]
+  lost?: Loss
   /** ISO instant of the record. */
   recordedAt: string
 }
@@ -200,6 +201,7 @@ export interface Resolution {
     /** Why not, where it was not. */
     reason?: string
   }[]
+  lost?: Loss
   elapsedMs: number
 }
 

@@ -5,7 +5,7 @@
 
 import { z } from 'zod'
 import { actionBody, actionUse } from '../../protocols/model/action.ts'
-import { column, datasetBody, replicaState } from '../../protocols/model/dataset.ts'
+import { column, datasetBody, loss, replicaState } from '../../protocols/model/dataset.ts'
 import { ERRORS, type ErrorCode, type ErrorInfo } from '../../protocols/model/errors.ts'
 import { card, liveness, load } from '../../protocols/model/island.ts'
 import { batchWork, engineName, mainFile, sparkResources } from '../../protocols/model/spark.ts'
@@ -112,7 +112,14 @@ export const holder = wire<V.Holder>()(
 const publisher = z.object({ id: z.string(), name: z.string() })
 
 export const datasetView = wire<V.DatasetView>()(
-  z.object({ id: z.string(), publisher, body: datasetBody, holders: z.array(holder), recordedAt: instant }),
+  z.object({
+    id: z.string(),
+    publisher,
+    body: datasetBody,
+    holders: z.array(holder),
+    lost: loss.optional(),
+    recordedAt: instant,
+  }),
 )
 
 export const datasetPage = wire<V.DatasetPage>()(
@@ -141,6 +148,7 @@ export const resolution = wire<V.Resolution>()(
         reason: z.string().optional(),
       }),
     ),
+    lost: loss.optional(),
     elapsedMs: z.number(),
   }),
 )

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { Resolution, ResolveRequest } from '../../../protocols/model/views.ts'
 import { clean } from '../clean.ts'
 import type { Cli } from '../context.ts'
+import { lossWords } from '../describe-dataset.ts'
 import { age, milliseconds, plural, shortId } from '../format.ts'
 import { withProgress } from '../progress.ts'
 import { table } from '../table.ts'
@@ -51,6 +52,7 @@ export function define(command: Command, cli: Cli): void {
       const rows = answer.holders.map((h) => row(h, publishers))
       if (rows.length === 0) io.print('held by no island that is known')
       else io.print(table(COLUMNS, rows, { width: io.width, style: (text) => io.style('bold', text) }))
+      if (answer.lost !== undefined) io.print(`lost: ${lossWords(answer.lost)}`)
       io.note(`${plural(answer.holders.length, 'holder')} in ${milliseconds(answer.elapsedMs)}`)
     })
 }

@@ -24,7 +24,8 @@ export function define(command: Command, cli: Cli): void {
       }
       if (found.bad.length > 0)
         throw new ArchipelError('BAD_DATA', `${plural(found.bad.length, 'file')} of it are not what they should be`, {
-          hint: found.state === 'stale' ? 'Publish it again.' : `Fetch them again: archipel get ${clean(ref)}`,
+          hint:
+            found.state === 'stale' ? 'Publish it again.' : 'They are fetched again by themselves: archipel transfers.',
         })
     })
 }

@@ -18,6 +18,9 @@ const replica = z.object({
   globs: z.array(z.string()),
   body: datasetBody.optional(),
   added: z.number(),
+  damaged: z.number().optional(),
+  scrubbed: z.number().optional(),
+  scrubAt: z.number().optional(),
 })
 const transfer = z.object({
   id: z.string(),
