@@ -85,6 +85,8 @@ export async function openHome(
       fetch: config.policy.fetch.from,
       fetchAllow: config.policy.fetch.allow,
       rules: config.rules.accept,
+      replicate: config.policy.replicate.from,
+      replicateAllow: config.policy.replicate.allow,
     }),
     roster: who,
   }

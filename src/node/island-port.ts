@@ -31,6 +31,7 @@ import type { PresencePort } from './presence/presence.ts'
 import { greets, type ReachPort } from './presence/reach.ts'
 import { replicaPort } from './replica-port.ts'
 import type { Replication } from './replication.ts'
+import type { RequestsPort } from './requests/port.ts'
 import { type ResolverPort, splitPublisher } from './resolve/resolver.ts'
 import type { RulesPort } from './rules/port.ts'
 import type { Sessions } from './sessions/sessions.ts'
@@ -60,6 +61,7 @@ export interface IslandParts {
   moving: Replication
   subscriptions: SubscriptionsPort
   rules: RulesPort
+  requests: RequestsPort
   contents: Contents
   sessions: Sessions
   livy: IslandLivy
@@ -302,6 +304,8 @@ export function islandPort(parts: IslandParts): IslandPort {
     ...replicaPort(parts.moving.replicas),
     subscriptions: parts.subscriptions,
     rules: parts.rules,
+    requests: parts.requests,
+    replicate: parts.requests.replicate,
     sql: (request, options) => parts.work.sql(request, options),
     tasks: parts.work.tasks,
     mains: parts.work.mains,

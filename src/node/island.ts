@@ -28,6 +28,7 @@ import { ownDatasets } from './own-datasets.ts'
 import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
 import { replication } from './replication.ts'
+import { requesting } from './requesting.ts'
 import { announcer } from './resolve/announcer.ts'
 import type { IslandLookup } from './resolve/port.ts'
 import { reaching } from './resolve/reaching.ts'
@@ -255,18 +256,16 @@ async function compose(
   await moving.replicas.start()
   undo.push(() => moving.replicas.stop())
 
-  const subscribed = subscribing({
-    self,
-    store,
-    catalog,
-    browse: shelf,
-    resolver: resolving,
-    nameOf: who.nameOf,
-    own,
-    replicas: moving.replicas,
-    policy,
-    journal: diary,
-    logger: log('subscriptions'),
+  const asking = { self, store, catalog, own, policy, resolver: resolving, replicas: moving.replicas, journal: diary }
+  const subscribed = subscribing({ ...asking, browse: shelf, nameOf: who.nameOf, logger: log('subscriptions') })
+  const requested = requesting({
+    ...asking,
+    config,
+    network: net,
+    connect,
+    lookup,
+    islandNamed: island,
+    logger: log('requests'),
   })
   const rules = ruleKeeping({
     config,
@@ -375,6 +374,7 @@ async function compose(
   const serving = { config, home, network: net, datasets: held, ownBlock, tickets, logger: log }
   await serveOthers(serving, { stopping: stopping.signal })
   await moving.provider.start({ stopping: stopping.signal })
+  await requested.serve({ stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
   await reachable.start()
@@ -398,6 +398,8 @@ async function compose(
   await work.resume()
   await livyPort.resume()
   await moving.replicas.resumeAll()
+  await requested.start()
+  undo.push(() => requested.stop())
   await subscribed.start()
   undo.push(() => subscribed.stop())
   rules.resume()
@@ -427,6 +429,7 @@ async function compose(
     moving,
     subscriptions: subscribed,
     rules,
+    requests: requested.port,
     contents: inside,
     sessions: interactive,
     livy: livyPort.shown,

@@ -2,6 +2,8 @@
  * What the web service needs of an island. `node/island.ts` builds one; tests may script one.
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
+
+import type { ReplicaRequestPage, ReplicaRequestView, ReplicateRequest } from '../protocols/model/replica-request.ts'
 import type { RuleExplanation, RulePage, RuleRequest, RuleView } from '../protocols/model/rule.ts'
 import type { MainFile } from '../protocols/model/spark.ts'
 import type {
@@ -217,6 +219,19 @@ export interface IslandTransfers {
   priority(id: string, request: { priority: TransferPriority }, options?: CallOptions): Promise<TransferView>
 }
 
+/** Requests to hold data: of this island to others, and of others to this one. */
+export interface IslandRequests {
+  /** Newest first. */
+  list(
+    query?: PageRequest & { direction?: 'incoming' | 'outgoing' },
+    options?: CallOptions,
+  ): Promise<ReplicaRequestPage>
+  /** @throws REQUEST_NOT_FOUND */
+  show(id: string, options?: CallOptions): Promise<ReplicaRequestView>
+  /** From either side. One that has ended stays as it is. @throws REQUEST_NOT_FOUND */
+  cancel(id: string, options?: CallOptions): Promise<ReplicaRequestView>
+}
+
 /** Datasets that are fetched to this island as they appear. */
 export interface IslandSubscriptions {
   /** Durable when it resolves. @throws BAD_INPUT (no condition), TOO_MANY, DISK_FULL */
@@ -314,6 +329,9 @@ export interface IslandPort extends IslandVersions {
   transfers: IslandTransfers
   subscriptions: IslandSubscriptions
   rules: IslandRules
+  /** Asks another island to hold a dataset; durable when it resolves. @throws NOT_FOUND, AMBIGUOUS, DATASET_NOT_FOUND, UNREACHABLE (a dry run) */
+  replicate(ref: string, request: ReplicateRequest, options?: CallOptions): Promise<ReplicaRequestView>
+  requests: IslandRequests
   sql(request: SqlRequest, options?: CallOptions): Promise<TaskResult>
   tasks: IslandTasks
   mains: IslandMains

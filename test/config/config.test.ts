@@ -70,6 +70,7 @@ test('every setting can be given by its variable and by --set', async (t) => {
     'livy.proxyUsers': ['ana=ana_unix,*=guest', ['ana=ana_unix', '*=guest']],
     'livy.languages': ['sql,r', ['sql', 'r']],
     'policy.fetch.allow': [island, [island]],
+    'policy.replicate.allow': [island, [island]],
     'policy.forwarded.allow': [island, [island]],
     'policy.forwarded.python': [`${island},ada@${island}`, [island, `ada@${island}`]],
     'policy.forwarded.r': ['none', []],

@@ -6,6 +6,7 @@ import { livySpec, outputSpec, uploadSpec } from '../../src/protocols/livy/messa
 import { blockSpec } from '../../src/protocols/manifest/block.ts'
 import { confirmSpec, probeSpec } from '../../src/protocols/placement/messages.ts'
 import { decodeStrict, encodeCanonical } from '../../src/protocols/record/cbor.ts'
+import { replicateSpec } from '../../src/protocols/replicate/messages.ts'
 import { resolveSpec } from '../../src/protocols/resolve/messages.ts'
 import { DIGEST, HEADS, ORPHANS, PULL } from '../../src/protocols/sync/messages.ts'
 import {
@@ -36,6 +37,7 @@ export const SPECS = {
   'transfer-have/1': haveSpec,
   'transfer-tables/1': tablesSpec,
   'transfer-ranges/1': rangesSpec,
+  'replicate/1': replicateSpec,
   'task-run/1': runSpec,
   'task-attempt/1': attemptSpec,
   'task-control/1': controlSpec,
@@ -108,6 +110,8 @@ export function request(name: string, about: About): unknown {
         version: '0'.repeat(64),
         ranges: [{ path: 'a', offset: 0, length: 1 }],
       }
+    case 'replicate/1':
+      return { op: 'state', ids: ['req-0123456789'] }
     case 'task-run/1':
       return { task: `task-${about.island}-1`, attempt: 1, user: 'owner', kind: 'sql', code: 'SELECT 1', datasets: [] }
     case 'task-attempt/1':

@@ -49,6 +49,16 @@ test('the owner runs programs at home, and unknown kinds of work are refused to 
   await rejects(() => check({ python: [OTHER], r: [OTHER] }, { kind: 'spark' }), 'FORBIDDEN')
 })
 
+test('requests to hold data are taken from whom the site says, and from nobody where it says nothing', async () => {
+  const request: Partial<PolicyRequest> = { action: 'replica:request' }
+  check({ replicate: 'members' }, request)
+  check({ replicate: 'members', replicateAllow: [OTHER] }, request)
+  await rejects(() => check({}, request), 'FORBIDDEN')
+  await rejects(() => check({ replicate: 'none' }, request), 'FORBIDDEN')
+  const error = await rejects(() => check({ replicate: 'members', replicateAllow: ['islthird'] }, request), 'FORBIDDEN')
+  assert.match(error.hint, new RegExp(`policy.replicate.allow takes ${OTHER}`))
+})
+
 test('work on Spark runs for those only whom the site names, in whatever language, whatever else they may run', async () => {
   const open = { python: [OTHER], r: [OTHER] }
   const works: Partial<PolicyRequest>[] = [

@@ -60,7 +60,7 @@ test(
     assert.match(shown, /^datasets {3}7 available$/m)
     assert.match(await fleet.run(c, ['subscriptions', 'explain', id, 'seven'], { json: false }), /is available\n$/)
   },
-  { timeoutMs: 150_000 },
+  { timeoutMs: 300_000 },
 )
 
 test.run()

@@ -79,6 +79,10 @@ test('each function reaches the island with its argument, and each answer fits i
     transfersResume: await client.transfers.resume('tr-1'),
     transfersPriority: await client.transfers.priority('tr-1', { priority: 'high' }),
     transfersCancel: await client.transfers.cancel('tr-1'),
+    replicate: await client.replicate('stars', { to: 'grenoble', priority: 'high' }),
+    requestsList: await client.requests.list({ direction: 'outgoing', limit: 3 }),
+    requestsShow: await client.requests.show('req-1'),
+    requestsCancel: await client.requests.cancel('req-1'),
     subscriptionsCreate: await client.subscriptions.create({ filter: { keyword: ['stars'] }, maxBytes: 5 }),
     subscriptionsPlan: await client.subscriptions.plan({ filter: { keyword: ['stars'] }, fromStart: true }),
     subscriptionsList: await client.subscriptions.list({ limit: 3 }),
@@ -153,6 +157,8 @@ test('each function reaches the island with its argument, and each answer fits i
   assert.equal([answers.get.files, answers.get.priority], [get.files, get.priority])
   assert.equal(argument('transfers.list'), { limit: 3 })
   assert.is(answers.transfersPriority.priority, 'high')
+  assert.is(answers.replicate.priority, 'high')
+  assert.equal(argument('requests.list'), { direction: 'outgoing', limit: 3 })
   assert.is(answers.subscriptionsResume.maxBytes, 9)
   assert.equal(argument('subscriptions.list'), { limit: 3 })
   assert.equal(argument('tasks.list'), { state: 'cancelled', user: 'owner', all: true, limit: 3 })

@@ -8,6 +8,7 @@ import type {
   IslandLivy,
   IslandMains,
   IslandPort,
+  IslandRequests,
   IslandRules,
   IslandSessions,
   IslandStatements,
@@ -17,6 +18,7 @@ import type {
   IslandTransfers,
 } from '../../src/web/ports.ts'
 import { fakeActions } from './fake-actions.ts'
+import { fakeRequests } from './fake-requests.ts'
 import { fakeRules } from './fake-rules.ts'
 import { fakeEngine, fakeSessions } from './fake-sessions.ts'
 import { fakeSubscriptions } from './fake-subscriptions.ts'
@@ -164,6 +166,7 @@ const GROUPS = [
   'actions',
   'mains',
   'transfers',
+  'requests',
   'subscriptions',
   'rules',
   'livy',
@@ -180,6 +183,7 @@ type Functions = Partial<Omit<IslandPort, Group>> & {
   transfers?: Partial<IslandTransfers>
   subscriptions?: Partial<IslandSubscriptions>
   rules?: Partial<IslandRules>
+  requests?: Partial<IslandRequests>
   livy?: Partial<IslandLivy>
 }
 
@@ -271,6 +275,7 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
     ...fakeTransfers(OTHER, NOW),
     subscriptions: fakeSubscriptions(OTHER, NOW),
     rules: fakeRules(OTHER, NOW),
+    ...fakeRequests(SELF, OTHER, NOW),
     sql: async ({ sql }) => taskResult(sql),
     tasks: fake,
     actions: shownActions,

@@ -22,6 +22,7 @@ const GROUPS: Record<string, string> = {
   transfers: 'transfers',
   subscriptions: 'subscriptions',
   rules: 'rules',
+  requests: 'requests',
   livy: 'livy',
 }
 const API = routeList.map(({ name }) => name as string).sort()

@@ -53,6 +53,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/verify.ts'),
   },
   {
+    name: 'replicate',
+    summary: 'ask another island to hold a dataset',
+    load: () => import('./commands/replicate.ts'),
+  },
+  {
+    name: 'requests',
+    summary: 'list, show and cancel requests to hold data, of this island and to it',
+    load: () => import('./commands/requests.ts'),
+  },
+  {
     name: 'subscribe',
     summary: 'fetch all datasets that a filter finds, as they appear',
     load: () => import('./commands/subscribe.ts'),

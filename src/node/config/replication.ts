@@ -1,5 +1,6 @@
 /** Settings of replicas and transfers. */
 import { z } from 'zod'
+import { islandId } from '../../protocols/model/ids.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 
 const perSecond = () => bytes(0, 1024 * GiB).default(0)
@@ -40,5 +41,22 @@ export const transfers = z.strictObject({
     .register(about, { unit: 'bytes' }),
   upBytesPerSecondPerIsland: perSecond()
     .describe('Bytes a second given to one island; 0: no limit.')
+    .register(about, { unit: 'bytes' }),
+})
+
+/** What of other islands' requests is taken: nothing of them runs, each can be dropped, and both bounds are small beside the quota. */
+export const replicatePolicy = z.strictObject({
+  from: z
+    .enum(['members', 'none'])
+    .default('members')
+    .describe('Whose requests to hold data are taken (archipel replicate).'),
+  allow: z.array(islandId).max(1000).default([]).describe('When not empty: only those of these islands (ids).'),
+  maxBytes: bytes(0, 1_048_576 * GiB)
+    .default(10 * GiB)
+    .describe('Bytes of one such request.')
+    .register(about, { unit: 'bytes' }),
+  quotaBytes: bytes(0, 1_048_576 * GiB)
+    .default(20 * GiB)
+    .describe('Bytes that such requests may take in all, within replicas.quotaBytes.')
     .register(about, { unit: 'bytes' }),
 })

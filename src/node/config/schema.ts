@@ -6,7 +6,7 @@ import { islandId } from '../../protocols/model/ids.ts'
 import { place } from '../../protocols/model/island.ts'
 import { livyEndpoint, livyUrlFault } from './livy-endpoint.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
-import { replicas, transfers } from './replication.ts'
+import { replicas, replicatePolicy, transfers } from './replication.ts'
 import { rules } from './rules.ts'
 
 export { about } from './parts.ts'
@@ -346,6 +346,7 @@ const policy = z.strictObject({
       allow: z.array(islandId).max(1000).default([]).describe('When not empty: only these islands (ids).'),
     })
     .prefault({}),
+  replicate: replicatePolicy.prefault({}),
   forwarded: z
     .strictObject({
       sql: z
@@ -481,7 +482,7 @@ export const configSchema = z.strictObject({
   catalog: catalog.prefault({}),
   engine: engine.prefault({}),
   livy: livy.prefault({}),
-  policy: policy.prefault({ fetch: {}, forwarded: {} }),
+  policy: policy.prefault({ fetch: {}, replicate: {}, forwarded: {} }),
   tasks: tasks.prefault({}),
   mains: mains.prefault({}),
   sessions: sessions.prefault({}),

@@ -12,6 +12,9 @@ export interface PolicyRequest {
     | 'replica:get'
     | 'replica:drop'
     | 'replica:verify'
+    | 'replica:request'
+    | 'replica:replicate'
+    | 'replica:cancel'
     | 'subscription:create'
     | 'subscription:change'
     | 'rule:add'
@@ -45,6 +48,10 @@ export interface PolicyInit {
   fetchAllow?: string[]
   /** Whose rules about copies are obeyed here: island ids, or `members`. Default none but the own. */
   rules?: string[]
+  /** Whose requests to hold data are taken. Default `none`. */
+  replicate?: 'members' | 'none'
+  /** When not empty: only those of these islands. */
+  replicateAllow?: string[]
   /** Whose forwarded programs run here: island ids, or `user@<island id>`. Default none. */
   python?: string[]
   r?: string[]
@@ -86,6 +93,16 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
       )
   }
 
+  function checkReplicate(island: string): void {
+    if (init.replicate !== 'members') throw refuse('this island holds no data for others')
+    const named = init.replicateAllow ?? []
+    if (named.length > 0 && !named.includes(island))
+      throw refuse(
+        'this island holds data for some members only',
+        `Its operator can name you: policy.replicate.allow takes ${island}.`,
+      )
+  }
+
   function checkNamed(kind: keyof typeof PROGRAMS, { island, user }: PolicyRequest): void {
     const named = init[kind] ?? []
     if (named.includes(island) || named.includes(`${user}@${island}`)) return
@@ -103,6 +120,7 @@ export function memberPolicy(init: PolicyInit): PolicyPort {
       if (request.island === init.self) return
       if (request.action === 'rule:obey') return checkRule(request.island)
       if (request.action === 'dataset:fetch') return checkFetch(request.island)
+      if (request.action === 'replica:request') return checkReplicate(request.island)
       if (request.action !== 'task:run') throw refuse(`${request.action} is for this island's owner only`)
       const { kind } = request
       if (request.engine === 'livy' || kind === 'scala' || kind === 'jar') checkNamed('spark', request)

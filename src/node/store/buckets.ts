@@ -46,6 +46,8 @@ export const BUCKETS = {
   replicaFiles: '33',
   /** `one/`, id: subscriptions; `met/`, id, /, publisher, /, dataset id: what became of each dataset -> JSON. */
   subscriptions: '36',
+  /** `incoming` or `outgoing`, /, island, /, id -> JSON: requests to hold data, of others and to others. */
+  replicaRequests: '37',
 } as const
 
 export type BucketName = keyof typeof BUCKETS

@@ -190,6 +190,7 @@ export const ERRORS = {
   },
   TRANSFER_NOT_FOUND: { status: 404, retryable: false, hint: '`archipel transfers` lists those of this island.' },
   TRANSFER_STATE: { status: 409, retryable: false, hint: 'The message says in which state the transfer is.' },
+  REQUEST_NOT_FOUND: { status: 404, retryable: false, hint: '`archipel requests` lists those of this island.' },
   SUBSCRIPTION_NOT_FOUND: {
     status: 404,
     retryable: false,

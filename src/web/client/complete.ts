@@ -12,6 +12,7 @@ interface Groups {
   transfers: 'transfers'
   subscriptions: 'subscriptions'
   rules: 'rules'
+  requests: 'requests'
   livy: 'livy'
 }
 

@@ -70,6 +70,11 @@ export interface IslandClient extends IslandPort {
   statements: IslandStatements & {
     create(session: number, request: StatementRequest, options?: ClientOptions): ReturnType<IslandStatements['create']>
   }
+  replicate(
+    ref: string,
+    request: Parameters<IslandPort['replicate']>[1],
+    options?: ClientOptions,
+  ): ReturnType<IslandPort['replicate']>
   subscriptions: IslandSubscriptions & { create: Keyed<IslandSubscriptions['create']> }
   get(ref: string, request?: GetRequest, options?: ClientOptions): ReturnType<IslandPort['get']>
   publish(
@@ -157,6 +162,12 @@ export function createClient(init: ClientInit = {}): IslandClient {
       resume: (id, options) => ask('transfersResume', { params: { id } }, options),
       cancel: (id, options) => ask('transfersCancel', { params: { id } }, options),
       priority: (id, body, options) => ask('transfersPriority', { params: { id }, body }, options),
+    },
+    replicate: (ref, body, options) => ask('replicate', { params: { ref }, body }, options),
+    requests: {
+      list: (query, options) => ask('requestsList', { query: { ...query } }, options),
+      show: (id, options) => ask('requestsShow', { params: { id } }, options),
+      cancel: (id, options) => ask('requestsCancel', { params: { id } }, options),
     },
     subscriptions: {
       create: (body, options) => ask('subscriptionsCreate', { body }, options),

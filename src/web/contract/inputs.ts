@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { actionBody as actionBody_ } from '../../protocols/model/action.ts'
 import { creator } from '../../protocols/model/dataset.ts'
 import { MAX_ID_LENGTH, shortName } from '../../protocols/model/ids.ts'
+import { replicateBody as replicateBody_ } from '../../protocols/model/replica-request.ts'
 import { batchArgs, className, engineName, mainName, sha256Text, sparkResources } from '../../protocols/model/spark.ts'
 import { subscriptionRequest } from '../../protocols/model/subscription.ts'
 import {
@@ -189,6 +190,12 @@ export const verifyBody = z.strictObject({
 })
 
 export const transferParams = z.strictObject({ id: z.string().min(1).max(100).describe('Id of a transfer.') })
+
+export const replicateBody = replicateBody_
+export const requestsQuery = pageQuery.extend({
+  direction: z.enum(['incoming', 'outgoing']).optional().describe('Both when absent.'),
+})
+export const requestParams = z.strictObject({ id: z.string().min(1).max(100).describe('Id of a request.') })
 
 export const subscriptionBody = subscriptionRequest
 export const subscriptionParams = z.strictObject({ id: z.string().min(1).max(100).describe('Id of a subscription.') })

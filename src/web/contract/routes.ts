@@ -15,6 +15,7 @@ import type {
 import { ACTION_ROUTES } from './action-routes.ts'
 import * as input from './inputs.ts'
 import { LIVY_ROUTES } from './livy-routes.ts'
+import { REQUEST_ROUTES } from './request-routes.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './route.ts'
 import { RULE_ROUTES } from './rule-routes.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
@@ -46,6 +47,7 @@ type Group =
   | 'livy'
   | 'mains'
   | 'rules'
+  | 'requests'
   | 'tasks'
   | 'tokens'
   | 'sessions'
@@ -174,6 +176,7 @@ export const ROUTES = {
   ...TRANSFER_ROUTES,
   ...SUBSCRIPTION_ROUTES,
   ...RULE_ROUTES,
+  ...REQUEST_ROUTES,
   resolve: {
     method: 'GET',
     path: `${API_PREFIX}/resolve/{ref}`,

@@ -1,0 +1,98 @@
+/** Requests to hold data, put together: those of this island, and those of others. */
+import { randomBytes } from 'node:crypto'
+import type { Logger } from 'pino'
+import { replicaBody } from '../protocols/model/dataset.ts'
+import { ArchipelError } from '../protocols/model/errors.ts'
+import type { CatalogPort } from './catalog/port.ts'
+import type { Config } from './config/schema.ts'
+import type { JournalPort } from './journal/journal.ts'
+import type { NetworkPort } from './network/port.ts'
+import type { OwnData } from './own-datasets.ts'
+import type { PolicyPort } from './policy/policy.ts'
+import { folderOf } from './replicas/names.ts'
+import type { ReplicasPort } from './replicas/replicas.ts'
+import { levelRequests } from './requests/level-requests.ts'
+import type { RequestsPort } from './requests/port.ts'
+import { requests } from './requests/requests.ts'
+import { remoteRequests, serveRequests } from './requests/wire.ts'
+import type { IslandLookup } from './resolve/port.ts'
+import type { ResolverPort } from './resolve/resolver.ts'
+import type { StorePort } from './store/port.ts'
+
+export interface Requesting {
+  port: RequestsPort
+  /** Answers others from then on. */
+  serve(options: { stopping: AbortSignal }): Promise<void>
+  /** When others can be reached. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export function requesting(components: {
+  config: Config
+  self: string
+  store: StorePort
+  catalog: CatalogPort
+  network: NetworkPort
+  connect(island: string, options: { signal: AbortSignal }): Promise<string>
+  resolver: ResolverPort
+  lookup: IslandLookup
+  islandNamed(text: string): string
+  replicas: ReplicasPort
+  own: Pick<OwnData, 'replicaShelf'>
+  policy: PolicyPort
+  journal: JournalPort
+  logger: Logger
+}): Requesting {
+  const { config, self, store, catalog, network, connect, resolver, lookup, own, logger, ...rest } = components
+  const port = requests(
+    { self, ...config.policy.replicate, kept: config.transfers.kept },
+    {
+      ...rest,
+      store: levelRequests(store, (key) =>
+        logger.error({ key }, 'an entry of the store cannot be read, and is left out'),
+      ),
+      remote: remoteRequests(network, connect),
+      async pin(ref, version, signal) {
+        const located = await resolver.locate(ref, { via: 'both', confirm: false, signal })
+        const wanted = version?.toLowerCase() ?? ''
+        const of = (claim: (typeof located)[number]) => [claim.version, ...claim.holders.map((h) => h.version)]
+        const having = located.filter((claim) => of(claim).some((each) => each.startsWith(wanted)))
+        if (having.length === 0)
+          throw new ArchipelError('NOT_FOUND', `no island that is known here has a version ${wanted}`, {
+            hint: '`archipel resolve <id>` shows which versions are held.',
+          })
+        const claim = resolver.one(ref, having)
+        const meant = of(claim).find((each) => each.startsWith(wanted))!
+        return { dataset: claim.id, publisher: claim.publisher, version: meant }
+      },
+      heldState: (publisher, dataset, version) => own.replicaShelf.get(folderOf(publisher, dataset, version))?.state,
+      nameOf: lookup.nameOf,
+      isMember: lookup.isMember,
+      newId: () => `req-${Date.now().toString(36)}${randomBytes(6).toString('hex')}`,
+      logger,
+    },
+  )
+  const off: (() => void)[] = []
+  return {
+    port,
+    serve: (options) => serveRequests(network, port, options),
+    async start() {
+      await port.start()
+      off.push(
+        catalog.on('membership', () => port.news()),
+        catalog.on('change', (changes) => {
+          const told = new Set<string>()
+          for (const change of changes)
+            if (change.type === 'put' && change.record.kind === 'replica' && change.record.origin !== self)
+              if (replicaBody.safeParse(change.record.body).success) told.add(change.record.origin)
+          for (const island of told) port.news(island)
+        }),
+      )
+    },
+    async stop() {
+      for (const each of off) each()
+      await port.stop()
+    },
+  }
+}
