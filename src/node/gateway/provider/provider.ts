@@ -87,7 +87,10 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     const { island, key } = entry.record
     const send = (checked: SiteChange) => lines.get(island)?.(key, checked)
     const before = telling.get(entry)
-    if (before === undefined && !sound.asks(entry, change)) return send(change)
+    if (before === undefined && !sound.asks(entry, change)) {
+      send(change)
+      return
+    }
     const next = (before ?? Promise.resolve())
       .then(async () => send(await sound.change(entry, change)))
       .catch((error: unknown) => logger.warn({ err: error, key }, 'a change could not be told'))

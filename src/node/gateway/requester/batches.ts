@@ -1,16 +1,12 @@
 import type { LivyBatch, LivyBatchRequest } from '../../../protocols/livy/objects.ts'
 import { heldWhile, known, type Who } from './access.ts'
 import type { Book } from './book.ts'
-import { commonCalls, type Ref } from './common.ts'
+import { type CommonComponents, commonCalls, type Ref } from './common.ts'
 import type { BatchEntry } from './entry.ts'
-import type { SessionsComponents } from './sessions.ts'
 import { shownBatch } from './shown.ts'
 
 /** Livy's batches, as the endpoint needs them. */
-export function livyBatches(
-  init: { holdMs: number },
-  components: Pick<SessionsComponents, 'book' | 'peers' | 'nameOf' | 'now'>,
-) {
+export function livyBatches(init: { holdMs: number }, components: CommonComponents) {
   const { peers, nameOf } = components
   const book: Book = components.book
   const { get, view, calls } = commonCalls(

@@ -1,8 +1,9 @@
 import { logPage } from '../../../protocols/livy/log-page.ts'
 import type { LivyLog } from '../../../protocols/livy/objects.ts'
 import { asking, demand, mayView, type Who } from './access.ts'
+import type { Book } from './book.ts'
 import type { BatchEntry, SessionEntry } from './entry.ts'
-import type { SessionsComponents } from './sessions.ts'
+import type { Peers } from './peers.ts'
 import { listPage } from './words.ts'
 
 /** An id, or a name. */
@@ -16,10 +17,17 @@ export interface CommonInit<E, V> {
   shown(entry: E): V
 }
 
+export interface CommonComponents {
+  book: Book
+  peers: Peers
+  nameOf(island: string): string
+  now(): number
+}
+
 /** What sessions and batches have in common. */
 export function commonCalls<E extends SessionEntry | BatchEntry, V extends { log: string[] }>(
   { find, all, shown }: CommonInit<E, V>,
-  { book, peers, nameOf, now }: Pick<SessionsComponents, 'book' | 'peers' | 'nameOf' | 'now'>,
+  { book, peers, nameOf, now }: CommonComponents,
 ) {
   const ask = asking(peers, nameOf)
 

@@ -8,23 +8,17 @@ import type {
   LivyStatementRequest,
 } from '../../../protocols/livy/objects.ts'
 import { heldWhile, known, type Who } from './access.ts'
-import type { Book } from './book.ts'
-import { commonCalls, type Range, type Ref } from './common.ts'
+import { type CommonComponents, commonCalls, type Range, type Ref } from './common.ts'
 import { isStatementEnd, LAG_MS, type SessionEntry } from './entry.ts'
 import type { KeptStatement, Outputs } from './outputs.ts'
-import type { Peers } from './peers.ts'
 import { shownSession } from './shown.ts'
 import { listPage, noStatement, notActive, notInState, unreached } from './words.ts'
 
 /** Milliseconds that a statement which is not known is waited for, where its island has to be asked for all of them. */
 const LEARN_MS = 5_000
 
-export interface SessionsComponents {
-  book: Book
-  peers: Peers
+export interface SessionsComponents extends CommonComponents {
   outputs: Outputs
-  nameOf(island: string): string
-  now(): number
 }
 
 /** Livy's sessions and statements, as the endpoint needs them. */
