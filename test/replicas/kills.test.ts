@@ -12,6 +12,7 @@ import { bytes, finalFiles, settled, sha256, writeFiles } from './kit.ts'
 const test = suite('replicas: kills, full disks, quotas')
 const MiB = 1024 * 1024
 const SEED = Number(process.env.ARCHIPEL_TEST_SEED ?? 20261121)
+const KILLS = 10
 const QUICK = ['engine.kind=disabled']
 
 let fleet: Fleet
@@ -37,27 +38,50 @@ test(
   'killed again and again while it fetches, it goes on by itself, and no wrong byte gets a name',
   async (t: TestContext) => {
     const random = seeded(SEED)
-    const b = await fleet.join('b', a, { set: [...QUICK, 'transfers.downBytesPerSecond=6MiB'] })
-    const content: Record<string, Buffer> = { 'big.bin': bytes(16 * MiB + 3) }
+    const b = await fleet.join('b', a, { set: [...QUICK, 'transfers.downBytesPerSecond=3MiB'] })
+    const content: Record<string, Buffer> = { 'big.bin': bytes(24 * MiB + 3) }
     for (let i = 0; i < 200; i++) content[`small/${i}.bin`] = bytes(1000 + i)
     const id = await published('killed', content)
     await fleet.converged([a, b], { datasets: 1 })
     const asked = await b.client().get(id)
     let fetched = 0
-    for (let kill = 0; kill < 3; kill++) {
-      await delay(300 + random() * 700, undefined, { signal: t.signal })
+    for (let kill = 0; kill < KILLS; kill++) {
+      await delay(200 + random() * 1500, undefined, { signal: t.signal })
       await fleet.stop(b, 'SIGKILL')
       await isRight(b, content)
       await fleet.up(b)
     }
-    const done = await settled(b.client(), asked.id, t, 60_000)
+    const done = await settled(b.client(), asked.id, t, 90_000)
     assert.is(done.state, 'available', `seed ${SEED}: ${JSON.stringify(done.problem)}`)
     assert.is(await isRight(b, content), 201)
     fetched = done.sources.reduce((sum, s) => sum + s.bytes, 0)
     assert.ok(fetched <= done.wanted.bytes * 1.5, `${fetched} bytes counted of ${done.wanted.bytes}`)
     assert.is((await b.client().verify(id)).bad.length, 0)
   },
-  { timeoutMs: 120_000 },
+  { timeoutMs: 300_000 },
+)
+
+test(
+  'islands that reach each other only through a member transfer a dataset, verified',
+  async (t) => {
+    const left = await fleet.join('left', a, { set: QUICK, listen: 'none' })
+    const right = await fleet.join('right', a, { set: QUICK, listen: 'none' })
+    const content = { 'big.bin': bytes(5 * MiB + 1), 'small.bin': bytes(99) }
+    const path = await writeFiles(join(left.files, 'relayed'), content)
+    const { id } = await left.client().publish({ path, name: 'relayed', as: 'files' })
+    await fleet.converged([a, left, right], { datasets: 1, timeoutMs: 60_000 })
+    const done = await settled(right.client(), (await right.client().get(id)).id, t, 60_000)
+    assert.is(done.state, 'available', JSON.stringify(done.problem))
+    assert.is(await isRight(right, content), 2)
+    assert.equal(
+      done.sources.map((s) => s.name),
+      ['left'],
+    )
+    const seen = (await fleet.views(right)).find((v) => v.name === 'left')
+    assert.is(seen?.connected, 'relayed')
+    await Promise.all([fleet.stop(left), fleet.stop(right)])
+  },
+  { timeoutMs: 180_000 },
 )
 
 test('over the quota nothing begins; paused, cancelled and asked again it ends whole', async () => {
