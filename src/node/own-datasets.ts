@@ -7,6 +7,7 @@ import { levelPublications } from './datasets/level-publications.ts'
 import { duckdbInspector } from './engines/inspect.ts'
 import { pathIn } from './identity/data-dir.ts'
 import type { JournalPort } from './journal/journal.ts'
+import { type OutsidePort, outside } from './outside/outside.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import { type Publisher, publisher } from './publish/publisher.ts'
 import type { ReplicaStore } from './replicas/port.ts'
@@ -20,6 +21,8 @@ const INSPECT_CPU_MS = 4 * 3_600_000
 export interface OwnData {
   held: DatasetsPort
   publishing: Publisher
+  /** What this island may read outside of all islands. */
+  away: OutsidePort
   /** Datasets of others that are here. */
   replicaShelf: ReplicaShelf
   replicaStore: ReplicaStore
@@ -44,6 +47,12 @@ export async function ownDatasets(
   const replicaStore = levelReplicas(components.store, (key) =>
     logger('replicas').error({ key }, 'an entry of the store cannot be read, and is left out'),
   )
+  const away = outside({
+    sources: config.outside.sources,
+    cacheBytes: config.outside.cacheBytes,
+    dir: pathIn(config.dataDir, 'outside'),
+  })
+  undo.push(() => away.stop())
   const publishing = publisher({
     stateDir: pathIn(config.dataDir, 'publish'),
     own: { dir: config.dataDir, except: pathIn(config.dataDir, 'published') },
@@ -63,6 +72,7 @@ export async function ownDatasets(
         .putTable(name, table)
         .catch((error: unknown) => logger('publish').warn({ err: error }, 'a table was not kept'))
     },
+    outside: away,
     logger: logger('publish'),
   })
   undo.push(() => publishing.stop())
@@ -85,6 +95,7 @@ export async function ownDatasets(
     { self, watchMs: WATCH_SOURCES_MS },
     {
       publisher: publishing,
+      outside: away,
       store: levelPublications(components.store),
       ownReplicas: () => catalog.own('replica'),
       own: async (kind, id) => (await catalog.get(kind, id, self))?.body,
@@ -99,7 +110,7 @@ export async function ownDatasets(
     },
   )
   undo.push(() => held.stop())
-  return { held, publishing, replicaShelf, replicaStore }
+  return { held, publishing, away, replicaShelf, replicaStore }
 }
 
 export function replicasDir(config: Config): string {

@@ -38,7 +38,7 @@ export interface Replication {
 
 export function replication(components: ReplicationComponents): Replication {
   const { config, self, own, catalog, network, lookup, resolver, connect, policy, journal, logger } = components
-  const { held, publishing, replicaShelf, replicaStore } = own
+  const { held, publishing, away, replicaShelf, replicaStore } = own
   const published: typeof held.published = (pinned, options) => held.published(pinned, options)
   const blocksOf = blocks({
     self,
@@ -63,6 +63,7 @@ export function replication(components: ReplicationComponents): Replication {
           block: (pinned, hash) => held.block(pinned, hash),
         }),
         policy,
+        outside: away,
         logger: logger('provider'),
       },
     ),

@@ -56,6 +56,7 @@ test('every setting can be given by its variable and by --set', async (t) => {
     name: ['garching', 'garching'],
     'place.country': ['DE', 'DE'],
     labels: ['archive,gpu', ['archive', 'gpu']],
+    'outside.sources': ['https://data.example.org/a/ token=/t', ['https://data.example.org/a/ token=/t']],
     'rules.accept': [`members,${island}`, ['members', island]],
     'network.listen': ['/ip4/0.0.0.0/tcp/1,/ip6/::1/tcp/2', ['/ip4/0.0.0.0/tcp/1', '/ip6/::1/tcp/2']],
     'network.announce': ['none', []],

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { islandId } from '../../protocols/model/ids.ts'
 import { place } from '../../protocols/model/island.ts'
 import { livyEndpoint, livyUrlFault } from './livy-endpoint.ts'
+import { outside } from './outside.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
 import { replicas, replicatePolicy, transfers } from './replication.ts'
 import { rules } from './rules.ts'
@@ -489,6 +490,7 @@ export const configSchema = z.strictObject({
   replicas: replicas.prefault({}),
   transfers: transfers.prefault({}),
   rules: rules.prefault({}),
+  outside: outside.prefault({}),
   log: log.prefault({}),
 })
 

@@ -10,6 +10,8 @@ export interface BinderComponents {
   bodyOf(id: string): Promise<DatasetBody | undefined>
   /** Own ids that this one may mean: itself, and those that have it as an alias. */
   ownIds(id: string): string[]
+  /** Local paths of files, copied here where they are outside. */
+  localPaths?(source: readonly SourceFile[], id: string, version: string): Promise<string[]>
   /** The files of a whole replica of that version, where one is here. */
   replica?(pinned: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody } | undefined>
 }
@@ -22,9 +24,9 @@ interface Pinned {
 const TABLES = new Set(['csv', 'parquet', 'jsonl'])
 
 /** Binds datasets to the files of this island. A version is its content: whoever published it, it is the same data. */
-export function binder({ look, bodyOf, ownIds, replica }: BinderComponents) {
+export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComponents) {
   /** @throws DATASET_NOT_FOUND, STALE */
-  async function find({ id, version }: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody }> {
+  async function find({ id, version }: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody; own?: string }> {
     let why: ArchipelError | undefined
     for (const own of ownIds(id)) {
       const publication = await look(own)
@@ -34,7 +36,7 @@ export function binder({ look, bodyOf, ownIds, replica }: BinderComponents) {
         why ??= new ArchipelError('STALE', `this island holds another version of ${id}`)
       else if (publication.state === 'stale')
         why ??= new ArchipelError('STALE', `the source files of ${id} changed after publishing`)
-      else return { source: publication.source, body }
+      else return { source: publication.source, body, own }
     }
     const found = await replica?.({ id, version })
     if (found !== undefined) return found
@@ -49,7 +51,7 @@ export function binder({ look, bodyOf, ownIds, replica }: BinderComponents) {
     ): Promise<BoundDataset[]> {
       const bound: BoundDataset[] = []
       for (const wanted of tables) {
-        const { source, body } = await find(wanted)
+        const { source, body, own } = await find(wanted)
         if ((options.kind ?? 'sql') === 'sql' && (body.columns === undefined || !TABLES.has(body.format))) {
           throw new ArchipelError('SQL_INVALID', `${wanted.id} is not a table: it holds ${body.format}`, {
             hint: 'SQL reads datasets of format csv, parquet and jsonl.',
@@ -66,7 +68,10 @@ export function binder({ look, bodyOf, ownIds, replica }: BinderComponents) {
           format: body.format,
           columns: body.columns ?? [],
           ...(body.dialect === undefined ? {} : { dialect: body.dialect }),
-          paths: source.map((f) => f.local),
+          paths:
+            own === undefined || localPaths === undefined
+              ? source.map((f) => f.local)
+              : await localPaths(source, own, wanted.version),
         })
       }
       return bound

@@ -15,6 +15,7 @@ import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import { binder } from './bind.ts'
+import { type CopiesComponents, localCopies } from './copies.ts'
 import type { OwnRecord, Publication, PublicationStore } from './port.ts'
 import { type PublishOptions, publishing } from './publishing.ts'
 
@@ -35,6 +36,8 @@ export interface DatasetsComponents {
   append: (records: OwnRecord[]) => Promise<void>
   policy: PolicyPort
   journal: JournalPort
+  /** Where files may be that are not here. */
+  outside?: CopiesComponents['outside']
   /** Datasets of others that are here: served and read as those published here are. */
   replicas?: HeldReplicas
   /** After the set of published ids changed. */
@@ -111,7 +114,14 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
 
   const ownIds = (id: string) => [...new Set([id, ...(aliases.get(id) ?? [])])]
   const { replicas } = components
-  const bound = binder({ look, bodyOf, ownIds, ...(replicas && { replica: (pinned) => replicas.find(pinned) }) })
+  const { outside } = components
+  const bound = binder({
+    look,
+    bodyOf,
+    ownIds,
+    ...(outside && { localPaths: localCopies({ outside, store, publisher }, stopping.signal) }),
+    ...(replicas && { replica: (pinned) => replicas.find(pinned) }),
+  })
 
   async function writeReplica(publication: Publication, bytes: number): Promise<void> {
     const body: ReplicaBody = {

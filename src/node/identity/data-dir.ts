@@ -28,6 +28,8 @@ export const FILES = {
   mains: 'mains',
   /** Other islands' datasets that were fetched, where `replicas.dir` does not say otherwise. */
   replicas: 'replicas',
+  /** Copies of files of outside sources. */
+  outside: 'outside',
   scratch: 'scratch',
   /** Large outputs of statements of the Livy endpoint. */
   livyOutputs: 'livy-outputs',
@@ -53,6 +55,7 @@ const DERIVED = new Set<string>([
   FILES.search,
   FILES.publish,
   FILES.results,
+  FILES.outside,
   FILES.scratch,
   FILES.staging,
   FILES.livyOutputs,
@@ -66,6 +69,7 @@ const FOLDERS = new Set<string>([
   FILES.published,
   FILES.mains,
   FILES.replicas,
+  FILES.outside,
   FILES.scratch,
   FILES.staging,
   FILES.livyOutputs,

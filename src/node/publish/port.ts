@@ -6,10 +6,13 @@ import type { PublishProgress, PublishRequest } from '../../protocols/model/view
 export interface SourceFile {
   /** Path inside the dataset, `/`-separated, NFC, never absolute, never with `..`. */
   path: string
-  /** Absolute local path. Never leaves this island. */
+  /** Absolute local path, or the place in an outside source. Never leaves this island. */
   local: string
   size: number
-  /** Decimal strings of nanoseconds and the inode: what `stat` said when the bytes were hashed. */
+  /**
+   * Decimal strings of nanoseconds and the inode: what `stat` said when the bytes were hashed. Of an outside file
+   * `mtimeNs` is the tag by which its service names that state of it, the others are empty.
+   */
   mtimeNs: string
   ctimeNs: string
   ino: string

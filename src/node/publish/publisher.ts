@@ -10,6 +10,7 @@ import type { PublishProgress, PublishRequest } from '../../protocols/model/view
 import type { Inspector } from '../engines/port.ts'
 import { fittedBody } from './body.ts'
 import { changed, hashFile } from './files/hash.ts'
+import { gather, localPath, lookOutside, type Outside, stillThere } from './files/outside.ts'
 import type { OwnFiles } from './files/own.ts'
 import { type ResumeState, resumeState } from './files/resume.ts'
 import { sameFile, scan, sourceFile } from './files/scan.ts'
@@ -42,6 +43,8 @@ export interface PublisherComponents {
   clock?: { now(): number }
   /** The piece table of a file of more than one piece, by its hash, as it becomes known: whoever fetches the file needs it. */
   keepTable?(hash: Uint8Array, table: Uint8Array): void
+  /** Data outside of all islands. */
+  outside?: Outside
   logger?: { debug(details: object, message: string): void }
 }
 
@@ -58,6 +61,9 @@ export function publisher(init: PublisherInit) {
   return (components: PublisherComponents): Publisher => {
     const now = () => components.clock?.now() ?? Date.now()
     const concurrency = { fileConcurrency: init.fileConcurrency ?? 4, pieceConcurrency: init.pieceConcurrency ?? 2 }
+    const { outside } = components
+    const hashed: typeof hashFile = (file, options) =>
+      outside?.isOutside(file.local) ? outside.hash(file, options) : hashFile(file, options)
     let state: ResumeState | undefined
     /** Opened when first needed, so that the order of starting does not matter. */
     const resume = () => {
@@ -78,12 +84,20 @@ export function publisher(init: PublisherInit) {
         try {
           const names = namesOf(request, defaultId)
           const report = reporter(onProgress)
-          const files = await scan(request.path, {
+          const looking = {
             ...(signal && { signal }),
             ...(init.maxFiles !== undefined && { maxFiles: init.maxFiles }),
-            ...(init.own && { own: init.own }),
-            onFiles: (count) => report('scan', { files: count, bytes: 0 }, { files: count, bytes: 0 }),
-          })
+            onFiles: (count: number) => report('scan', { files: count, bytes: 0 }, { files: count, bytes: 0 }),
+          }
+          const away = outside?.isOutside(request.path)
+            ? await gather(outside, request, {
+                ...looking,
+                onCopied: (done, all) => report('fetch', done, all, done.bytes === all.bytes),
+              })
+            : undefined
+          const files =
+            away?.files ?? (await scan(localPath(request.path), { ...looking, ...(init.own && { own: init.own }) }))
+          const originOf = new Map(away?.files.map((file, index) => [file, away.source[index]!]))
           const total = { files: files.length, bytes: files.reduce((sum, file) => sum + file.size, 0) }
           report('scan', total, total, true)
           const reused = { files: 0, bytes: 0 }
@@ -92,7 +106,8 @@ export function publisher(init: PublisherInit) {
             checkpointBytes: init.checkpointBytes ?? 64 * 1024 * 1024,
             onTable: (hash, table) => components.keepTable?.(hash, table),
             ...(signal && { signal }),
-            ...(earlier && { known: earlier.pieces }),
+            hash: hashed,
+            ...(earlier && { known: (file) => earlier.pieces(originOf.get(file) ?? file) }),
             onReused: (bytes, whole) => {
               reused.bytes += bytes
               if (whole) reused.files++
@@ -105,19 +120,20 @@ export function publisher(init: PublisherInit) {
           const description =
             earlier?.description(manifest.version) ??
             (await inspect(files, {
-              ...(request.as && { as: request.as }),
+              ...(away?.local === false ? { as: 'files' } : request.as && { as: request.as }),
               inspectorFor: components.inspectorFor,
               queryTimeoutMs: init.queryTimeoutMs ?? 30 * 60_000,
               ...(signal && { signal }),
               onFiles: (done) => report('inspect', { files: done, bytes: 0 }, total),
             }))
           // What was described has to be what was hashed.
-          await unchanged(files, signal)
+          if (away?.local !== false) await unchanged(files, signal)
+          if (away !== undefined) await stillThere(outside!, away.source, signal)
           report('inspect', total, total, true)
           const body = bodyOf(request, names, entries, manifest, description, new Date(now()).toISOString())
           components.logger?.debug({ files: files.length, bytes: total.bytes, format: body.format }, 'dataset prepared')
-          const hashed = { files: total.files - reused.files, bytes: total.bytes - reused.bytes }
-          return { id: names.id, body, source: files, manifest: manifest.blocks, hashed, reused }
+          const read = { files: total.files - reused.files, bytes: total.bytes - reused.bytes }
+          return { id: names.id, body, source: away?.source ?? files, manifest: manifest.blocks, hashed: read, reused }
         } catch (error) {
           throw cancelled(error, signal)
         }
@@ -130,8 +146,10 @@ export function publisher(init: PublisherInit) {
           const fresh: SourceFile[] = []
           for (const file of source) {
             signal?.throwIfAborted()
-            const seen = await stillSame(file, pieces.get(file.path), concurrency.pieceConcurrency, signal)
-            if (seen === undefined) return { state: 'changed', path: file.path }
+            const seen = outside?.isOutside(file.local)
+              ? pieces.has(file.path) && (await lookOutside(outside, file, signal))
+              : await stillSame(file, pieces.get(file.path), concurrency.pieceConcurrency, signal)
+            if (!seen) return { state: 'changed', path: file.path }
             fresh.push(seen)
             pieces.delete(file.path)
           }
@@ -144,7 +162,7 @@ export function publisher(init: PublisherInit) {
 
       async pieceTable(file, options = {}) {
         try {
-          return await hashFile(file, { ...options, concurrency: concurrency.pieceConcurrency })
+          return await hashed(file, { ...options, concurrency: concurrency.pieceConcurrency })
         } catch (error) {
           throw cancelled(error, options.signal)
         }

@@ -212,6 +212,21 @@ export const ERRORS = {
     retryable: false,
     hint: 'No other island was found that has all of it now; --force drops it nevertheless.',
   },
+  SOURCE_NOT_ALLOWED: {
+    status: 403,
+    retryable: false,
+    hint: 'The operator of that island names the places that it may read in outside.sources of the configuration.',
+  },
+  SOURCE_REFUSED: {
+    status: 502,
+    retryable: false,
+    hint: 'The operator of that island checks the credentials in outside.sources, and what they may read there.',
+  },
+  SOURCE_UNREACHABLE: {
+    status: 503,
+    retryable: true,
+    hint: 'Try again later; the operator of that island checks the address in outside.sources, and the way there.',
+  },
   UNREADABLE: {
     status: 400,
     retryable: false,

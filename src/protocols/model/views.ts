@@ -161,7 +161,7 @@ export interface Preview {
 }
 
 export interface PublishRequest {
-  /** Absolute path of a file or folder on the island's machine. */
+  /** Absolute path of a file or folder on the island's machine, `file:` URL of one, or place in an outside source. */
   path: string
   id?: string
   name?: string
@@ -178,7 +178,7 @@ export interface PublishRequest {
 }
 
 export interface PublishProgress {
-  phase: 'scan' | 'hash' | 'inspect' | 'record'
+  phase: 'scan' | 'fetch' | 'hash' | 'inspect' | 'record'
   files: { done: number; total: number }
   bytes: { done: number; total: number }
 }

@@ -119,7 +119,13 @@ export const metadataQuery = z.strictObject({
 })
 
 export const publishBody = z.strictObject({
-  path: z.string().min(1).max(4096).describe('Absolute path of a file or folder on the machine of the island.'),
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .describe(
+      'Absolute path of a file or folder on the machine of the island, or a place in one of its outside sources, e.g. s3://survey/dr1/.',
+    ),
   id: z.string().min(1).max(MAX_ID_LENGTH).optional(),
   name: shortName.optional(),
   title: z.string().min(1).max(500).optional(),

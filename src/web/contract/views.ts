@@ -128,7 +128,7 @@ export const datasetPage = wire<V.DatasetPage>()(
 
 const doneOfTotal = z.object({ done: z.number(), total: z.number() })
 export const publishProgress = wire<V.PublishProgress>()(
-  z.object({ phase: z.enum(['scan', 'hash', 'inspect', 'record']), files: doneOfTotal, bytes: doneOfTotal }),
+  z.object({ phase: z.enum(['scan', 'fetch', 'hash', 'inspect', 'record']), files: doneOfTotal, bytes: doneOfTotal }),
 )
 
 export const resolution = wire<V.Resolution>()(

@@ -24,9 +24,11 @@ export function parseCreator(text: string): NonNullable<PublishRequest['creators
   return { name, ...(orcid === undefined ? {} : { orcid }), ...(affiliation ? { affiliation } : {}) }
 }
 
+const isUrl = (path: string) => /^[a-z][a-z0-9+.-]*:\/\//i.test(path)
+
 /** The island names no path of its own; here it is the user's. */
 function named(error: unknown, path: string): unknown {
-  if (!(error instanceof ArchipelError) || error.code !== 'BAD_INPUT' || existsSync(path)) return error
+  if (!(error instanceof ArchipelError) || error.code !== 'BAD_INPUT' || isUrl(path) || existsSync(path)) return error
   return new ArchipelError('BAD_INPUT', `${path}: ${error.message}`, {
     hint: 'Give a path on the machine where the island runs.',
     cause: error,
@@ -35,13 +37,14 @@ function named(error: unknown, path: string): unknown {
 
 const PHASES = {
   scan: 'looking for files',
+  fetch: 'reading the source',
   hash: 'hashing',
   inspect: 'reading the schema',
   record: 'publishing',
 } as const
 
 function shown({ phase, bytes }: PublishProgress): [string, number?, number?] {
-  return phase === 'hash' ? [PHASES.hash, bytes.done, bytes.total] : [PHASES[phase]]
+  return phase === 'hash' || phase === 'fetch' ? [PHASES[phase], bytes.done, bytes.total] : [PHASES[phase]]
 }
 
 const RESUMES = 'Nothing was published; the same command goes on where this one stopped.'
@@ -56,7 +59,10 @@ interface Options extends Omit<PublishRequest, 'path' | 'keywords' | 'creators' 
 
 export function define(command: Command, cli: Cli): void {
   command
-    .argument('[path]', 'a file or folder on the machine of the island')
+    .argument(
+      '[path]',
+      'a file or folder on the machine of the island, or a place in an outside source: s3://..., https://...',
+    )
     .option('--update <dataset>', 'publish this dataset again: a new version, where anything changed')
     .option('--dry-run', 'with --update: say what would change, and write nothing')
     .option(
@@ -81,13 +87,13 @@ export function define(command: Command, cli: Cli): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  $ archipel publish bright_stars.csv --title "Yale Bright Star Catalog" --keyword stars --licence MIT\n  $ archipel publish --update bright_stars --dry-run',
+      '\nExample:\n  $ archipel publish bright_stars.csv --title "Yale Bright Star Catalog" --keyword stars --licence MIT\n  $ archipel publish --update bright_stars --dry-run\n  $ archipel publish s3://survey/dr1/ --id dr1',
     )
     .action(async (path: string | undefined, { keyword, creator, alias, update, dryRun, ...rest }: Options) => {
       const { io } = cli
       if (path === '') throw new ArchipelError('BAD_INPUT', 'the path is empty')
       const words = { ...rest, keywords: keyword, creators: creator?.map(parseCreator), aliases: alias }
-      const place = path === undefined ? undefined : resolve(path)
+      const place = path === undefined ? undefined : isUrl(path) ? path : resolve(path)
       if (update !== undefined) {
         if (rest.id !== undefined) throw new ArchipelError('BAD_INPUT', 'give --update or --id, not both')
         const request: UpdateRequest = {

@@ -17,7 +17,7 @@ export interface ScanOptions {
   own?: OwnFiles
 }
 
-const MAX_FILES = 1_000_000
+export const MAX_FILES = 1_000_000
 const MAX_DEPTH = 64
 const STATS_AT_ONCE = 32
 /** Marks that table writers leave beside their data. */
@@ -51,6 +51,12 @@ async function scanAll(path: string, options: ScanOptions): Promise<SourceFile[]
   const found = await walk(root, options)
   if (found.length === 0) throw new ArchipelError('BAD_INPUT', 'the folder has no file to publish')
   found.sort((a, b) => comparePaths(a.path, b.path))
+  refuseDoubles(found)
+  return found
+}
+
+/** @param found in the order of their paths @throws BAD_INPUT */
+export function refuseDoubles(found: readonly SourceFile[]): void {
   for (let i = 1; i < found.length; i++) {
     if (found[i]!.path === found[i - 1]!.path) {
       throw new ArchipelError(
@@ -59,7 +65,6 @@ async function scanAll(path: string, options: ScanOptions): Promise<SourceFile[]
       )
     }
   }
-  return found
 }
 
 async function resolveRoot(path: string): Promise<string> {
@@ -98,8 +103,11 @@ async function listFolder(local: string, path: string): Promise<Dirent<Buffer>[]
   const entries = await readdir(local, { withFileTypes: true, encoding: 'buffer' }).catch(
     refuse(`the folder ${JSON.stringify(path)}`),
   )
-  return entries.filter((entry) => entry.name[0] !== 0x2e && !MARKS.test(entry.name.toString('latin1')))
+  return entries.filter((entry) => !isSkipped(entry.name.toString('latin1')))
 }
+
+/** Hidden names, and marks. */
+export const isSkipped = (name: string) => name.startsWith('.') || MARKS.test(name)
 
 type Seen = { file: SourceFile } | { local: string; path: string; depth: number } | undefined
 
@@ -132,7 +140,7 @@ async function look(
   return behind.isFile() ? { file: sourceFile(path, target, behind) } : undefined
 }
 
-function checkedPath(path: string): string {
+export function checkedPath(path: string): string {
   const nfc = path.normalize('NFC')
   const problem = pathProblem(nfc)
   if (problem !== undefined) {
@@ -155,6 +163,11 @@ export function sourceFile(path: string, local: string, info: BigIntStats): Sour
     ctimeNs: String(info.ctimeNs),
     ino: String(info.ino),
   }
+}
+
+/** A file that is known to be one, as `stat` sees it now. */
+export async function sourceFileAt(path: string, local: string): Promise<SourceFile> {
+  return sourceFile(path, local, await stat(local, { bigint: true }).catch(refuse(JSON.stringify(path))))
 }
 
 /** Whether two looks at one file saw the same bytes, as far as `stat` can tell. */

@@ -14,6 +14,8 @@ export interface HashAllOptions {
   onProgress?: (done: { files: number; bytes: number }) => void
   /** The table of a file of more than one piece that was hashed now, with its hash. */
   onTable?: (hash: Uint8Array, table: Uint8Array) => void
+  /** Of outside files: theirs. */
+  hash?: typeof hashFile
   /** The hash of a file that is known from elsewhere to be this very one. */
   known?: (file: SourceFile) => Uint8Array | undefined
   /** Bytes that were not read, since their hashes were known; `whole` when they are the whole file. */
@@ -95,7 +97,7 @@ async function hashOne(
   options.onReused?.(begun, false)
   onBytes(begun)
   try {
-    const table = await hashFile(file, {
+    const table = await (options.hash ?? hashFile)(file, {
       ...(options.signal && { signal: options.signal }),
       ...(partial && { known: partial }),
       concurrency: options.pieceConcurrency,

@@ -13,6 +13,7 @@ import {
   tablesSpec,
 } from '../../../protocols/transfer/messages.ts'
 import { type HandlerContext, type StreamAcceptor, serve } from '../../../protocols/wire/server.ts'
+import type { OutsidePort } from '../../outside/outside.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
 import type { SourceFile } from '../../publish/port.ts'
 import { assertSame, changed, openSame } from '../identity.ts'
@@ -29,6 +30,8 @@ export interface ProviderComponents {
   network: StreamAcceptor
   held: HeldFiles
   policy: PolicyPort
+  /** Data outside of all islands: given as if they were here. */
+  outside?: Pick<OutsidePort, 'isOutside' | 'read'>
   logger: Logger
 }
 
@@ -48,7 +51,7 @@ const TABLE_WAIT_MS = 8_000
 const TABLE_AGAIN_MS = 2_000
 
 /** The serving side of transfers. Reads on the thread pool, at most 1 MiB for each request under way. */
-export function provider(init: ProviderInit, { network, held, policy, logger }: ProviderComponents): Provider {
+export function provider(init: ProviderInit, { network, held, policy, outside, logger }: ProviderComponents): Provider {
   const all = rate(init.upBytesPerSecond)
   const perIsland = rates(init.upBytesPerSecondPerIsland)
   const kept = new Map<string, { at: number; version: Promise<HeldVersion | undefined> }>()
@@ -117,6 +120,18 @@ export function provider(init: ProviderInit, { network, held, policy, logger }: 
     limits: Rate[],
     signal: AbortSignal,
   ): AsyncGenerator<RangeItem> {
+    async function* cut(bytes: Uint8Array): AsyncGenerator<RangeItem> {
+      for (let at = 0; at < bytes.length; at += RANGE_CHUNK_BYTES) {
+        const chunk = bytes.subarray(at, Math.min(bytes.length, at + RANGE_CHUNK_BYTES))
+        for (const limit of limits) await limit.pass(chunk.length, signal)
+        sent += chunk.length
+        yield { range: number, bytes: chunk }
+      }
+    }
+    if (outside?.isOutside(file.local)) {
+      for await (const bytes of outside.read(file, { offset, length }, signal)) yield* cut(bytes)
+      return
+    }
     const handle = await openSame(file)
     try {
       // One for the whole range: an item has been encoded, and so copied, before the next one is asked for.
@@ -127,12 +142,7 @@ export function provider(init: ProviderInit, { network, held, policy, logger }: 
         await assertSame(file, handle)
         if (bytesRead === 0) throw changed(file.path)
         done += bytesRead
-        for (let at = 0; at < bytesRead; at += RANGE_CHUNK_BYTES) {
-          const chunk = bytes.subarray(at, Math.min(bytesRead, at + RANGE_CHUNK_BYTES))
-          for (const limit of limits) await limit.pass(chunk.length, signal)
-          sent += chunk.length
-          yield { range: number, bytes: chunk }
-        }
+        yield* cut(bytes.subarray(0, bytesRead))
       }
     } finally {
       await handle.close()
