@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism, loadavg } from 'node:os'
 import type { Logger } from 'pino'
 import { datasetBody } from '../protocols/model/dataset.ts'
-import type { CatalogPort } from './catalog/port.ts'
+import type { CatalogChange, CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
 import { blocks } from './contents/blocks.ts'
 import type { JournalPort } from './journal/journal.ts'
@@ -21,7 +21,7 @@ export interface ReplicationComponents {
   config: Config
   self: string
   own: OwnData
-  catalog: Pick<CatalogPort, 'get'>
+  catalog: Pick<CatalogPort, 'get' | 'on'>
   network: NetworkPort
   lookup: IslandLookup
   resolver: ResolverPort
@@ -47,6 +47,42 @@ export function replication(components: ReplicationComponents): Replication {
     connect,
     nameOf: lookup.nameOf,
   })
+  const getting = replicas(
+    {
+      self,
+      dir: replicasDir(config),
+      quotaBytes: config.replicas.quotaBytes,
+      scrub: { bytesPerSecond: config.replicas.scrubBytesPerSecond, periodMs: config.replicas.scrubPeriodMs },
+      active: config.transfers.active,
+      kept: config.transfers.kept,
+      downBytesPerSecond: config.transfers.downBytesPerSecond,
+      downBytesPerSecondPerIsland: config.transfers.downBytesPerSecondPerIsland,
+    },
+    {
+      store: replicaStore,
+      shelf: replicaShelf,
+      publisher: publishing,
+      locate: (ref, options) => resolver.locate(ref, { via: 'both', confirm: true, ...options }),
+      one: (ref, located) => resolver.one(ref, located),
+      bodyOf: async (publisher, id) => datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data,
+      block: blocksOf,
+      published,
+      remote: remotes({ network, connect }),
+      nameOf: lookup.nameOf,
+      rttMs: lookup.rttMs,
+      policy,
+      journal,
+      busy: () => loadavg()[0]! > availableParallelism(),
+      newId: () => `tr-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
+      logger: logger('replicas'),
+    },
+  )
+  let off: (() => void) | undefined
+  const follow = (changes: CatalogChange[]) => {
+    for (const change of changes)
+      if (change.type === 'put' && change.record.kind === 'dataset')
+        getting.look(change.record.origin, change.record.id)
+  }
   return {
     provider: provider(
       {
@@ -67,36 +103,16 @@ export function replication(components: ReplicationComponents): Replication {
         logger: logger('provider'),
       },
     ),
-    replicas: replicas(
-      {
-        self,
-        dir: replicasDir(config),
-        quotaBytes: config.replicas.quotaBytes,
-        scrub: { bytesPerSecond: config.replicas.scrubBytesPerSecond, periodMs: config.replicas.scrubPeriodMs },
-        active: config.transfers.active,
-        kept: config.transfers.kept,
-        downBytesPerSecond: config.transfers.downBytesPerSecond,
-        downBytesPerSecondPerIsland: config.transfers.downBytesPerSecondPerIsland,
+    replicas: {
+      ...getting,
+      async start() {
+        off = catalog.on('change', follow)
+        await getting.start()
       },
-      {
-        store: replicaStore,
-        shelf: replicaShelf,
-        publisher: publishing,
-        locate: (ref, { signal }) => resolver.locate(ref, { via: 'both', confirm: true, signal }),
-        one: (ref, located) => resolver.one(ref, located),
-        bodyOf: async (publisher, id) =>
-          datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data,
-        block: blocksOf,
-        published,
-        remote: remotes({ network, connect }),
-        nameOf: lookup.nameOf,
-        rttMs: lookup.rttMs,
-        policy,
-        journal,
-        busy: () => loadavg()[0]! > availableParallelism(),
-        newId: () => `tr-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
-        logger: logger('replicas'),
+      async stop() {
+        off?.()
+        await getting.stop()
       },
-    ),
+    },
   }
 }

@@ -3,7 +3,10 @@
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
 
+import type { ReplicaPage, ReplicaView } from '../protocols/model/replica.ts'
+
 import type { ReplicaRequestPage, ReplicaRequestView, ReplicateRequest } from '../protocols/model/replica-request.ts'
+
 import type { RuleExplanation, RulePage, RuleRequest, RuleView } from '../protocols/model/rule.ts'
 import type { MainFile } from '../protocols/model/spark.ts'
 import type {
@@ -201,6 +204,8 @@ export interface GetRequest {
   /** Its beginning is enough. */
   version?: string | undefined
   priority?: TransferPriority | undefined
+  /** From now on new versions are fetched, too, and take its place. Not with `version`. */
+  follow?: boolean | undefined
 }
 
 /** Transfers to this island. */
@@ -326,6 +331,12 @@ export interface IslandPort extends IslandVersions {
   ): Promise<{ id: string; bytes: number }>
   /** Reads what is here of it anew. @throws DATASET_NOT_FOUND */
   verify(ref: string, request?: { checksums?: boolean | undefined }, options?: CallOptions): Promise<Verification>
+  /** Those of other islands' datasets that are here, by name. */
+  replicas(page?: PageRequest, options?: CallOptions): Promise<ReplicaPage>
+  /** From now on new versions take the place of the replica that is here. @throws DATASET_NOT_FOUND, AMBIGUOUS */
+  follow(ref: string, options?: CallOptions): Promise<ReplicaView>
+  /** The replica that is here stays, whatever is fetched, and follows nothing. @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such version here) */
+  pin(ref: string, request?: { version?: string | undefined }, options?: CallOptions): Promise<ReplicaView>
   transfers: IslandTransfers
   subscriptions: IslandSubscriptions
   rules: IslandRules

@@ -22,6 +22,7 @@ export interface Context {
 
 export interface Home extends StartedIsland {
   dataDir: string
+  config: Config
 }
 
 /** A member without an island: its key, which islands accept. */
@@ -60,10 +61,11 @@ export async function joined(
   return await up(t, config)
 }
 
-async function up(t: Context, config: Config): Promise<Home> {
+/** Starts an island of a data directory, again, too. */
+export async function up(t: Context, config: Config): Promise<Home> {
   const island = await startIsland({ config, signal: t.signal, logger: LOGGER.child({ island: config.name }) })
   t.cleanup(async () => island.stop())
-  return { ...island, dataDir: config.dataDir }
+  return { ...island, dataDir: config.dataDir, config }
 }
 
 export async function ticketOf(at: Home, settings: { expiresMs?: number; mayInvite?: boolean } = {}): Promise<string> {

@@ -1,5 +1,6 @@
 /** One transfer, scripted: it is asked for, paused and resumed, and brings nothing. */
 import { ArchipelError } from '../../src/protocols/model/errors.ts'
+import type { ReplicaView } from '../../src/protocols/model/replica.ts'
 import type { TransferPlan, TransferView } from '../../src/protocols/model/transfer.ts'
 import type { IslandPort, IslandTransfers } from '../../src/web/ports.ts'
 
@@ -50,6 +51,17 @@ export function fakeTransfers(other: Named, now: string) {
     freeBytes: 5e10,
     quotaLeftBytes: 1e10,
   }
+  const replica: ReplicaView = {
+    id: first.dataset,
+    name: 'stars',
+    publisher: other,
+    version,
+    state: 'available',
+    total: amount,
+    held: amount,
+    files: [],
+    added: now,
+  }
   const transfers: IslandTransfers = {
     list: async () => ({ items: [transfer], total: 1 }),
     show: async (id) => find(id),
@@ -58,9 +70,15 @@ export function fakeTransfers(other: Named, now: string) {
     cancel: (id) => change(id, { state: 'cancelled', ended: now }),
     priority: (id, { priority }) => change(id, { priority }),
   }
-  const functions: Pick<IslandPort, 'get' | 'getPlan' | 'drop' | 'verify' | 'transfers'> = {
+  const functions: Pick<
+    IslandPort,
+    'get' | 'getPlan' | 'replicas' | 'follow' | 'pin' | 'drop' | 'verify' | 'transfers'
+  > = {
     get: async (_, { files = [], priority = 'normal' } = {}) => ({ ...transfer, files, priority, state: 'requested' }),
     getPlan: async () => plan,
+    replicas: async () => ({ items: [replica], total: 1 }),
+    follow: async () => ({ ...replica, mode: 'follow' as const }),
+    pin: async () => ({ ...replica, mode: 'pin' as const }),
     drop: async (ref, { force } = {}) => {
       if (force !== true) throw new ArchipelError('LAST_COPY', `no other island has ${ref}`)
       return { id: first.dataset, bytes: amount.bytes }

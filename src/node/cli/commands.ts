@@ -72,6 +72,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'list, show, explain, pause, resume and remove subscriptions',
     load: () => import('./commands/subscriptions.ts'),
   },
+  {
+    name: 'replicas',
+    summary: 'list the replicas that are here',
+    load: () => import('./commands/replicas.ts'),
+  },
+  {
+    name: 'follow',
+    summary: 'fetch new versions of a replica as they are published',
+    load: () => import('./commands/follow.ts'),
+  },
+  { name: 'pin', summary: 'keep the replica that is here, as it is', load: () => import('./commands/pin.ts') },
   { name: 'drop', summary: 'delete the replica that is here', load: () => import('./commands/drop.ts') },
   {
     name: 'rules',

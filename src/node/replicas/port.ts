@@ -1,5 +1,6 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
+import type { ReplicaMode } from '../../protocols/model/replica.ts'
 import type { TransferPriority, TransferState } from '../../protocols/model/transfer.ts'
 import type { Amount } from '../../protocols/model/versions.ts'
 import type { Identity } from './identity.ts'
@@ -32,6 +33,15 @@ export interface Replica {
   /** When all files had been read anew, in milliseconds since 1970, and the number in the manifest to go on with. */
   scrubbed?: number
   scrubAt?: number
+  /** The same, of the last time that work or another island read it. */
+  used?: number
+  /**
+   * `follow`: when the publisher has a new version, that is fetched and takes its place. `pin`: no other version takes its
+   * place. Absent: it stays until somebody fetches another version.
+   */
+  mode?: ReplicaMode
+  /** Bytes of it that lie in another version's folder, too. */
+  shared?: number
 }
 
 /** One asking for a replica. Durable. */

@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path'
 import type { Logger } from 'pino'
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import type { ReplicaMode, ReplicaView } from '../../protocols/model/replica.ts'
 import {
   TRANSFER_ENDS,
   type TransferPlan,
@@ -18,15 +19,18 @@ import type { Located, LocatedHolder } from '../resolve/port.ts'
 import { type Care, type CareInit, care } from './care.ts'
 import { deliver } from './deliver.ts'
 import type { Block } from './entries.ts'
+import { follower } from './follow.ts'
 import { identityOf } from './identity.ts'
 import { folderOf, matches } from './names.ts'
 import { type Counted, count } from './plan.ts'
 import type { Replica, ReplicaStore, Transfer } from './port.ts'
+import { reusable, reuse } from './reuse.ts'
 import type { RemoteHolder } from './run/port.ts'
 import type { ReplicaShelf } from './shelf.ts'
 import { type Space, space } from './space.ts'
 import { restingState, type Transfers, transfers } from './transfers.ts'
 import { verifier } from './verify.ts'
+import { here, replicaView, transferView } from './views.ts'
 
 export interface ReplicasInit {
   self: string
@@ -46,7 +50,7 @@ export interface ReplicasComponents {
   shelf: ReplicaShelf
   publisher: Pick<PublisherPort, 'pieceTable'>
   /** Everything known of a dataset, holders asked just now. @throws BAD_ID, DATASET_NOT_FOUND */
-  locate(ref: string, options: { signal: AbortSignal }): Promise<Located[]>
+  locate(ref: string, options: { signal: AbortSignal; version?: string }): Promise<Located[]>
   /** The one that is meant. @throws AMBIGUOUS */
   one(ref: string, located: Located[]): Located
   /** As published, where the catalog has it. */
@@ -75,6 +79,8 @@ export interface GetRequest {
   /** Its beginning is enough. */
   version?: string
   priority?: TransferPriority
+  /** From now on new versions are fetched, too. Not with `version`. */
+  follow?: boolean
 }
 
 interface CallOptions {
@@ -96,6 +102,12 @@ export interface ReplicasPort {
   resume(id: string): Promise<TransferView>
   cancel(id: string): Promise<TransferView>
   prioritise(id: string, priority: TransferPriority): Promise<TransferView>
+  /** Those that are here. */
+  replicas(): ReplicaView[]
+  /** @param ref id or short name; `<id>@<publisher>` @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such version here) */
+  keep(ref: string, request: { mode: ReplicaMode; version?: string }, options?: CallOptions): Promise<ReplicaView>
+  /** A record of this dataset changed. */
+  look(publisher: string, id: string): void
   verify(ref: string, request: { checksums?: boolean }, options?: CallOptions): Promise<Verification>
   /** @throws LAST_COPY without `force`, DATASET_NOT_FOUND */
   drop(ref: string, request: { force?: boolean }, options?: CallOptions): Promise<{ id: string; bytes: number }>
@@ -120,7 +132,7 @@ interface Found {
 
 export function replicas(init: ReplicasInit, components: ReplicasComponents): ReplicasPort {
   const { store, shelf, policy, journal, nameOf } = components
-  const heldBytes = () => shelf.all().reduce((sum, r) => sum + r.held.bytes, 0)
+  const heldBytes = () => shelf.all().reduce((sum, r) => sum + r.held.bytes - (r.shared ?? 0), 0)
   const room: Space = space(
     {
       dir: init.dir,
@@ -140,6 +152,11 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       const { holders } = await find(`${transfer.dataset}@${transfer.publisher}`, transfer.version, signal)
       return holders.map((h) => h.island)
     },
+    // What was found bad may be the same file under two names: that is fetched.
+    reuse: async (replica, globs, save, signal) =>
+      replica.damaged === undefined
+        ? await reuse({ shelf, store }, { ...replica, globs: [...globs] }, save, signal)
+        : undefined,
     onWhole,
     logger: components.logger,
   })
@@ -154,6 +171,20 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       await journalled('replica:repair', id, 'island', () => get(request, { user: 'island' }))
     },
   })
+  const following = follower({
+    replicas: () => shelf.all(),
+    transfers: () => moving.all(),
+    newest: async (publisher, id) => (await components.bodyOf(publisher, id))?.version,
+    fetch: async ({ publisher, id, globs }, version) => {
+      await get({ ref: `${id}@${publisher}`, version, files: globs, follow: true }, { signal: stopping.signal })
+    },
+    supersede: async ({ id, folder }) => {
+      await moving.cancel(id)
+      await tidy(folder)
+    },
+    logger: components.logger,
+  })
+  const stopping = new AbortController()
   const verifying = verifier({
     shelf,
     store,
@@ -164,8 +195,8 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
 
   /** The version that is meant and who gives it, this island left out. */
   async function find(ref: string, version: string | undefined, signal: AbortSignal): Promise<Found> {
-    const located = await components.locate(ref, { signal })
     const wanted = version?.toLowerCase()
+    const located = await components.locate(ref, { signal, ...(wanted === undefined ? {} : { version: wanted }) })
     const of = (l: Located) => [l.version, ...l.holders.map((h) => h.version)]
     const having = wanted === undefined ? located : located.filter((l) => of(l).some((each) => each.startsWith(wanted)))
     if (having.length === 0)
@@ -202,6 +233,9 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
 
   const own = (found: Found) => components.published({ id: found.claim.id, version: found.version })
 
+  const follows = ({ publisher, id }: Pick<Replica, 'publisher' | 'id'>) =>
+    shelf.all().some((r) => r.publisher === publisher && r.id === id && r.mode === 'follow')
+
   async function get(request: GetRequest, { signal = NEVER, user = 'owner' }: CallOptions): Promise<TransferView> {
     const globs = [...new Set(request.files ?? [])].sort()
     if (request.to !== undefined && !isAbsolute(request.to))
@@ -219,25 +253,32 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       .find(
         (t) => t.folder === folder && !TRANSFER_ENDS.has(t.state) && t.to === request.to && sameList(t.globs, globs),
       )
+    if (same !== undefined && request.follow === true) await shelf.put({ ...shelf.get(folder)!, mode: 'follow' })
     if (same !== undefined) return view(same.state === 'paused' ? await moving.resume(same.id) : same)
     const { total, wanted, here } = await counted(found, globs, true, signal)
-    await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes : 0)
+    const known = await reusable({ shelf, store }, { ...claim, version, folder, globs })
+    await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes - known.bytes : 0)
     const body = await components.bodyOf(claim.publisher, claim.id)
     const now = Date.now()
     const before = shelf.get(folder)
-    const replica: Replica = before ?? {
-      folder,
-      id: claim.id,
-      publisher: claim.publisher,
-      version,
-      name: claim.name,
-      state: 'requested',
-      total,
-      held: { files: 0, bytes: 0 },
-      globs,
-      added: now,
-    }
-    if (body?.version === version) replica.body = body
+    const replica: Replica =
+      before !== undefined
+        ? { ...before }
+        : {
+            folder,
+            id: claim.id,
+            publisher: claim.publisher,
+            version,
+            name: claim.name,
+            state: 'requested',
+            total,
+            held: { files: 0, bytes: 0 },
+            globs,
+            added: now,
+          }
+    const isNewest = body?.version === version
+    if (isNewest) replica.body = body
+    if (request.follow === true || (isNewest && follows(claim))) replica.mode ??= 'follow'
     if (before !== undefined)
       replica.globs = globs.length === 0 || before.globs.length === 0 ? [] : [...new Set([...before.globs, ...globs])]
     const transfer: Transfer = {
@@ -272,10 +313,14 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       const done = await deliver(chosen(), to, { mayLink: true, signal, onLinked: (file) => linked(folder, file) })
       components.logger.info({ dataset, ...done }, 'files were brought to a folder')
     }
-    if (shelf.get(folder)?.state !== 'available') return
-    for (const other of shelf.all())
-      if (other.publisher === publisher && other.id === dataset && other.folder !== folder && !inUse(other.folder))
-        await shelf.remove(other.folder)
+    const here = shelf.get(folder)
+    for (const other of shelf.all()) {
+      if (other.publisher !== publisher || other.id !== dataset || other.folder === folder) continue
+      if (other.mode === 'pin' || inUse(other.folder)) continue
+      // What follows gives way to what follows on it, a part of it, too.
+      const replaced = other.mode === 'follow' ? here?.mode === 'follow' : here?.state === 'available'
+      if (replaced) await shelf.remove(other.folder)
+    }
   }
 
   /** A link changes what the system says of a file, and nothing of its bytes. */
@@ -327,38 +372,23 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     return { id: claim.id, bytes }
   }
 
-  function view(transfer: Transfer): TransferView {
-    const live = moving.live(transfer.id)
-    const rates = new Map(live?.sources.map((s) => [s.island, s.bytesPerSecond]))
-    const islands = new Set([...Object.keys(transfer.sources), ...rates.keys()])
-    const left = transfer.wanted.bytes - transfer.done.bytes
-    const perSecond = live?.bytesPerSecond
-    return {
-      id: transfer.id,
-      dataset: transfer.dataset,
-      name: transfer.name,
-      publisher: { id: transfer.publisher, name: nameOf(transfer.publisher) },
-      version: transfer.version,
-      state: transfer.state,
-      priority: transfer.priority,
-      files: transfer.globs,
-      ...(transfer.to === undefined ? {} : { to: transfer.to }),
-      user: transfer.user,
-      wanted: transfer.wanted,
-      done: transfer.done,
-      ...(perSecond === undefined ? {} : { bytesPerSecond: perSecond }),
-      ...(perSecond === undefined || perSecond < 1 ? {} : { secondsLeft: left / perSecond }),
-      sources: [...islands].map((island) => {
-        const rate = rates.get(island)
-        const { bytes, bad } = transfer.sources[island] ?? { bytes: 0, bad: 0 }
-        return { island, name: nameOf(island), bytes, bad, ...(rate === undefined ? {} : { bytesPerSecond: rate }) }
-      }),
-      ...(transfer.problem === undefined ? {} : { problem: transfer.problem }),
-      created: new Date(transfer.created).toISOString(),
-      updated: new Date(transfer.updated).toISOString(),
-      ...(transfer.ended === undefined ? {} : { ended: new Date(transfer.ended).toISOString() }),
-    }
+  /** Whether a replica follows its publisher, or no other version takes its place. @throws DATASET_NOT_FOUND, NOT_FOUND */
+  async function keep(
+    ref: string,
+    { mode, version }: { mode: ReplicaMode; version?: string },
+    { user = 'owner' }: CallOptions,
+  ): Promise<ReplicaView> {
+    const replica = here(shelf.all(), ref, version)
+    policy.check({ island: init.self, user, action: 'replica:get', datasets: [replica.id] })
+    await shelf.put({ ...replica, mode })
+    for (const { mode: was, ...other } of shelf.all())
+      if (mode === 'pin' && was === 'follow' && other.publisher === replica.publisher && other.id === replica.id)
+        await shelf.put(other)
+    following.look(replica.publisher, replica.id)
+    return replicaView({ ...replica, mode }, nameOf)
   }
+
+  const view = (transfer: Transfer) => transferView(transfer, moving.live(transfer.id), nameOf)
 
   async function journalled<T>(action: string, subject: string, user: string | undefined, work: () => Promise<T>) {
     const entry = { actor: `${user ?? 'owner'}@${init.self}`, action, subject }
@@ -378,12 +408,24 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       await shelf.reconcile()
       moving.resumeAll()
       caring.begin()
+      following.start()
     },
     async stop() {
+      stopping.abort()
       await caring.stop()
+      await following.stop()
       await moving.stop()
     },
-    get: (request, options = {}) => get(request, options),
+    async get(request, options = {}) {
+      if (request.follow === true && request.version !== undefined)
+        throw new ArchipelError('BAD_INPUT', 'a replica follows the newest version, not a certain one')
+      const asked = await get(request, options)
+      following.look(asked.publisher.id, asked.dataset)
+      return asked
+    },
+    look: (publisher, id) => following.look(publisher, id),
+    replicas: () => shelf.all().map((replica) => replicaView(replica, nameOf)),
+    keep: (ref, request, options = {}) => keep(ref, request, options),
     async plan(request, { signal = NEVER } = {}) {
       const found = await find(request.ref, request.version, signal)
       const { claim, version, holders } = found

@@ -70,6 +70,9 @@ export interface ReplicaShelf {
 }
 
 const COMING = new Set(['requested', 'transferring', 'verifying'])
+/** Milliseconds between two notes that a replica is read. */
+const USED_MS = 60_000
+
 const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested', 'failed']
 
 export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
@@ -184,6 +187,16 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     return mine
   }
 
+  /** Remembers that somebody reads it, to the minute. */
+  async function used(folder: string): Promise<void> {
+    const replica = known.get(folder)
+    const now = Date.now()
+    if (replica === undefined || now - (replica.used ?? 0) < USED_MS) return
+    const next = { ...replica, used: now }
+    known.set(folder, next)
+    await store.commit({ replica: next })
+  }
+
   /** The same by `stat`, or by its bytes where only times changed. */
   async function stillSame(file: SourceFile, table: (path: string) => Promise<Uint8Array | undefined>) {
     const seen = await lookAt(file.local)
@@ -270,6 +283,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
         if (replica?.state !== 'available' || replica.body === undefined) continue
         const source: SourceFile[] = []
         for await (const file of files(folder)) source.push(file)
+        await used(folder)
         return { source, body: replica.body }
       }
       return undefined
@@ -293,6 +307,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       if (replica === undefined || replica.held.files === 0) return undefined
       const held = new Map<string, SourceFile>()
       for await (const file of files(replica.folder)) held.set(file.path, file)
+      await used(replica.folder)
       const all = held.size === replica.total.files
       return {
         files: replica.total.files,
@@ -324,6 +339,12 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       if (replica !== undefined) await tell(replica.publisher, replica.id)
       await store.forget(folder)
       await rm(placesFor(folder).root, { recursive: true, force: true })
+      // What others shared with it is theirs alone now.
+      for (const other of [...known.values()])
+        if (other.shared !== undefined && other.publisher === replica?.publisher && other.id === replica.id) {
+          const { shared: _, ...alone } = other
+          await put(alone)
+        }
       components.onChange()
     },
   }

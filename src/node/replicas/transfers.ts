@@ -6,7 +6,7 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { SourceFile } from '../publish/port.ts'
-import type { Amount, Replica, ReplicaStore, Transfer } from './port.ts'
+import type { Amount, Replica, ReplicaStore, StoredFile, Transfer } from './port.ts'
 import { rate, rates } from './rate.ts'
 import type { RemoteHolder } from './run/port.ts'
 import { runTransfer } from './run/run.ts'
@@ -33,6 +33,13 @@ export interface TransfersComponents {
   holders(transfer: Transfer, signal: AbortSignal): Promise<string[]>
   remote(island: string): RemoteHolder
   pieceTable(file: SourceFile): Promise<Uint8Array>
+  /** Takes over what another version has; `save` makes it count. */
+  reuse(
+    replica: Replica,
+    globs: readonly string[],
+    save: (files: StoredFile[], done: Amount) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>
   /** All bytes are there. May take its time. @throws why they could not be delivered */
   onWhole(transfer: Transfer, signal: AbortSignal): Promise<void>
   logger: Logger
@@ -163,6 +170,22 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     const { dataset, version, folder, globs } = get(id)
     let saving: Promise<void> = Promise.resolve()
     const add = (a: Amount, b: Amount): Amount => ({ files: a.files + b.files, bytes: a.bytes + b.bytes })
+    const save = (files: StoredFile[], done: Amount, shared = 0): Promise<void> => {
+      saving = saving.then(async () => {
+        const transfer = get(id)
+        const replica = replicaOf(id)
+        const sizes = files.flatMap((f) => (f.state !== null && 'done' in f.state ? f.state.done.size : []))
+        // A file found here again counts as none; one that is given up counts as what it had.
+        const bytes = done.files > 0 ? sizes.reduce((sum, size) => sum + size, 0) : done.files < 0 ? done.bytes : 0
+        const held = add(replica.held, { files: done.files, bytes })
+        const next = { ...transfer, done: add(transfer.done, done), updated: Date.now() }
+        const more = shared === 0 ? {} : { shared: (replica.shared ?? 0) + shared }
+        await shelf.put({ ...replica, held, ...more }, { files, transfer: next })
+        known.set(id, { ...get(id), done: next.done, updated: next.updated })
+      })
+      return saving
+    }
+    await components.reuse(replicaOf(id), globs, (files, done) => save(files, done, done.bytes), signal)
     await runTransfer(
       {
         dataset,
@@ -179,20 +202,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
         remote: components.remote,
         limits: (island) => [down, downOf(island)],
         state: (path) => store.file(folder, path),
-        save(files, done) {
-          saving = saving.then(async () => {
-            const transfer = get(id)
-            const replica = replicaOf(id)
-            const sizes = files.flatMap((f) => (f.state !== null && 'done' in f.state ? f.state.done.size : []))
-            // A file found here again counts as none; one that is given up counts as what it had.
-            const bytes = done.files > 0 ? sizes.reduce((sum, size) => sum + size, 0) : done.files < 0 ? done.bytes : 0
-            const held = add(replica.held, { files: done.files, bytes })
-            const next = { ...transfer, done: add(transfer.done, done), updated: Date.now() }
-            await shelf.put({ ...replica, held }, { files, transfer: next })
-            known.set(id, { ...get(id), done: next.done, updated: next.updated })
-          })
-          return saving
-        },
+        save,
         table: (hash) => store.table(hash),
         keepTable: (hash, table) => store.putTable(hash, table),
         pieceTable: components.pieceTable,

@@ -24,6 +24,8 @@ export interface LocateOptions {
   confirm: boolean
   /** With `both`: ask the DHT although the catalog knows holders, so that the evidence of both is told. Default false: it takes longer. */
   allEvidence?: boolean
+  /** The beginning of a version: of who holds several, this one is told. */
+  version?: string
   signal?: AbortSignal
 }
 
@@ -49,6 +51,17 @@ function nearest(ref: string, located: Located[]): Located[] {
   if (!('id' in asked)) return located
   const exact = new Set(located.flatMap((l) => (l.id === asked.id ? l.publisher : [])))
   return located.filter((l) => l.id === asked.id || !exact.has(l.publisher))
+}
+
+/** Of each claim one holding: the first that is wanted, else the first. */
+function oneOfEach(holdings: Holding[], wanted: (holding: Holding) => boolean): Holding[] {
+  const found = new Map<string, Holding>()
+  for (const holding of holdings) {
+    const key = `${holding.publisher} ${holding.id}`
+    const before = found.get(key)
+    if (before === undefined || (!wanted(before) && wanted(holding))) found.set(key, holding)
+  }
+  return [...found.values()]
 }
 
 /** `<id>@<island id>` names the claim of one publisher. */
@@ -126,12 +139,22 @@ export function resolver(components: ResolverComponents): ResolverPort {
     )
   }
 
-  /** Asks each island once, whoever named it; again only where that failed and somebody knows addresses. */
-  function asker(ids: string[], signal: AbortSignal): Ask {
+  /**
+   * Asks each island once, whoever named it; again only where that failed and somebody knows addresses.
+   *
+   * @param wanted what is told of an island that holds several versions of a dataset
+   */
+  function asker(ids: string[], signal: AbortSignal, wanted: (holding: Holding) => boolean): Ask {
     const answers = new Map<string, Promise<Holding[]>>()
     return (island, options = {}) => {
-      const once = () =>
-        components.ask(island, ids, { ...options, signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]) })
+      const once = async () =>
+        oneOfEach(
+          await components.ask(island, ids, {
+            ...options,
+            signal: AbortSignal.any([signal, AbortSignal.timeout(CONFIRM_MS)]),
+          }),
+          wanted,
+        )
       const before = answers.get(island)
       if (before !== undefined && (options.addresses ?? []).length === 0) return before
       const answer = before === undefined ? once() : before.catch(once)
@@ -157,7 +180,12 @@ export function resolver(components: ResolverComponents): ResolverPort {
       located = fromCatalog(found.claims)
     } else ids = [ref.id]
     const signal = options.signal ?? new AbortController().signal
-    const ask = asker(ids, signal)
+    const { version } = options
+    const ask = asker(ids, signal, (holding) =>
+      version === undefined
+        ? located.some((l) => l.id === holding.id && l.publisher === holding.publisher && l.version === holding.version)
+        : holding.version.startsWith(version),
+    )
     const known = located.some((l) => l.holders.length > 0)
     const useDht = ids.length > 0 && options.via !== 'catalog' && (!known || options.allEvidence === true)
     const searchDht = () =>
@@ -179,13 +207,16 @@ export function resolver(components: ResolverComponents): ResolverPort {
     async resolve(request, options = {}) {
       const started = performance.now()
       const via = request.via ?? 'both'
+      const version = request.version?.toLowerCase()
       const located = await locate(request.ref, {
         via,
         confirm: request.confirm ?? true,
         allEvidence: true,
+        ...(version === undefined ? {} : { version }),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
       })
       const first = located[0]!
+      const ofVersion = (h: { version: string }) => version === undefined || h.version.startsWith(version)
       const asked = parseRef(splitPublisher(request.ref).ref)
       const losses = located.map((l) => lossOf(l.version, l.holders))
       const lost = losses.includes(undefined) ? undefined : losses.includes('some') ? 'some' : 'all'
@@ -194,7 +225,7 @@ export function resolver(components: ResolverComponents): ResolverPort {
         id: 'id' in asked ? asked.id : first.id,
         aliases,
         holders: located.flatMap((l) =>
-          l.holders.map((h) => ({
+          l.holders.filter(ofVersion).map((h) => ({
             island: h.island,
             name: islands.nameOf(h.island),
             publisher: l.publisher,

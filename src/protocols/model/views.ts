@@ -211,6 +211,7 @@ export interface ResolveRequest {
   via?: 'catalog' | 'dht' | 'both'
   /** Ask the holders themselves; default true. */
   confirm?: boolean
+  version?: string // Holders of it only; its beginning is enough.
 }
 
 export interface SqlRequest {

@@ -153,6 +153,9 @@ export function createClient(init: ClientInit = {}): IslandClient {
     unpublish: (ref, options) => ask('unpublish', { params: { ref } }, options),
     get: (ref, body = {}, options) => ask('get', { params: { ref }, body }, options),
     getPlan: (ref, query, options) => ask('getPlan', { params: { ref }, query: { ...query } }, options),
+    replicas: (query, options) => ask('replicas', { query: { ...query } }, options),
+    follow: (ref, options) => ask('follow', { params: { ref } }, options),
+    pin: (ref, body = {}, options) => ask('pin', { params: { ref }, body }, options),
     drop: (ref, query, options) => ask('drop', { params: { ref }, query: { ...query } }, options),
     verify: (ref, body = {}, options) => ask('verify', { params: { ref }, body }, options),
     transfers: {

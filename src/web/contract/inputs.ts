@@ -147,6 +147,8 @@ export const updateBody = publishBody
   })
   .describe('What is not given stays as it is.')
 
+const versionText = z.string().regex(/^[0-9a-fA-F]{8,64}$/)
+
 const globs = z
   .array(z.string().min(1).max(MAX_GLOB_LENGTH))
   .max(MAX_GLOBS)
@@ -157,8 +159,6 @@ const versionStart = z
   .regex(/^[0-9a-fA-F]{8,64}$/)
   .optional()
   .describe('A version, or its first eight digits or more; the newest when absent.')
-
-const versionText = z.string().regex(/^[0-9a-fA-F]{8,64}$/)
 
 export const diffQuery = z.strictObject({
   from: versionText.describe('A version, or its first eight digits or more.'),
@@ -184,6 +184,11 @@ export const getBody = z.strictObject({
     .optional()
     .describe('Absolute path of a folder on the machine of the island, where the files shall be, too.'),
   priority: transferPriority.optional(),
+  follow: z.boolean().optional().describe('Fetch new versions, too, as they are published. Not with `version`.'),
+})
+
+export const pinBody = z.strictObject({
+  version: versionText.optional().describe('Of several that are here: this one, or its first eight digits.'),
 })
 
 export const dropQuery = z.strictObject({
@@ -215,6 +220,7 @@ export const priorityBody = z.strictObject({ priority: transferPriority })
 export const resolveQuery = z.strictObject({
   via: z.enum(['catalog', 'dht', 'both']).optional().describe('Which paths may be used; both by default.'),
   confirm: z.stringbool().optional().describe('Ask the holders themselves; true by default.'),
+  version: versionText.optional().describe('Holders of this version only; its first eight digits are enough.'),
 })
 parameterShape.set(resolveQuery.shape.confirm, { schema: z.boolean() })
 

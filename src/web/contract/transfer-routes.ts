@@ -1,5 +1,6 @@
 /** The routes of replicas and transfers. */
 import { z } from 'zod'
+import { replicaView } from '../../protocols/model/replica.ts'
 import { transferPlan, transferView, verification } from '../../protocols/model/transfer.ts'
 import type { IslandTransfers } from '../ports.ts'
 import * as input from './inputs.ts'
@@ -36,6 +37,34 @@ export const TRANSFER_ROUTES = {
     response: transferPlan,
     timeoutMs: 10 * MINUTE_MS,
     errors: FIND_ERRORS,
+  },
+  replicas: {
+    method: 'GET',
+    path: `${API_PREFIX}/replicas`,
+    summary: 'The replicas of other islands’ datasets that this island has',
+    scope: 'read',
+    query: input.pageQuery,
+    response: z.object({ items: z.array(replicaView), total: z.number().int(), next: z.string().optional() }),
+    errors: [],
+  },
+  follow: {
+    method: 'POST',
+    path: `${API_PREFIX}/datasets/{ref}/replica/follow`,
+    summary: 'From now on fetch new versions of a dataset whose replica is here; they take its place',
+    scope: 'publish',
+    params: input.refParams,
+    response: replicaView,
+    errors: [...DATASET_ERRORS, 'DISK_FULL'],
+  },
+  pin: {
+    method: 'POST',
+    path: `${API_PREFIX}/datasets/{ref}/replica/pin`,
+    summary: 'Keep the replica that is here, whatever other version is fetched',
+    scope: 'publish',
+    params: input.refParams,
+    body: input.pinBody,
+    response: replicaView,
+    errors: [...DATASET_ERRORS, 'NOT_FOUND', 'DISK_FULL'],
   },
   drop: {
     method: 'DELETE',
@@ -115,6 +144,13 @@ export const TRANSFER_ROUTES = {
     errors: TRANSFER_ERRORS,
   },
 } as const satisfies Record<
-  `transfers${Capitalize<keyof IslandTransfers>}` | 'get' | 'getPlan' | 'drop' | 'verify',
+  | `transfers${Capitalize<keyof IslandTransfers>}`
+  | 'get'
+  | 'getPlan'
+  | 'replicas'
+  | 'follow'
+  | 'pin'
+  | 'drop'
+  | 'verify',
   Route
 >

@@ -119,6 +119,9 @@ export const HANDLERS: Handlers = {
     return island.get(params.ref, body, as(who))
   },
   getPlan: ({ params, query }, { island, ...who }) => island.getPlan(params.ref, query, as(who)),
+  replicas: ({ query }, { island, signal }) => island.replicas(query, { signal }),
+  follow: ({ params }, { island, ...who }) => island.follow(params.ref, as(who)),
+  pin: ({ params, body }, { island, ...who }) => island.pin(params.ref, body, as(who)),
   drop: ({ params, query }, { island, ...who }) => island.drop(params.ref, query, as(who)),
   verify: ({ params, body }, { island, ...who }) => island.verify(params.ref, body, as(who)),
   transfersList: ({ query }, { island, signal }) => island.transfers.list(query, { signal }),

@@ -31,6 +31,7 @@ interface Options {
   to?: string
   datasetVersion?: string
   priority?: TransferPriority
+  follow?: boolean
   dryRun?: boolean
   detach?: boolean
   checksums?: boolean
@@ -74,6 +75,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--to <dir>', 'bring the files to this folder of the machine of the island, by links where that can be')
     .option('--dataset-version <v>', 'this version, or its first eight digits (default: the newest)')
     .addOption(new Option('--priority <level>', 'before or after others that wait').choices(transferPriority.options))
+    .option('--follow', 'fetch new versions, too, as they are published (default: this one alone)')
     .option('--dry-run', 'say what would be moved, and from where')
     .option('--detach', 'do not wait for its end')
     .option('--checksums', 'print the SHA-256 of the files in the form of sha256sum')
@@ -81,37 +83,42 @@ export function define(command: Command, cli: Cli): void {
       'after',
       "\nCtrl-C pauses the transfer.\n\nExample:\n  $ archipel get survey --files '2026/**' --to ~/survey",
     )
-    .action(async (ref: string, { files, to, datasetVersion, priority, dryRun, detach, checksums }: Options) => {
-      const { io, signal } = cli
-      if (detach && checksums) throw new ArchipelError('BAD_INPUT', 'give --detach or --checksums, not both')
-      const request = { files, version: datasetVersion }
-      const client = await cli.client()
-      if (dryRun) {
-        const plan = await client.getPlan(ref, request, { signal })
-        return io.json ? io.printJson(plan) : printPlan(io, plan)
-      }
-      const asked = { ...request, to: to === undefined ? undefined : resolve(to), priority }
-      const first = await client.get(ref, asked, { signal })
-      if (detach) {
-        if (io.json) return io.printJson(first)
-        io.print(first.id)
-        return io.note(`Follow it with: archipel transfers show ${first.id}`)
-      }
-      cli.goesOn = `The transfer is kept and goes on when the island is up again: archipel transfers show ${first.id}`
-      const view = await follow(cli, client, first).catch((cause: unknown) => {
-        if (!signal.aborted) throw cause
-        return stopped(io, client, first, cause)
-      })
-      if (view.state !== 'available' && view.state !== 'partial') throw failureOf(view)
-      if (checksums) {
-        const sums = await client.verify(ref, { checksums: true }, { signal })
-        if (io.json) return io.printJson({ ...view, checksums: sums.checksums })
-        for (const { path, sha256 } of sums.checksums ?? []) io.print(`${sha256}  ${clean(path)}`)
-        return
-      }
-      if (io.json) return io.printJson(view)
-      io.print(
-        `${clean(view.dataset)}: ${plural(view.wanted.files, 'file')}, ${bytes(view.wanted.bytes)}, ${view.state} here`,
-      )
-    })
+    .action(
+      async (
+        ref: string,
+        { files, to, datasetVersion, priority, follow: follows, dryRun, detach, checksums }: Options,
+      ) => {
+        const { io, signal } = cli
+        if (detach && checksums) throw new ArchipelError('BAD_INPUT', 'give --detach or --checksums, not both')
+        const request = { files, version: datasetVersion }
+        const client = await cli.client()
+        if (dryRun) {
+          const plan = await client.getPlan(ref, request, { signal })
+          return io.json ? io.printJson(plan) : printPlan(io, plan)
+        }
+        const asked = { ...request, to: to === undefined ? undefined : resolve(to), priority, follow: follows }
+        const first = await client.get(ref, asked, { signal })
+        if (detach) {
+          if (io.json) return io.printJson(first)
+          io.print(first.id)
+          return io.note(`Follow it with: archipel transfers show ${first.id}`)
+        }
+        cli.goesOn = `The transfer is kept and goes on when the island is up again: archipel transfers show ${first.id}`
+        const view = await follow(cli, client, first).catch((cause: unknown) => {
+          if (!signal.aborted) throw cause
+          return stopped(io, client, first, cause)
+        })
+        if (view.state !== 'available' && view.state !== 'partial') throw failureOf(view)
+        if (checksums) {
+          const sums = await client.verify(ref, { checksums: true }, { signal })
+          if (io.json) return io.printJson({ ...view, checksums: sums.checksums })
+          for (const { path, sha256 } of sums.checksums ?? []) io.print(`${sha256}  ${clean(path)}`)
+          return
+        }
+        if (io.json) return io.printJson(view)
+        io.print(
+          `${clean(view.dataset)}: ${plural(view.wanted.files, 'file')}, ${bytes(view.wanted.bytes)}, ${view.state} here`,
+        )
+      },
+    )
 }

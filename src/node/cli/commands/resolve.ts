@@ -34,16 +34,22 @@ function row(holder: Holder, publishers: ReadonlyMap<string, string>): string[] 
   ]
 }
 
+interface Options extends Pick<ResolveRequest, 'via'> {
+  confirm: boolean
+  datasetVersion?: string
+}
+
 export function define(command: Command, cli: Cli): void {
   command
     .argument('<dataset>', 'its id in any spelling, or its short name')
     .addOption(new Option('--via <path>', 'look only there').choices(['catalog', 'dht', 'both']))
+    .option('--dataset-version <v>', 'holders of this version, or of what begins so, only')
     .option('--no-confirm', 'do not ask the holders themselves')
     .addHelpText('after', '\nExample:\n  $ archipel resolve https://doi.org/10.5072/stars')
-    .action(async (ref: string, { via, confirm }: Pick<ResolveRequest, 'via'> & { confirm: boolean }) => {
+    .action(async (ref: string, { via, confirm, datasetVersion: version }: Options) => {
       const { io, signal } = cli
       const client = await cli.client()
-      const request: ResolveRequest = { ref, via, confirm: confirm ? undefined : false }
+      const request: ResolveRequest = { ref, via, version, confirm: confirm ? undefined : false }
       const answer = await withProgress(io, 'resolving', () => client.resolve(request, { signal }))
       if (io.json) return io.printJson(answer)
       io.print(clean(answer.id))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { datasetBody } from '../../../protocols/model/dataset.ts'
+import { replicaMode } from '../../../protocols/model/replica.ts'
 import { transferPriority, transferState } from '../../../protocols/model/transfer.ts'
 import type { BucketChange, StorePort } from '../../store/port.ts'
 import type { FileState, Replica, ReplicaStore, Transfer } from '../port.ts'
@@ -21,6 +22,9 @@ const replica = z.object({
   damaged: z.number().optional(),
   scrubbed: z.number().optional(),
   scrubAt: z.number().optional(),
+  used: z.number().optional(),
+  mode: replicaMode.optional(),
+  shared: z.number().optional(),
 })
 const transfer = z.object({
   id: z.string(),
