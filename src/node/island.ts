@@ -27,6 +27,7 @@ import { islandHealth } from './numbers.ts'
 import { ownDatasets } from './own-datasets.ts'
 import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
+import { promiseKeeping } from './promise-keeping.ts'
 import { replication } from './replication.ts'
 import { requesting } from './requesting.ts'
 import { announcer } from './resolve/announcer.ts'
@@ -236,6 +237,16 @@ async function compose(
   const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
 
   // Bytes of datasets, to others and from them.
+  const kept = await promiseKeeping({
+    self,
+    store,
+    network: net,
+    datasets: held,
+    connect,
+    rules: () => rules,
+    nameOf: who.nameOf,
+    logger: log,
+  })
   const moving = replication({
     config,
     self,
@@ -245,6 +256,7 @@ async function compose(
     lookup,
     resolver: resolving,
     connect,
+    dropCopy: kept.drop,
     policy,
     journal: diary,
     logger: log,
@@ -375,6 +387,7 @@ async function compose(
   await serveOthers(serving, { stopping: stopping.signal })
   await moving.provider.start({ stopping: stopping.signal })
   await requested.serve({ stopping: stopping.signal })
+  await kept.serve({ stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
   await reachable.start()

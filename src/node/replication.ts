@@ -10,6 +10,7 @@ import type { JournalPort } from './journal/journal.ts'
 import type { NetworkPort } from './network/port.ts'
 import { type OwnData, replicasDir } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
+import type { PromisesPort } from './promises/port.ts'
 import { heldFiles } from './replicas/held.ts'
 import { type ReplicasPort, replicas } from './replicas/replicas.ts'
 import { remotes } from './replicas/run/remotes.ts'
@@ -26,6 +27,7 @@ export interface ReplicationComponents {
   lookup: IslandLookup
   resolver: ResolverPort
   connect(island: string, options: { signal: AbortSignal }): Promise<string>
+  dropCopy: PromisesPort['drop']
   policy: PolicyPort
   journal: JournalPort
   logger: (component: string) => Logger
@@ -37,7 +39,8 @@ export interface Replication {
 }
 
 export function replication(components: ReplicationComponents): Replication {
-  const { config, self, own, catalog, network, lookup, resolver, connect, policy, journal, logger } = components
+  const { config, self, own, catalog, network, lookup, resolver, connect, dropCopy, policy, journal, logger } =
+    components
   const { held, publishing, away, replicaShelf, replicaStore } = own
   const published: typeof held.published = (pinned, options) => held.published(pinned, options)
   const blocksOf = blocks({
@@ -70,6 +73,7 @@ export function replication(components: ReplicationComponents): Replication {
       remote: remotes({ network, connect }),
       nameOf: lookup.nameOf,
       rttMs: lookup.rttMs,
+      dropCopy,
       policy,
       journal,
       busy: () => loadavg()[0]! > availableParallelism(),

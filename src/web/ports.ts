@@ -323,7 +323,7 @@ export interface IslandPort extends IslandVersions {
   get(ref: string, request?: GetRequest, options?: CallOptions): Promise<TransferView>
   /** What `get` would move. */
   getPlan(ref: string, request?: Pick<GetRequest, 'files' | 'version'>, options?: CallOptions): Promise<TransferPlan>
-  /** @throws LAST_COPY, DATASET_NOT_FOUND */
+  /** Once enough others promised to keep theirs. @throws DATASET_NOT_FOUND; without `force` LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT; DROP_PROMISED */
   drop(
     ref: string,
     request?: { force?: boolean | undefined },

@@ -14,6 +14,7 @@ import {
 } from '../../protocols/model/transfer.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
+import type { PromisesPort } from '../promises/port.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import type { Located, LocatedHolder } from '../resolve/port.ts'
 import { type Care, type CareInit, care } from './care.ts'
@@ -60,6 +61,8 @@ export interface ReplicasComponents {
   /** Files that this island publishes of a version itself. */
   published(pinned: { id: string; version: string }): Promise<SourceFile[] | undefined>
   remote(island: string): RemoteHolder
+  /** Deletes a whole copy when enough others promised to keep theirs. @throws LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT, DROP_PROMISED */
+  dropCopy: PromisesPort['drop']
   nameOf(island: string): string
   rttMs(island: string): number | undefined
   policy: PolicyPort
@@ -109,7 +112,7 @@ export interface ReplicasPort {
   /** A record of this dataset changed. */
   look(publisher: string, id: string): void
   verify(ref: string, request: { checksums?: boolean }, options?: CallOptions): Promise<Verification>
-  /** @throws LAST_COPY without `force`, DATASET_NOT_FOUND */
+  /** @throws DATASET_NOT_FOUND; without `force` LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT; DROP_PROMISED */
   drop(ref: string, request: { force?: boolean }, options?: CallOptions): Promise<{ id: string; bytes: number }>
   numbers(): {
     states: Record<string, number>
@@ -358,16 +361,26 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     const claim = components.one(ref, mine)
     policy.check({ island: init.self, user, action: 'replica:drop', datasets: [claim.id] })
     const all = shelf.all().filter((r) => r.publisher === claim.publisher && r.id === claim.id)
-    const others = claim.holders.filter((h) => h.island !== init.self && h.confirmed && h.state === 'available')
-    const last = all.filter((r) => r.held.files > 0 && !others.some((h) => h.version === r.version))
+    const others = claim.holders.filter((h) => h.island !== init.self && h.state === 'available')
+    const has = (version: string) => others.filter((h) => h.version === version)
+    const last = all.filter(
+      (r) => r.state !== 'available' && r.held.files > 0 && !has(r.version).some((h) => h.confirmed),
+    )
     if (last.length > 0 && !force)
       throw new ArchipelError('LAST_COPY', `no other island that answers now has all of ${claim.id}`)
     let bytes = 0
+    const remove = async ({ folder }: Replica) => {
+      for (const t of moving.all()) if (t.folder === folder && !TRANSFER_ENDS.has(t.state)) await moving.cancel(t.id)
+      const size = shelf.get(folder)?.held.bytes ?? 0
+      await shelf.remove(folder)
+      bytes += size
+    }
     for (const replica of all) {
-      for (const t of moving.all())
-        if (t.folder === replica.folder && !TRANSFER_ENDS.has(t.state)) await moving.cancel(t.id)
-      bytes += shelf.get(replica.folder)?.held.bytes ?? 0
-      await shelf.remove(replica.folder)
+      const { publisher, id: dataset, version, state } = replica
+      const holders = has(version).map((h) => h.island)
+      if (state === 'available')
+        await components.dropCopy({ publisher, dataset, version }, { holders, force, signal }, () => remove(replica))
+      else await remove(replica)
     }
     return { id: claim.id, bytes }
   }

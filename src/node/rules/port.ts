@@ -25,6 +25,13 @@ export interface RulesPort {
   /** By id, or its beginning. @throws RULE_NOT_FOUND, AMBIGUOUS */
   show(ref: string, options?: CallOptions): Promise<RuleView>
   explain(ref: string, options?: CallOptions): Promise<RuleExplanation>
+  /** When all rules that are in the catalog are known. */
+  settled(): Promise<void>
+  /** Rules that would lose a copy which they need if of all holders these stayed, and not this island. */
+  unmet(
+    copy: { publisher: string; dataset: string; version: string },
+    stay: readonly string[],
+  ): { rule: string; origin: string; kept: number; wanted: number }[]
   /** One of this island. @throws RULE_NOT_FOUND, AMBIGUOUS, FORBIDDEN */
   remove(ref: string, options?: CallOptions): Promise<{ id: string }>
 }

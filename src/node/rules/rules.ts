@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { descending, pageOf } from '../../protocols/model/paging.ts'
 import { type RuleBody, type RuleExplanation, type RuleRequest, ruleBody } from '../../protocols/model/rule.ts'
-import { type DecidedIsland, exclusion, places } from '../../protocols/rules/decide.ts'
+import { countCopies, type DecidedIsland, exclusion, places } from '../../protocols/rules/decide.ts'
 import { parseSites } from '../../protocols/rules/sites.ts'
 import type { RulesComponents, RulesInit, RulesPort } from './port.ts'
 import { type KnownRule, knownRule, RULE, ruleTable, type Selected } from './table.ts'
@@ -272,6 +272,23 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
     explain: async (ref) => {
       await inTurn(() => table.scan())
       return explain(one(ref))
+    },
+    settled: () => inTurn(() => table.scan()),
+    unmet({ publisher, dataset, version }, stay) {
+      const selected = table.dataset(publisher, dataset)
+      // An earlier version is nobody's aim any more.
+      if (selected === undefined || selected.version !== version) return []
+      const all = islands()
+      const copies = (rule: KnownRule, of: readonly string[]) =>
+        countCopies(
+          rule,
+          all.filter(({ id }) => of.includes(id)),
+        )
+      return rulesOf(selected).flatMap((rule) => {
+        const kept = copies(rule, stay)
+        const needed = kept < rule.copies && copies(rule, [...stay, self]) > kept
+        return needed ? [{ rule: rule.id, origin: rule.origin, kept, wanted: rule.copies }] : []
+      })
     },
     remove: (ref, { user = 'owner' } = {}) =>
       journalled('rule:remove', ref.slice(0, 200), user, async () => {

@@ -227,6 +227,22 @@ export const ERRORS = {
     retryable: true,
     hint: 'Try again later; the operator of that island checks the address in outside.sources, and the way there.',
   },
+  BELOW_RULE: {
+    status: 409,
+    retryable: false,
+    hint: '`archipel rules explain` shows who has copies; --force drops this one nevertheless.',
+  },
+  DROP_PROMISED: {
+    status: 409,
+    retryable: true,
+    hint: 'Another island drops its copy and relies on this one; the details say until when.',
+  },
+  DROP_CONFLICT: { status: 409, retryable: true, hint: 'Try again when the other island has dropped its copy.' },
+  PROMISE_MISSING: {
+    status: 503,
+    retryable: true,
+    hint: 'Try again when those islands can be reached; --force drops the copy nevertheless.',
+  },
   UNREADABLE: {
     status: 400,
     retryable: false,

@@ -192,7 +192,10 @@ export const pinBody = z.strictObject({
 })
 
 export const dropQuery = z.strictObject({
-  force: z.stringbool().optional().describe('Also where no other island is known to have it; false by default.'),
+  force: z
+    .stringbool()
+    .optional()
+    .describe('Also where no other island is known to have it, or a rule asks for it; false by default.'),
 })
 parameterShape.set(dropQuery.shape.force, { schema: z.boolean() })
 

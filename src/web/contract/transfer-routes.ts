@@ -69,13 +69,14 @@ export const TRANSFER_ROUTES = {
   drop: {
     method: 'DELETE',
     path: `${API_PREFIX}/datasets/{ref}/replica`,
-    summary: 'Delete the replica that this island has; the last copy goes with force only',
+    summary:
+      'Delete the replica that this island has, once enough others promised to keep theirs; with force, without asking them',
     scope: 'publish',
     params: input.refParams,
     query: input.dropQuery,
     response: z.object({ id: z.string(), bytes: z.number() }),
     timeoutMs: 2 * MINUTE_MS,
-    errors: [...DATASET_ERRORS, 'LAST_COPY'],
+    errors: [...DATASET_ERRORS, 'LAST_COPY', 'BELOW_RULE', 'PROMISE_MISSING', 'DROP_CONFLICT', 'DROP_PROMISED'],
   },
   verify: {
     method: 'POST',
