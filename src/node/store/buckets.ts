@@ -43,7 +43,7 @@ export const BUCKETS = {
   /** folder -> JSON: replicas of other islands' datasets. */
   replicas: '32',
   /** version, publisher, dataset and island, with spaces between -> JSON: until when a copy is kept, as promised to that island. */
-  promises: '36',
+  promises: '38',
   /** folder of a replica, 0, path -> "p" and bits of the pieces that are there, or "d" and JSON of the whole file's identity. */
   replicaFiles: '33',
   /** `one/`, id: subscriptions; `met/`, id, /, publisher, /, dataset id: what became of each dataset -> JSON. */
