@@ -262,7 +262,7 @@ async function compose(
     logger: log,
   })
   onServedChange = () => {
-    moving.provider.forget()
+    moving.forget()
     dht.changed()
   }
   await moving.replicas.start()

@@ -2,6 +2,7 @@
 import { pageOf } from '../protocols/model/paging.ts'
 import type { ReplicaView } from '../protocols/model/replica.ts'
 import type { TransferView } from '../protocols/model/transfer.ts'
+import { mediaTypeOf } from './contents/media-type.ts'
 import type { GetRequest, ReplicasPort } from './replicas/replicas.ts'
 
 const DEFAULT_TRANSFERS = 100
@@ -10,6 +11,8 @@ const DEFAULT_TRANSFERS = 100
 function given<T extends object>(request: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined)) as never
 }
+
+type ReadRequest = Parameters<ReplicasPort['read']>[0]
 
 interface Options {
   signal?: AbortSignal
@@ -23,6 +26,10 @@ export function replicaPort(replicas: ReplicasPort) {
       replicas.get({ ...given(request), ref }, options),
     getPlan: (ref: string, request: Loose<Pick<GetRequest, 'files' | 'version'>> = {}, options?: Options) =>
       replicas.plan({ ...given(request), ref }, options),
+    async read(request: ReadRequest, options?: Options) {
+      const file = await replicas.read(request, options)
+      return { ...file, mediaType: mediaTypeOf(file.path) }
+    },
     drop: (ref: string, { force = false }: { force?: boolean | undefined } = {}, options?: Options) =>
       replicas.drop(ref, { force }, options),
     verify: (ref: string, { checksums = false }: { checksums?: boolean | undefined } = {}, options?: Options) =>

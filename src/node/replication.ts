@@ -36,6 +36,8 @@ export interface ReplicationComponents {
 export interface Replication {
   provider: Provider
   replicas: ReplicasPort
+  /** After what this island holds became something else. */
+  forget(): void
 }
 
 export function replication(components: ReplicationComponents): Replication {
@@ -49,6 +51,13 @@ export function replication(components: ReplicationComponents): Replication {
     own: ({ dataset, version, block }) => held.block({ id: dataset, version }, block),
     connect,
     nameOf: lookup.nameOf,
+  })
+  const files = heldFiles({
+    store: replicaStore,
+    shelf: replicaShelf,
+    publisher: publishing,
+    published,
+    block: (pinned, hash) => held.block(pinned, hash),
   })
   const getting = replicas(
     {
@@ -65,12 +74,15 @@ export function replication(components: ReplicationComponents): Replication {
       store: replicaStore,
       shelf: replicaShelf,
       publisher: publishing,
-      locate: (ref, options) => resolver.locate(ref, { via: 'both', confirm: true, ...options }),
+      locate: (ref, { known = false, ...options }) =>
+        resolver.locate(ref, { via: known ? 'catalog' : 'both', confirm: !known, ...options }),
       one: (ref, located) => resolver.one(ref, located),
       bodyOf: async (publisher, id) => datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data,
       block: blocksOf,
       published,
       remote: remotes({ network, connect }),
+      held: files,
+      outside: away,
       nameOf: lookup.nameOf,
       rttMs: lookup.rttMs,
       dropCopy,
@@ -88,6 +100,7 @@ export function replication(components: ReplicationComponents): Replication {
         getting.look(change.record.origin, change.record.id)
   }
   return {
+    forget: () => files.forget(),
     provider: provider(
       {
         upBytesPerSecond: config.transfers.upBytesPerSecond,
@@ -95,13 +108,7 @@ export function replication(components: ReplicationComponents): Replication {
       },
       {
         network,
-        held: heldFiles({
-          store: replicaStore,
-          shelf: replicaShelf,
-          publisher: publishing,
-          published,
-          block: (pinned, hash) => held.block(pinned, hash),
-        }),
+        held: files,
         policy,
         outside: away,
         logger: logger('provider'),

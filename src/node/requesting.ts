@@ -66,7 +66,7 @@ export function requesting(components: {
         const meant = of(claim).find((each) => each.startsWith(wanted))!
         return { dataset: claim.id, publisher: claim.publisher, version: meant }
       },
-      heldState: (publisher, dataset, version) => own.replicaShelf.get(folderOf(publisher, dataset, version))?.state,
+      heldState: (publisher, dataset, version) => own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state,
       nameOf: lookup.nameOf,
       isMember: lookup.isMember,
       newId: () => `req-${Date.now().toString(36)}${randomBytes(6).toString('hex')}`,

@@ -44,7 +44,7 @@ export function subscribing(components: {
           throw new ArchipelError('DATASET_NOT_FOUND', `${ref.slice(0, 200)} is not in the catalog any more`)
         return view
       },
-      heldState: (publisher, dataset, version) => own.replicaShelf.get(folderOf(publisher, dataset, version))?.state,
+      heldState: (publisher, dataset, version) => own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state,
       newId: () => `sub-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
       logger,
     },

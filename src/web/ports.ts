@@ -195,6 +195,25 @@ export interface IslandStatements {
   cancel(session: number, statement: number, options?: OwnOptions): Promise<StatementView>
 }
 
+/** A file by its path in a dataset. */
+export interface ReadRequest {
+  ref: string
+  path: string
+  /** Its beginning is enough; the newest when absent. */
+  version?: string | undefined
+}
+
+/** What is known of a file before it is read. */
+export interface FileReading {
+  path: string
+  bytes: number
+  /** Its hash by the manifest, hex. */
+  pieces: string
+  mediaType: string
+  /** From this byte on, before that one. What is not here is fetched, verified, and kept. @throws NO_HOLDER, BAD_DATA, STALE, QUOTA_EXCEEDED, DISK_FULL */
+  open(range: { from: number; to: number }): AsyncIterable<Uint8Array>
+}
+
 /** A dataset, or files of it, to be fetched. */
 export interface GetRequest {
   /** Patterns of paths; all files when absent. */
@@ -308,6 +327,8 @@ export interface IslandPort extends IslandVersions {
   dataset(ref: string, options?: CallOptions): Promise<DatasetView>
   /** @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER (details.islands: where the list is) */
   files(ref: string, page: { limit?: number; cursor?: string }, options?: CallOptions): Promise<FilePage>
+  /** A file of any dataset, wherever it is held. @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such file or version), NO_HOLDER */
+  read(request: ReadRequest, options?: CallOptions): Promise<FileReading>
   /**
    * The first rows. Read here where this island holds the dataset, else by a task where it is held, which `elsewhere` has to allow.
    * @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no table), SCOPE_MISSING (`elsewhere` is needed), STALE, NO_HOLDER

@@ -68,6 +68,12 @@ export async function up(t: Context, config: Config): Promise<Home> {
   return { ...island, dataDir: config.dataDir, config }
 }
 
+/** Stopped, and started again. */
+export async function restarted(t: Context, home: Home): Promise<Home> {
+  await home.stop()
+  return await up(t, home.config)
+}
+
 export async function ticketOf(at: Home, settings: { expiresMs?: number; mayInvite?: boolean } = {}): Promise<string> {
   return (await at.port.invite({ local: true, ...settings })).ticket
 }

@@ -99,6 +99,7 @@ async function world(t: TestContext, data: Data): Promise<World> {
           onBad: (island, path) => made.bad.push(`${island} ${path}`),
           onProblem: (error) => error !== undefined && made.problems.push(error.code),
           onSources() {},
+          onTake() {},
         },
         t.signal,
       )

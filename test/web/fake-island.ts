@@ -31,6 +31,14 @@ export const OTHER = { id: `isl${'b'.repeat(32)}`, name: 'grenoble' }
 export const NOW = '2026-01-02T03:04:05.000Z'
 const VERSION = 'ab'.repeat(32)
 
+/** The one file of each of its datasets that can be read. */
+export const FILE = {
+  path: '2026/stars.csv',
+  pieces: 'cd'.repeat(32),
+  mediaType: 'text/csv',
+  content: Buffer.from('name,vmag\nSirius,-1.46\n'),
+}
+
 export function datasetView(name: string, more: Partial<DatasetBody> = {}): V.DatasetView {
   return {
     id: `archipel:${SELF.id}/${name}`,
@@ -246,6 +254,15 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
       const { id, publisher, body } = find(ref)
       const { columns, rows: all } = taskResult('').result
       return { id, publisher, version: body.version, columns, rows: all.slice(0, rows), truncated: true }
+    },
+    async read({ ref, path }) {
+      find(ref)
+      if (path !== FILE.path) throw new ArchipelError('NOT_FOUND', `no file ${path}`)
+      async function* open({ from, to }: { from: number; to: number }) {
+        yield FILE.content.subarray(from, to)
+      }
+      const { pieces, mediaType } = FILE
+      return { path, bytes: FILE.content.length, pieces, mediaType, open }
     },
     publish: async (request, { onProgress } = {}) => {
       const bytes = { done: 10, total: 10 }

@@ -39,6 +39,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'show', summary: 'show a dataset', load: () => import('./commands/show.ts') },
   { name: 'diff', summary: 'compare two versions of a dataset', load: () => import('./commands/diff.ts') },
   { name: 'files', summary: 'list the files of a dataset', load: () => import('./commands/files.ts') },
+  { name: 'read', summary: 'print a file of a dataset, or bytes of it', load: () => import('./commands/read.ts') },
   { name: 'preview', summary: 'show the first rows of a dataset', load: () => import('./commands/preview.ts') },
   { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },
   { name: 'get', summary: 'fetch a dataset, or files of it, to this island', load: () => import('./commands/get.ts') },

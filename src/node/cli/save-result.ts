@@ -52,7 +52,8 @@ export async function targetOf(output: string, { tableOnly }: { tableOnly: boole
   return { file, ending }
 }
 
-async function write(path: string, chunks: AsyncIterable<Uint8Array>): Promise<Saved> {
+/** Beside its place first, so that a file that is there is whole. @throws BAD_INPUT, DISK_FULL, and what the chunks throw */
+export async function saveBytes(path: string, chunks: AsyncIterable<Uint8Array>): Promise<Saved> {
   const part = join(dirname(path), `.${basename(path)}.${randomUUID().slice(0, 8)}.part`)
   let bytes = 0
   try {
@@ -103,8 +104,8 @@ export async function saveResult(
 ): Promise<Saved[]> {
   if (result === undefined) return []
   const table = async (path: string, format: TableFormat) =>
-    write(path, (await client.tasks.table(id, format, { signal })).body)
-  const item = (path: string, name: string) => write(path, client.tasks.read(id, name, { signal }))
+    saveBytes(path, (await client.tasks.table(id, format, { signal })).body)
+  const item = (path: string, name: string) => saveBytes(path, client.tasks.read(id, name, { signal }))
   if ('file' in target) {
     const format = FORMATS[target.ending]
     if (format !== undefined && result.table !== undefined) return [await table(target.file, format)]

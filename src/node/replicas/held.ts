@@ -18,8 +18,29 @@ export interface HeldFilesComponents {
   block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
 }
 
+/** Versions whose list of files is remembered, and for how long. */
+const KEPT_VERSIONS = 8
+const KEPT_MS = 10_000
+
 export function heldFiles({ store, shelf, publisher, published, block }: HeldFilesComponents): HeldFiles {
-  async function open({ dataset, version }: Pinned): Promise<HeldVersion | undefined> {
+  const kept = new Map<string, { at: number; version: Promise<HeldVersion | undefined> }>()
+
+  function open(pinned: Pinned): Promise<HeldVersion | undefined> {
+    const key = `${pinned.version} ${pinned.dataset}`
+    const found = kept.get(key)
+    if (found !== undefined && performance.now() - found.at <= KEPT_MS) return found.version
+    const version = openNow(pinned)
+    version.catch(() => kept.delete(key))
+    kept.delete(key)
+    kept.set(key, { at: performance.now(), version })
+    for (const oldest of kept.keys()) {
+      if (kept.size <= KEPT_VERSIONS) break
+      kept.delete(oldest)
+    }
+    return version
+  }
+
+  async function openNow({ dataset, version }: Pinned): Promise<HeldVersion | undefined> {
     const own = await published({ id: dataset, version })
     if (own === undefined) return await shelf.open({ dataset, version })
     const files = new Map(own.map((file) => [file.path, file]))
@@ -36,10 +57,13 @@ export function heldFiles({ store, shelf, publisher, published, block }: HeldFil
 
   return {
     open,
+    forget: () => kept.clear(),
     async look({ dataset, version }) {
+      kept.clear()
       await published({ id: dataset, version }, { look: true })
       for (const replica of shelf.all())
         if (replica.version === version && replica.id === dataset) await shelf.look(replica.folder)
+      kept.clear()
     },
     async table(pinned, path) {
       const entry = (await entriesOf(pinned.version, blockOf(pinned), [path])).get(path)

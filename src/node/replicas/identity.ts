@@ -3,7 +3,11 @@ import type { BigIntStats } from 'node:fs'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { RANGE_READ_BYTES } from '../../protocols/transfer/messages.ts'
 import type { SourceFile } from '../publish/port.ts'
+
+/** Bytes that are read at once, and looked after. */
+const READ_BYTES = RANGE_READ_BYTES
 
 export type Identity = Pick<SourceFile, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino'>
 
@@ -41,6 +45,35 @@ export async function openSame(file: SourceFile): Promise<FileHandle> {
   } catch (error) {
     await handle.close()
     throw error
+  }
+}
+
+/**
+ * Bytes of that file and of no other one: each is looked after once it was read.
+ *
+ * @param buffer taken again for each part, where nobody needs the last one when asking for the next
+ * @throws STALE
+ */
+export async function* readSame(
+  file: SourceFile,
+  { offset, length }: { offset: number; length: number },
+  { signal, buffer }: { signal: AbortSignal; buffer?: 'again' },
+): AsyncGenerator<Buffer> {
+  const handle = await openSame(file)
+  try {
+    const most = Math.min(READ_BYTES, length)
+    const again = buffer === 'again' ? Buffer.allocUnsafeSlow(most) : undefined
+    for (let done = 0; done < length; ) {
+      signal.throwIfAborted()
+      const bytes = again ?? Buffer.allocUnsafeSlow(Math.min(most, length - done))
+      const { bytesRead } = await handle.read(bytes, 0, Math.min(bytes.length, length - done), offset + done)
+      await assertSame(file, handle)
+      if (bytesRead === 0) throw changed(file.path)
+      done += bytesRead
+      yield bytes.subarray(0, bytesRead)
+    }
+  } finally {
+    await handle.close()
   }
 }
 

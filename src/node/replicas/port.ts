@@ -20,10 +20,14 @@ export interface Replica {
   /** The version as a whole, and the files of it that are here. */
   total: Amount
   held: Amount
+  /** Bytes that are here of files that are not whole. */
+  parts?: number
   /** SHA-256, hex, over the bits of the files held, in the order of the manifest; of a part only. */
   heldHash?: string
   /** What was asked for; empty: all of it. */
   globs: string[]
+  /** Nobody asked for it: it is here since somebody read in it. */
+  read?: true
   /** As published, where the catalog had it: what work needs to read the files. */
   body?: DatasetBody
   /** Milliseconds since 1970. */
@@ -72,6 +76,15 @@ export interface Transfer {
 
 /** A file of a replica: whole and in its place, or the pieces of it that are verified and durable. */
 export type FileState = { done: Identity } | { pieces: Uint8Array }
+
+/** After files became what they are now, by which so much more of it is here. */
+export function grown(replica: Replica, files: readonly StoredFile[], done: Amount): Replica {
+  const sizes = files.flatMap((f) => (f.state !== null && 'done' in f.state ? f.state.done.size : []))
+  // A file found here again counts as none; one that is given up counts as what it had.
+  const bytes = done.files > 0 ? sizes.reduce((sum, size) => sum + size, 0) : done.files < 0 ? done.bytes : 0
+  const held = { files: replica.held.files + done.files, bytes: replica.held.bytes + bytes }
+  return { ...replica, held, parts: Math.max(0, (replica.parts ?? 0) + done.bytes - bytes) }
+}
 
 export interface StoredFile {
   folder: string

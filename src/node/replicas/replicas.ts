@@ -1,6 +1,4 @@
-/** Replicas of other islands' datasets: got, verified, dropped. */
-import { rm, stat } from 'node:fs/promises'
-import { isAbsolute } from 'node:path'
+/** Replicas of other islands' datasets: got, read, verified, dropped. */
 import type { Logger } from 'pino'
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
@@ -13,25 +11,35 @@ import {
   type Verification,
 } from '../../protocols/model/transfer.ts'
 import type { JournalPort } from '../journal/journal.ts'
+import type { OutsidePort } from '../outside/outside.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PromisesPort } from '../promises/port.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
-import type { Located, LocatedHolder } from '../resolve/port.ts'
+import type { Located } from '../resolve/port.ts'
+import { tellBad } from './bad-piece.ts'
+import { bringTo } from './bring-to.ts'
 import { type Care, type CareInit, care } from './care.ts'
-import { deliver } from './deliver.ts'
+import { dropper } from './dropping.ts'
 import type { Block } from './entries.ts'
+import { finder } from './find.ts'
 import { follower } from './follow.ts'
-import { identityOf } from './identity.ts'
-import { folderOf, matches } from './names.ts'
-import { type Counted, count } from './plan.ts'
-import type { Replica, ReplicaStore, Transfer } from './port.ts'
-import { reusable, reuse } from './reuse.ts'
+import { type GetRequest, getter } from './getting.ts'
+import { keeping } from './keeping.ts'
+import type { ReplicaStore, Transfer } from './port.ts'
+import { pieceFetcher } from './read/holders.ts'
+import { keeper } from './read/keeper.ts'
+import { pieces } from './read/pieces.ts'
+import { type FileReading, reader } from './read/reader.ts'
+import { reuse } from './reuse.ts'
 import type { RemoteHolder } from './run/port.ts'
+import type { HeldFiles } from './serve/port.ts'
 import type { ReplicaShelf } from './shelf.ts'
 import { type Space, space } from './space.ts'
-import { restingState, type Transfers, transfers } from './transfers.ts'
+import { type Transfers, transfers } from './transfers.ts'
 import { verifier } from './verify.ts'
-import { here, replicaView, transferView } from './views.ts'
+import { replicaView, transferView } from './views.ts'
+
+export type { GetRequest }
 
 export interface ReplicasInit {
   self: string
@@ -50,8 +58,8 @@ export interface ReplicasComponents {
   store: ReplicaStore
   shelf: ReplicaShelf
   publisher: Pick<PublisherPort, 'pieceTable'>
-  /** Everything known of a dataset, holders asked just now. @throws BAD_ID, DATASET_NOT_FOUND */
-  locate(ref: string, options: { signal: AbortSignal; version?: string }): Promise<Located[]>
+  /** Everything known of a dataset; holders are asked just now, unless `known`, from the catalog, is enough. @throws BAD_ID, DATASET_NOT_FOUND */
+  locate(ref: string, options: { signal: AbortSignal; known?: boolean; version?: string }): Promise<Located[]>
   /** The one that is meant. @throws AMBIGUOUS */
   one(ref: string, located: Located[]): Located
   /** As published, where the catalog has it. */
@@ -61,6 +69,10 @@ export interface ReplicasComponents {
   /** Files that this island publishes of a version itself. */
   published(pinned: { id: string; version: string }): Promise<SourceFile[] | undefined>
   remote(island: string): RemoteHolder
+  /** Files that are here whole. */
+  held: Pick<HeldFiles, 'open' | 'look'>
+  /** Own files that lie elsewhere. */
+  outside?: Pick<OutsidePort, 'isOutside' | 'read'>
   /** Deletes a whole copy when enough others promised to keep theirs. @throws LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT, DROP_PROMISED */
   dropCopy: PromisesPort['drop']
   nameOf(island: string): string
@@ -71,19 +83,6 @@ export interface ReplicasComponents {
   busy(): boolean
   newId(): string
   logger: Logger
-}
-
-export interface GetRequest {
-  ref: string
-  /** Patterns of paths; none: all files. */
-  files?: string[]
-  /** Absolute path of a folder on this machine. */
-  to?: string
-  /** Its beginning is enough. */
-  version?: string
-  priority?: TransferPriority
-  /** From now on new versions are fetched, too. Not with `version`. */
-  follow?: boolean
 }
 
 interface CallOptions {
@@ -99,6 +98,11 @@ export interface ReplicasPort {
   /** Durable when it resolves. @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER, NOT_FOUND, QUOTA_EXCEEDED, DISK_FULL, RECORD_INVALID, FORBIDDEN */
   get(request: GetRequest, options?: CallOptions): Promise<TransferView>
   plan(request: GetRequest, options?: CallOptions): Promise<TransferPlan>
+  /** A file of any dataset; nothing of it is read before its `open`. @throws as `Reader` */
+  read(
+    request: { ref: string; path: string; version?: string | undefined },
+    options?: CallOptions,
+  ): Promise<FileReading>
   list(): TransferView[]
   show(id: string): TransferView
   pause(id: string): Promise<TransferView>
@@ -124,18 +128,11 @@ export interface ReplicasPort {
 }
 
 const NEVER = new AbortController().signal
-/** Files from whom a replica may be fetched, by what they say of theirs. */
-const GIVES = new Set(['available', 'partial', 'transferring', 'verifying'])
-
-interface Found {
-  claim: Located
-  holders: LocatedHolder[]
-  version: string
-}
-
 export function replicas(init: ReplicasInit, components: ReplicasComponents): ReplicasPort {
   const { store, shelf, policy, journal, nameOf } = components
-  const heldBytes = () => shelf.all().reduce((sum, r) => sum + r.held.bytes - (r.shared ?? 0), 0)
+  const stopping = new AbortController()
+  const heldBytes = () => shelf.all().reduce((sum, r) => sum + r.held.bytes - (r.shared ?? 0) + (r.parts ?? 0), 0)
+  const find = finder({ self: init.self, ...components })
   const room: Space = space(
     {
       dir: init.dir,
@@ -152,7 +149,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     remote: components.remote,
     pieceTable: (file) => components.publisher.pieceTable(file),
     holders: async (transfer, signal) => {
-      const { holders } = await find(`${transfer.dataset}@${transfer.publisher}`, transfer.version, signal)
+      const { holders } = await find(`${transfer.dataset}@${transfer.publisher}`, transfer.version, { signal })
       return holders.map((h) => h.island)
     },
     // What was found bad may be the same file under two names: that is fetched.
@@ -160,18 +157,47 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       replica.damaged === undefined
         ? await reuse({ shelf, store }, { ...replica, globs: [...globs] }, save, signal)
         : undefined,
-    onWhole,
+    quiet: (folder) => shelf.alone(folder, async () => {}),
+    async onWhole(transfer, signal) {
+      if (transfer.to !== undefined) await bringTo(components, transfer, transfer.to, signal)
+      await dropping.replace(transfer.folder)
+    },
     logger: components.logger,
   })
+  const dropping = dropper({ ...components, self: init.self, transfers: moving })
+  const getting = getter({ ...components, self: init.self, find, space: room, transfers: moving })
+  const keep = keeping({ ...components, self: init.self })
+  let readBytes = 0
+  const reading = pieces({
+    store,
+    shelf,
+    keeper: keeper({ store, shelf, transfers: moving, checkSpace: () => room.check(0) }),
+    fetch: pieceFetcher({
+      remote: components.remote,
+      limits: moving.limits,
+      nameOf,
+      table: (hash) => store.table(hash),
+      keepTable: (hash, table) => store.putTable(hash, table),
+      onBytes(bytes) {
+        readBytes += bytes
+      },
+      onBad: (island, { dataset, entry: { path } }) => tellBad(components, { island, dataset, path }),
+    }),
+    space: room,
+    logger: components.logger,
+  })
+  const files = reader({ self: init.self }, { ...components, find, pieces: reading })
   const caring: Care = care(init.scrub, {
     shelf,
-    inUse: (folder) => inUse(folder),
+    inUse: dropping.inUse,
     busy: components.busy,
     now: Date.now,
     logger: components.logger,
     async repair({ id, publisher, version, globs }) {
       const request: GetRequest = { ref: `${id}@${publisher}`, version, files: globs, priority: 'low' }
-      await journalled('replica:repair', id, 'island', () => get(request, { user: 'island' }))
+      await journalled('replica:repair', id, 'island', () =>
+        getting.get(request, { signal: stopping.signal, user: 'island' }),
+      )
     },
   })
   const following = follower({
@@ -179,15 +205,15 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     transfers: () => moving.all(),
     newest: async (publisher, id) => (await components.bodyOf(publisher, id))?.version,
     fetch: async ({ publisher, id, globs }, version) => {
-      await get({ ref: `${id}@${publisher}`, version, files: globs, follow: true }, { signal: stopping.signal })
+      const request = { ref: `${id}@${publisher}`, version, files: globs, follow: true }
+      await getting.get(request, { signal: stopping.signal, user: 'owner' })
     },
     supersede: async ({ id, folder }) => {
       await moving.cancel(id)
-      await tidy(folder)
+      await dropping.tidy(folder)
     },
     logger: components.logger,
   })
-  const stopping = new AbortController()
   const verifying = verifier({
     shelf,
     store,
@@ -195,211 +221,6 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     block: components.block,
     published: components.published,
   })
-
-  /** The version that is meant and who gives it, this island left out. */
-  async function find(ref: string, version: string | undefined, signal: AbortSignal): Promise<Found> {
-    const wanted = version?.toLowerCase()
-    const located = await components.locate(ref, { signal, ...(wanted === undefined ? {} : { version: wanted }) })
-    const of = (l: Located) => [l.version, ...l.holders.map((h) => h.version)]
-    const having = wanted === undefined ? located : located.filter((l) => of(l).some((each) => each.startsWith(wanted)))
-    if (having.length === 0)
-      throw new ArchipelError('NOT_FOUND', `no island that is known here has a version ${wanted?.slice(0, 80)}`, {
-        hint: '`archipel resolve <id>` shows which versions are held.',
-      })
-    const claim = components.one(ref, having)
-    const meant = wanted === undefined ? claim.version : of(claim).find((each) => each.startsWith(wanted))!
-    const holders = claim.holders.filter((h) => h.island !== init.self && h.version === meant && GIVES.has(h.state))
-    return { claim, holders, version: meant }
-  }
-
-  async function counted(found: Found, globs: readonly string[], keep: boolean, signal: AbortSignal): Promise<Counted> {
-    const { claim, version, holders } = found
-    const folder = folderOf(claim.publisher, claim.id, version)
-    const local = shelf.block(folder)
-    const remote = components.block(
-      claim.id,
-      version,
-      holders.map((h) => h.island),
-      signal,
-    )
-    const block: Block = async (hash) => (await local(hash).catch(() => undefined)) ?? (await remote(hash))
-    return await count(
-      { version, globs },
-      block,
-      (path) => store.file(folder, path),
-      async (hash, bytes) => {
-        if (keep) await store.commit({ blocks: [{ folder, hash, bytes }] })
-      },
-      signal,
-    )
-  }
-
-  const own = (found: Found) => components.published({ id: found.claim.id, version: found.version })
-
-  const follows = ({ publisher, id }: Pick<Replica, 'publisher' | 'id'>) =>
-    shelf.all().some((r) => r.publisher === publisher && r.id === id && r.mode === 'follow')
-
-  async function get(request: GetRequest, { signal = NEVER, user = 'owner' }: CallOptions): Promise<TransferView> {
-    const globs = [...new Set(request.files ?? [])].sort()
-    if (request.to !== undefined && !isAbsolute(request.to))
-      throw new ArchipelError('BAD_INPUT', 'the folder has to be an absolute path on the machine of the island')
-    const found = await find(request.ref, request.version, signal)
-    const { claim, version } = found
-    policy.check({ island: init.self, user, action: 'replica:get', datasets: [claim.id] })
-    if ((await own(found)) !== undefined && request.to === undefined)
-      throw new ArchipelError('DATASET_EXISTS', `this island publishes ${claim.id} itself: its files are here`, {
-        hint: 'With --to they are brought to a folder.',
-      })
-    const folder = folderOf(claim.publisher, claim.id, version)
-    const same = moving
-      .all()
-      .find(
-        (t) => t.folder === folder && !TRANSFER_ENDS.has(t.state) && t.to === request.to && sameList(t.globs, globs),
-      )
-    if (same !== undefined && request.follow === true) await shelf.put({ ...shelf.get(folder)!, mode: 'follow' })
-    if (same !== undefined) return view(same.state === 'paused' ? await moving.resume(same.id) : same)
-    const { total, wanted, here } = await counted(found, globs, true, signal)
-    const known = await reusable({ shelf, store }, { ...claim, version, folder, globs })
-    await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes - known.bytes : 0)
-    const body = await components.bodyOf(claim.publisher, claim.id)
-    const now = Date.now()
-    const before = shelf.get(folder)
-    const replica: Replica =
-      before !== undefined
-        ? { ...before }
-        : {
-            folder,
-            id: claim.id,
-            publisher: claim.publisher,
-            version,
-            name: claim.name,
-            state: 'requested',
-            total,
-            held: { files: 0, bytes: 0 },
-            globs,
-            added: now,
-          }
-    const isNewest = body?.version === version
-    if (isNewest) replica.body = body
-    if (request.follow === true || (isNewest && follows(claim))) replica.mode ??= 'follow'
-    if (before !== undefined)
-      replica.globs = globs.length === 0 || before.globs.length === 0 ? [] : [...new Set([...before.globs, ...globs])]
-    const transfer: Transfer = {
-      id: components.newId(),
-      dataset: claim.id,
-      name: claim.name,
-      publisher: claim.publisher,
-      version,
-      folder,
-      globs,
-      ...(request.to === undefined ? {} : { to: request.to }),
-      user,
-      priority: request.priority ?? 'normal',
-      state: 'requested',
-      wanted,
-      done: here,
-      created: now,
-      updated: now,
-      sources: {},
-    }
-    await moving.add(transfer, replica)
-    return view(moving.get(transfer.id))
-  }
-
-  /** Into the folder that was asked for; and what it replaces goes. */
-  async function onWhole(transfer: Transfer, signal: AbortSignal): Promise<void> {
-    const { folder, publisher, dataset, globs, to } = transfer
-    if (to !== undefined) {
-      const chosen = async function* () {
-        for await (const file of shelf.files(folder)) if (matches(globs, file.path)) yield file
-      }
-      const done = await deliver(chosen(), to, { mayLink: true, signal, onLinked: (file) => linked(folder, file) })
-      components.logger.info({ dataset, ...done }, 'files were brought to a folder')
-    }
-    const here = shelf.get(folder)
-    for (const other of shelf.all()) {
-      if (other.publisher !== publisher || other.id !== dataset || other.folder === folder) continue
-      if (other.mode === 'pin' || inUse(other.folder)) continue
-      // What follows gives way to what follows on it, a part of it, too.
-      const replaced = other.mode === 'follow' ? here?.mode === 'follow' : here?.state === 'available'
-      if (replaced) await shelf.remove(other.folder)
-    }
-  }
-
-  /** A link changes what the system says of a file, and nothing of its bytes. */
-  async function linked(folder: string, { path, local, size, mtimeNs, ino }: SourceFile): Promise<void> {
-    const seen = identityOf(await stat(local, { bigint: true }))
-    if (seen.size !== size || seen.mtimeNs !== mtimeNs || seen.ino !== ino) return
-    await store.commit({ files: [{ folder, path, state: { done: seen } }] })
-  }
-
-  const inUse = (folder: string) => moving.all().some((t) => t.folder === folder && !TRANSFER_ENDS.has(t.state))
-
-  /** What is here only in part, and that nobody will complete, goes. */
-  async function tidy(folder: string): Promise<void> {
-    const replica = shelf.get(folder)
-    if (replica === undefined || inUse(folder)) return
-    if (replica.held.files === 0) return await shelf.remove(folder)
-    const parts: string[] = []
-    for await (const [path, state] of store.files(folder)) if ('pieces' in state) parts.push(path)
-    await store.commit({ files: parts.map((path) => ({ folder, path, state: null })) })
-    await rm(shelf.places(folder).parts, { recursive: true, force: true })
-    // Whoever cancels a repair does not want it again at once.
-    const { damaged: _, ...rest } = replica
-    await shelf.put({ ...rest, state: restingState(replica) })
-  }
-
-  async function drop(ref: string, force: boolean, { signal = NEVER, user = 'owner' }: CallOptions) {
-    const located = await components.locate(ref, { signal }).catch((cause: unknown) => {
-      throw toArchipelError(cause)
-    })
-    const mine = located.filter((l) => shelf.ofClaim(l.publisher, l.id) !== undefined)
-    if (mine.length === 0)
-      throw new ArchipelError('DATASET_NOT_FOUND', `this island has no replica of ${ref.slice(0, 200)}`, {
-        hint: 'What it publishes itself is withdrawn by `archipel unpublish`.',
-      })
-    const claim = components.one(ref, mine)
-    policy.check({ island: init.self, user, action: 'replica:drop', datasets: [claim.id] })
-    const all = shelf.all().filter((r) => r.publisher === claim.publisher && r.id === claim.id)
-    const others = claim.holders.filter((h) => h.island !== init.self && h.state === 'available')
-    const has = (version: string) => others.filter((h) => h.version === version)
-    const last = all.filter(
-      (r) => r.state !== 'available' && r.held.files > 0 && !has(r.version).some((h) => h.confirmed),
-    )
-    if (last.length > 0 && !force)
-      throw new ArchipelError('LAST_COPY', `no other island that answers now has all of ${claim.id}`)
-    let bytes = 0
-    const remove = async ({ folder }: Replica) => {
-      for (const t of moving.all()) if (t.folder === folder && !TRANSFER_ENDS.has(t.state)) await moving.cancel(t.id)
-      const size = shelf.get(folder)?.held.bytes ?? 0
-      await shelf.remove(folder)
-      bytes += size
-    }
-    for (const replica of all) {
-      const { publisher, id: dataset, version, state } = replica
-      const holders = has(version).map((h) => h.island)
-      if (state === 'available')
-        await components.dropCopy({ publisher, dataset, version }, { holders, force, signal }, () => remove(replica))
-      else await remove(replica)
-    }
-    return { id: claim.id, bytes }
-  }
-
-  /** Whether a replica follows its publisher, or no other version takes its place. @throws DATASET_NOT_FOUND, NOT_FOUND */
-  async function keep(
-    ref: string,
-    { mode, version }: { mode: ReplicaMode; version?: string },
-    { user = 'owner' }: CallOptions,
-  ): Promise<ReplicaView> {
-    const replica = here(shelf.all(), ref, version)
-    policy.check({ island: init.self, user, action: 'replica:get', datasets: [replica.id] })
-    await shelf.put({ ...replica, mode })
-    for (const { mode: was, ...other } of shelf.all())
-      if (mode === 'pin' && was === 'follow' && other.publisher === replica.publisher && other.id === replica.id)
-        await shelf.put(other)
-    following.look(replica.publisher, replica.id)
-    return replicaView({ ...replica, mode }, nameOf)
-  }
 
   const view = (transfer: Transfer) => transferView(transfer, moving.live(transfer.id), nameOf)
 
@@ -427,39 +248,29 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       stopping.abort()
       await caring.stop()
       await following.stop()
+      await reading.stop()
       await moving.stop()
     },
-    async get(request, options = {}) {
+    async get(request, { signal = NEVER, user = 'owner' } = {}) {
       if (request.follow === true && request.version !== undefined)
         throw new ArchipelError('BAD_INPUT', 'a replica follows the newest version, not a certain one')
-      const asked = await get(request, options)
-      following.look(asked.publisher.id, asked.dataset)
-      return asked
+      const asked = await getting.get(request, { signal, user })
+      following.look(asked.publisher, asked.dataset)
+      return view(asked)
     },
     look: (publisher, id) => following.look(publisher, id),
     replicas: () => shelf.all().map((replica) => replicaView(replica, nameOf)),
-    keep: (ref, request, options = {}) => keep(ref, request, options),
-    async plan(request, { signal = NEVER } = {}) {
-      const found = await find(request.ref, request.version, signal)
-      const { claim, version, holders } = found
-      const { wanted, here } = await counted(found, request.files ?? [], false, signal)
-      const missing = { files: wanted.files - here.files, bytes: wanted.bytes - here.bytes }
-      return {
-        dataset: claim.id,
-        name: claim.name,
-        publisher: { id: claim.publisher, name: nameOf(claim.publisher) },
-        version,
-        wanted,
-        here,
-        missing,
-        sources: holders.map(({ island, state, confirmed }) => {
-          const rttMs = components.rttMs(island)
-          return { island, name: nameOf(island), state, confirmed, ...(rttMs === undefined ? {} : { rttMs }) }
-        }),
-        freeBytes: await room.free(),
-        quotaLeftBytes: Math.max(0, init.quotaBytes - heldBytes() - moving.promised()),
-      }
+    async keep(ref, request, { user = 'owner' } = {}) {
+      const kept = await keep(ref, request, { user })
+      following.look(kept.publisher, kept.id)
+      return replicaView(kept, nameOf)
     },
+    read: ({ ref, path, version }, { signal = NEVER, user = 'owner' } = {}) =>
+      files.open({ ref, path, version }, { signal, user }),
+    plan: async (request, { signal = NEVER } = {}) => ({
+      ...(await getting.plan(request, { signal })),
+      quotaLeftBytes: Math.max(0, init.quotaBytes - heldBytes() - moving.promised()),
+    }),
     list: () =>
       moving
         .all()
@@ -470,7 +281,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     resume: async (id) => view(await moving.resume(id)),
     async cancel(id) {
       const cancelled = view(await moving.cancel(id))
-      await tidy(moving.get(id).folder)
+      await dropping.tidy(moving.get(id).folder)
       return cancelled
     },
     prioritise: async (id, priority) => view(await moving.setPriority(id, priority)),
@@ -481,8 +292,8 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
         policy.check({ island: init.self, user, action: 'replica:verify', datasets: [claim.id] })
         return await verifying(claim, checksums, signal)
       }),
-    drop: (ref, { force = false }, options = {}) =>
-      journalled('replica:drop', ref.slice(0, 200), options.user, () => drop(ref, force, options)),
+    drop: (ref, { force = false }, { signal = NEVER, user = 'owner' } = {}) =>
+      journalled('replica:drop', ref.slice(0, 200), user, () => dropping.drop(ref, { force, signal, user })),
     numbers() {
       const by = (words: string[], least: string[]) => {
         const sum: Record<string, number> = Object.fromEntries(least.map((word) => [word, 0]))
@@ -500,12 +311,9 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
           unfinished.map((t) => t.state),
           ['transferring'],
         ),
-        receivedBytes: moving.receivedBytes(),
+        receivedBytes: moving.receivedBytes() + readBytes,
         care: caring.numbers(),
       }
     },
   }
 }
-
-const sameList = (a: readonly string[], b: readonly string[]) =>
-  a.length === b.length && a.every((each, i) => each === b[i])

@@ -29,7 +29,8 @@ async function* common({ shelf, store }: ReuseComponents, wanted: Wanted): Async
   const others = shelf
     .all()
     .filter((r) => r.publisher === wanted.publisher && r.id === wanted.id && r.folder !== wanted.folder)
-    .filter((r) => r.held.files > 0)
+    // What was only read is not said to be damaged when it is: what shares its bytes would not be looked at.
+    .filter((r) => r.held.files > 0 && r.read === undefined)
   if (others.length === 0) return
   for await (const page of pages(wanted.version, shelf.block(wanted.folder))) {
     const open = new Map<string, FileEntry>()

@@ -9,9 +9,10 @@ import type { Holding } from '../../protocols/resolve/messages.ts'
 import { noBits, setBit } from '../../protocols/transfer/messages.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import { type Block, pages } from './entries.ts'
+import { type FolderQueue, folderQueue } from './folder-queue.ts'
 import { sameIdentity } from './identity.ts'
 import { type Places, placesOf } from './names.ts'
-import type { Replica, ReplicaStore, StoredFile, Transfer } from './port.ts'
+import type { Amount, Replica, ReplicaStore, StoredFile, Transfer } from './port.ts'
 import { look as lookAt, setAside } from './run/loader.ts'
 import type { HeldVersion, Pinned } from './serve/port.ts'
 
@@ -33,13 +34,21 @@ export interface ShelfComponents {
   logger: Logger
 }
 
-/** Replicas for those who read them: as good as published here. */
-export interface ReplicaShelf {
+/** What a change brings with it. */
+interface More {
+  files?: StoredFile[]
+  transfer?: Transfer
+}
+
+/** Replicas for those who read them: as good as published here. Whoever writes into a folder is `alone` with it, or the transfer that runs. */
+export interface ReplicaShelf extends FolderQueue {
   start(): Promise<void>
   /** Says anew what the own log does not say as it is: after a crash, or with a store of before. */
   reconcile(): Promise<void>
   all(): Replica[]
   get(folder: string): Replica | undefined
+  /** The same, but not what is here only since somebody read in it. */
+  asked(folder: string): Replica | undefined
   /** The one of that claim that has most. */
   ofClaim(publisher: string, id: string): Replica | undefined
   places(folder: string): Places
@@ -57,11 +66,15 @@ export interface ReplicaShelf {
   files(folder: string): AsyncIterable<SourceFile>
   /** A whole file that is here. */
   file(folder: string, path: string): Promise<SourceFile | undefined>
-  /** Durable, and told to others where they see it. */
-  put(replica: Replica, more?: { files?: StoredFile[]; transfer?: Transfer }): Promise<void>
-  /** Forgets it, then deletes its files. */
+  /**
+   * Durable, and told to others where they see it; one change of a replica after the other.
+   *
+   * @param next gets what it is by then; undefined: nothing is changed, and nothing of `more` kept
+   */
+  change(folder: string, next: (now: Replica | undefined) => Replica | undefined, more?: More): Promise<void>
+  /** Forgets it, then deletes its files. For who is alone with it. */
   remove(folder: string): Promise<void>
-  /** Takes files away that were found broken. */
+  /** Takes files away that were found broken, alone with the folder. */
   lose(folder: string, paths: readonly string[]): Promise<Replica | undefined>
   /** Called after files were taken away, with how many. */
   onLost(listener: (folder: string, files: number) => void): void
@@ -78,7 +91,8 @@ const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested',
 export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
   const { store, publisher, logger } = components
   const known = new Map<string, Replica>()
-  let losing: Promise<unknown> = Promise.resolve()
+  const writers = folderQueue()
+  const changes = folderQueue()
   const lostListeners: ((folder: string, files: number) => void)[] = []
   const placesFor = (folder: string) => placesOf(init.dir, folder)
 
@@ -95,15 +109,15 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
   const matching = (id: string, version?: string) =>
     [...known.values()].filter((r) => means(r, id) && (version === undefined || r.version === version))
 
-  function ofClaim(publisherId: string, id: string): Replica | undefined {
+  function ofClaim(publisherId: string, id: string, counts = (_: Replica) => true): Replica | undefined {
     return [...known.values()]
-      .filter((r) => r.publisher === publisherId && r.id === id)
+      .filter((r) => r.publisher === publisherId && r.id === id && counts(r))
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.added - a.added)[0]
   }
 
-  /** What is said of a claim: of the replica that has most of it. */
+  /** What is said of a claim: of the replica that has most of it. Single pieces are nothing that others could use. */
   function recordOf(publisherId: string, id: string): ReplicaBody | undefined {
-    const best = ofClaim(publisherId, id)
+    const best = ofClaim(publisherId, id, (r) => r.state !== 'partial' || r.held.files > 0)
     if (best === undefined) return undefined
     const { version, state, held, total, heldHash } = best
     const coming = [...known.values()].find(
@@ -140,19 +154,29 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     return bits
   }
 
-  async function put(replica: Replica, more: { files?: StoredFile[]; transfer?: Transfer } = {}): Promise<void> {
-    const before = known.get(replica.folder)
+  const change = (folder: string, next: (now: Replica | undefined) => Replica | undefined, more: More = {}) =>
+    changes.alone(folder, async () => {
+      const before = known.get(folder)
+      const replica = next(before)
+      if (replica !== undefined) await put(before, replica, more)
+    })
+
+  async function put(before: Replica | undefined, replica: Replica, more: More): Promise<void> {
     const next = { ...replica }
-    if (next.state === 'partial') {
+    const whole = (more.files ?? []).some(({ state }) => state === null || 'done' in state)
+    const asBefore = !whole && before?.state === 'partial' && before.held.files === next.held.files
+    if (next.state === 'partial' && next.held.files > 0 && !asBefore) {
       const held = new Map<string, true>()
       for await (const { path } of files(next.folder)) held.set(path, true)
       next.heldHash = createHash('sha256')
         .update(await bitsOf(next, held))
         .digest('hex')
-    } else delete next.heldHash
+    } else if (!asBefore) delete next.heldHash
     await store.commit({ replica: next, ...more })
+    const said = recordOf(next.publisher, next.id)
     known.set(next.folder, next)
     if (before?.state === next.state && before.heldHash === next.heldHash) return
+    if (said === undefined && recordOf(next.publisher, next.id) === undefined) return
     await tell(next.publisher, next.id)
     components.onChange()
   }
@@ -170,32 +194,29 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       await setAside(placesFor(folder), placesFor(folder).file(path)).catch(() => {})
     }
     if (lost.length === 0) return replica
-    const held = { files: replica.held.files - lost.length, bytes: replica.held.bytes - bytes }
     logger.error({ dataset: replica.id, files: lost.length }, 'files of a replica are not what they were')
-    const ended = replica.state === 'available' || replica.state === 'partial'
-    const state = !ended ? replica.state : held.files > 0 ? 'partial' : 'failed'
     await store.commit({ files: lost })
-    await put({ ...replica, held, state, damaged: (replica.damaged ?? 0) + lost.length })
+    await change(folder, (now) => now && without(now, { files: lost.length, bytes }))
     for (const listener of lostListeners) listener(folder, lost.length)
     return known.get(folder)
   }
 
   /** One after the other: two that look at the same time find the same files. */
-  function lose(folder: string, paths: readonly string[]): Promise<Replica | undefined> {
-    const mine = losing.then(() => loseNow(folder, paths))
-    losing = mine.catch(() => {})
-    return mine
-  }
+  const lose = (folder: string, paths: readonly string[]) => writers.alone(folder, () => loseNow(folder, paths))
+
+  /** Kept, and told to nobody. */
+  const remember = (folder: string, next: (now: Replica) => Replica | undefined) =>
+    changes.alone(folder, async () => {
+      const before = known.get(folder)
+      const replica = before && next(before)
+      if (replica === undefined) return
+      known.set(folder, replica)
+      await store.commit({ replica })
+    })
 
   /** Remembers that somebody reads it, to the minute. */
-  async function used(folder: string): Promise<void> {
-    const replica = known.get(folder)
-    const now = Date.now()
-    if (replica === undefined || now - (replica.used ?? 0) < USED_MS) return
-    const next = { ...replica, used: now }
-    known.set(folder, next)
-    await store.commit({ replica: next })
-  }
+  const used = (folder: string) =>
+    remember(folder, (now) => (Date.now() - (now.used ?? 0) < USED_MS ? undefined : { ...now, used: Date.now() }))
 
   /** The same by `stat`, or by its bytes where only times changed. */
   async function stillSame(file: SourceFile, table: (path: string) => Promise<Uint8Array | undefined>) {
@@ -232,7 +253,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       }
     }
     if (fresh.length > 0) await store.commit({ files: fresh })
-    return await lose(folder, lost)
+    return lost.length === 0 ? known.get(folder) : await lose(folder, lost)
   }
 
   return {
@@ -242,7 +263,8 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     },
     async reconcile() {
       const wrong = new Map<string, { publisher: string; id: string }>()
-      for (const { publisher: of, id } of known.values()) wrong.set(replicaRecordId(of, id), { publisher: of, id })
+      for (const { publisher: of, id } of known.values())
+        if (recordOf(of, id) !== undefined) wrong.set(replicaRecordId(of, id), { publisher: of, id })
       for await (const record of components.ownReplicas()) {
         const said = replicaBody.safeParse(record.body)
         if (!said.success || said.data.publisher === init.self) continue
@@ -254,7 +276,11 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     },
     all: () => [...known.values()],
     get: (folder) => known.get(folder),
-    ofClaim,
+    asked(folder) {
+      const replica = known.get(folder)
+      return replica?.read ? undefined : replica
+    },
+    ofClaim: (publisherId, id) => ofClaim(publisherId, id),
     places: placesFor,
     block: blockOf,
     async holdings(ids) {
@@ -263,6 +289,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       const holdings: Holding[] = []
       for (const { folder, state } of found.values()) {
         if (state !== 'available' && state !== 'partial') continue
+        if (known.get(folder)?.held.files === 0) continue
         const replica = state === 'available' ? await look(folder) : known.get(folder)
         if (replica === undefined || replica.state === 'failed') continue
         holdings.push({
@@ -298,7 +325,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     served: () => [
       ...new Set(
         [...known.values()]
-          .filter((r) => r.state === 'available' || r.state === 'partial')
+          .filter((r) => r.state === 'available' || (r.state === 'partial' && r.held.files > 0))
           .flatMap((r) => [r.id, ...(r.body?.aliases ?? [])]),
       ),
     ],
@@ -322,30 +349,37 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       if (state === undefined || !('done' in state)) return undefined
       return { path, local: placesFor(folder).file(path), ...state.done }
     },
-    put,
+    alone: writers.alone,
+    change,
     lose,
     onLost: (listener) => void lostListeners.push(listener),
-    async note(folder, progress) {
-      const replica = known.get(folder)
-      if (replica === undefined) return
-      const { scrubAt: _, ...rest } = replica
-      const next = { ...rest, ...progress }
-      known.set(folder, next)
-      await store.commit({ replica: next })
-    },
+    note: (folder, progress) => remember(folder, ({ scrubAt: _, ...rest }) => ({ ...rest, ...progress })),
     async remove(folder) {
       const replica = known.get(folder)
-      known.delete(folder)
-      if (replica !== undefined) await tell(replica.publisher, replica.id)
-      await store.forget(folder)
-      await rm(placesFor(folder).root, { recursive: true, force: true })
+      await changes.alone(folder, async () => {
+        const said = replica && recordOf(replica.publisher, replica.id)
+        known.delete(folder)
+        if (replica !== undefined && said !== undefined) await tell(replica.publisher, replica.id)
+        await store.forget(folder)
+        await rm(placesFor(folder).root, { recursive: true, force: true })
+      })
       // What others shared with it is theirs alone now.
       for (const other of [...known.values()])
-        if (other.shared !== undefined && other.publisher === replica?.publisher && other.id === replica.id) {
-          const { shared: _, ...alone } = other
-          await put(alone)
-        }
+        if (other.shared !== undefined && other.publisher === replica?.publisher && other.id === replica.id)
+          await change(other.folder, (now) => now && unshared(now))
       components.onChange()
     },
   }
 }
+
+/** After files of it were taken away. */
+function without(replica: Replica, lost: Amount): Replica {
+  const held = { files: replica.held.files - lost.files, bytes: replica.held.bytes - lost.bytes }
+  const ended = replica.state === 'available' || replica.state === 'partial'
+  const state = !ended ? replica.state : held.files > 0 ? 'partial' : 'failed'
+  // Nobody asked for what was only read: it is fetched again by who reads it again.
+  const damaged = replica.read ? {} : { damaged: (replica.damaged ?? 0) + lost.files }
+  return { ...replica, held, state, ...damaged }
+}
+
+const unshared = ({ shared: _, ...alone }: Replica): Replica => alone

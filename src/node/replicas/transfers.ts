@@ -6,10 +6,12 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { SourceFile } from '../publish/port.ts'
-import type { Amount, Replica, ReplicaStore, StoredFile, Transfer } from './port.ts'
-import { rate, rates } from './rate.ts'
+import { tellBad } from './bad-piece.ts'
+import { matches } from './names.ts'
+import { type Amount, grown, type Replica, type ReplicaStore, type StoredFile, type Transfer } from './port.ts'
+import { type Rate, rate, rates } from './rate.ts'
 import type { RemoteHolder } from './run/port.ts'
-import { runTransfer } from './run/run.ts'
+import { runTransfer, type TakePiece } from './run/run.ts'
 import type { Source } from './run/source.ts'
 import type { ReplicaShelf } from './shelf.ts'
 import type { Space } from './space.ts'
@@ -40,6 +42,8 @@ export interface TransfersComponents {
     save: (files: StoredFile[], done: Amount) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>
+  /** Once nobody else writes into that folder. */
+  quiet(folder: string): Promise<void>
   /** All bytes are there. May take its time. @throws why they could not be delivered */
   onWhole(transfer: Transfer, signal: AbortSignal): Promise<void>
   logger: Logger
@@ -56,7 +60,8 @@ export interface Transfers {
   /** Takes the unfinished ones up. */
   resumeAll(): void
   stop(): Promise<void>
-  add(transfer: Transfer, replica: Replica): Promise<void>
+  /** @param replica what becomes of the one that is there, if any */
+  add(transfer: Transfer, replica: (now: Replica | undefined) => Replica): Promise<void>
   all(): Transfer[]
   /** @throws TRANSFER_NOT_FOUND */
   get(id: string): Transfer
@@ -70,6 +75,14 @@ export interface Transfers {
   promised(): number
   /** Since the start. */
   receivedBytes(): number
+  /** Whether one of them writes into that folder. */
+  writes(folder: string): boolean
+  /** A verified piece that somebody else fetched, for the one that writes there. @returns whether it took it */
+  offer(folder: string, path: string, index: number, bytes: Uint8Array): Promise<boolean>
+  /** So much more of a file is in a folder into which none of them writes. */
+  brought(folder: string, path: string, more: Amount): Promise<void>
+  /** What comes from an island passes these. */
+  limits(island: string): Rate[]
 }
 
 const BATCH_BYTES = 64 * 1024 * 1024
@@ -86,6 +99,7 @@ interface Running {
   received: number
   perSecond: number
   sources: ReadonlyMap<string, Source>
+  take?: TakePiece
 }
 
 export function transfers(init: TransfersInit, components: TransfersComponents): Transfers {
@@ -105,11 +119,14 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     return found
   }
 
-  async function put(transfer: Transfer, replica?: Replica): Promise<Transfer> {
+  async function put(
+    transfer: Transfer,
+    replica?: (now: Replica | undefined) => Replica | undefined,
+  ): Promise<Transfer> {
     const next = { ...transfer, updated: Date.now() }
     if (TRANSFER_ENDS.has(next.state)) next.ended ??= next.updated
     if (replica === undefined) await store.commit({ transfer: next })
-    else await shelf.put(replica, { transfer: next })
+    else await shelf.change(next.folder, replica, { transfer: next })
     known.set(next.id, next)
     return next
   }
@@ -151,8 +168,9 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
   async function run(id: string, one: Running): Promise<void> {
     const signal = AbortSignal.any([stopping.signal, one.stop.signal])
     try {
+      await components.quiet(get(id).folder)
       const { problem: _, ...begun } = get(id)
-      await put({ ...begun, state: 'transferring' }, busy(replicaOf(id), 'transferring'))
+      await put({ ...begun, state: 'transferring' }, there(id, busy('transferring')))
       await bring(id, one, signal)
       await finish(id, signal)
     } catch (cause) {
@@ -160,27 +178,30 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     }
   }
 
-  const replicaOf = (id: string): Replica => {
-    const found = shelf.get(get(id).folder)
-    if (found === undefined) throw new ArchipelError('INTERNAL', `the replica of transfer ${id} is gone`)
-    return found
+  const gone = (id: string) => new ArchipelError('INTERNAL', `the replica of transfer ${id} is gone`)
+
+  /** @throws INTERNAL where it is gone */
+  const there = (id: string, next: (now: Replica) => Replica) => (now: Replica | undefined) => {
+    if (now === undefined) throw gone(id)
+    return next(now)
   }
+
+  const replicaOf = (id: string): Replica => there(id, (now) => now)(shelf.get(get(id).folder))
+
+  const change = (
+    id: string,
+    next: (now: Replica) => Replica,
+    more?: { files: StoredFile[]; transfer: Transfer },
+  ): Promise<void> => shelf.change(get(id).folder, there(id, next), more)
 
   async function bring(id: string, one: Running, signal: AbortSignal): Promise<void> {
     const { dataset, version, folder, globs } = get(id)
     let saving: Promise<void> = Promise.resolve()
-    const add = (a: Amount, b: Amount): Amount => ({ files: a.files + b.files, bytes: a.bytes + b.bytes })
     const save = (files: StoredFile[], done: Amount, shared = 0): Promise<void> => {
       saving = saving.then(async () => {
         const transfer = get(id)
-        const replica = replicaOf(id)
-        const sizes = files.flatMap((f) => (f.state !== null && 'done' in f.state ? f.state.done.size : []))
-        // A file found here again counts as none; one that is given up counts as what it had.
-        const bytes = done.files > 0 ? sizes.reduce((sum, size) => sum + size, 0) : done.files < 0 ? done.bytes : 0
-        const held = add(replica.held, { files: done.files, bytes })
         const next = { ...transfer, done: add(transfer.done, done), updated: Date.now() }
-        const more = shared === 0 ? {} : { shared: (replica.shared ?? 0) + shared }
-        await shelf.put({ ...replica, held, ...more }, { files, transfer: next })
+        await change(id, (now) => sharing(grown(now, files, done), shared), { files, transfer: next })
         known.set(id, { ...get(id), done: next.done, updated: next.updated })
       })
       return saving
@@ -200,7 +221,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
         block: shelf.block(folder),
         holders: (during) => components.holders(get(id), during),
         remote: components.remote,
-        limits: (island) => [down, downOf(island)],
+        limits,
         state: (path) => store.file(folder, path),
         save,
         table: (hash) => store.table(hash),
@@ -214,14 +235,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
         },
         onBad(island, path) {
           count(id, island, { bytes: 0, bad: 1 })
-          logger.warn({ island, dataset }, 'an island sent bytes that are not those of the file')
-          journal.write({
-            actor: `owner@${island}`,
-            action: 'transfer:bad-piece',
-            subject: `${dataset} ${path}`,
-            outcome: 'refused',
-            code: 'BAD_DATA',
-          })
+          tellBad({ journal, logger }, { island, dataset, path })
         },
         onProblem(error) {
           const { problem: _, ...rest } = get(id)
@@ -230,9 +244,19 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
         onSources(sources) {
           one.sources = sources
         },
+        onTake(take) {
+          one.take = take
+        },
       },
       signal,
     )
+  }
+
+  const limits = (island: string): Rate[] => [down, downOf(island)]
+
+  const writing = (folder: string): Running | undefined => {
+    for (const [id, one] of running) if (get(id).folder === folder) return one
+    return undefined
   }
 
   function count(id: string, island: string, more: { bytes: number; bad: number }): void {
@@ -244,7 +268,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
 
   /** All that was asked for is durable: the files are looked at once more, in their places. */
   async function finish(id: string, signal: AbortSignal): Promise<void> {
-    await put({ ...get(id), state: 'verifying' }, busy(replicaOf(id), 'verifying'))
+    await put({ ...get(id), state: 'verifying' }, there(id, busy('verifying')))
     const seen = await shelf.look(get(id).folder)
     if (seen === undefined) throw new ArchipelError('INTERNAL', 'the replica is gone')
     const state = seen.held.files === seen.total.files ? 'available' : 'partial'
@@ -252,9 +276,11 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
       throw new ArchipelError('BAD_DATA', 'files changed on the disk after they were verified', {
         hint: 'Check the disk with the replicas, then: archipel transfers resume <id>.',
       })
-    const { damaged, ...good } = seen
-    const all = state === 'available' || isDeepStrictEqual(get(id).globs, seen.globs)
-    await shelf.put({ ...good, ...(all || damaged === undefined ? {} : { damaged }), state })
+    const { globs } = get(id)
+    await change(id, ({ damaged, ...good }) => {
+      const all = state === 'available' || isDeepStrictEqual(globs, good.globs)
+      return { ...good, ...(all || damaged === undefined ? {} : { damaged }), state }
+    })
     await components.onWhole(get(id), signal)
     const { problem: _, ...rest } = get(id)
     await put({ ...rest, state })
@@ -263,8 +289,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
 
   async function stopped(id: string, one: Running, error: ArchipelError): Promise<void> {
     if (stopping.signal.aborted && one.become === undefined) return
-    const replica = replicaOf(id)
-    const settled = { ...replica, state: restingState(replica) }
+    const settled = there(id, (now) => ({ ...now, state: restingState(now) }))
     const { problem: _, ...rest } = get(id)
     if (one.become !== undefined) {
       await put({ ...rest, state: one.become }, settled)
@@ -351,7 +376,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
         if (!TRANSFER_ENDS.has(transfer.state)) return transfer
         throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
       }
-      if (shelf.get(transfer.folder) === undefined)
+      if (shelf.asked(transfer.folder) === undefined)
         throw new ArchipelError('TRANSFER_STATE', 'what it had brought was dropped', {
           hint: 'Ask for the dataset again: archipel get <id>.',
         })
@@ -372,15 +397,28 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
         .filter((t) => waits(t.state) || t.state === 'paused')
         .reduce((sum, t) => sum + Math.max(0, t.wanted.bytes - t.done.bytes), 0),
     receivedBytes: () => received,
+    writes: (folder) => writing(folder) !== undefined,
+    offer: async (folder, path, index, bytes) => (await writing(folder)?.take?.(path, index, bytes)) ?? false,
+    async brought(folder, path, more) {
+      for (const transfer of [...known.values()])
+        if (transfer.folder === folder && !TRANSFER_ENDS.has(transfer.state) && matches(transfer.globs, path))
+          await put({ ...get(transfer.id), done: add(get(transfer.id).done, more) })
+    },
+    limits,
   }
 }
+
+const add = (a: Amount, b: Amount): Amount => ({ files: a.files + b.files, bytes: a.bytes + b.bytes })
 
 /** To be taken up: nobody has to say anything for it to go on. */
 const waits = (state: TransferState) => state === 'requested' || state === 'transferring' || state === 'verifying'
 
 /** One that is whole stays so whatever is asked of it; one that is repaired says what is left of it. */
-const busy = (replica: Replica, state: 'transferring' | 'verifying'): Replica =>
+const busy = (state: 'transferring' | 'verifying') => (replica: Replica) =>
   replica.state === 'available' || replica.damaged !== undefined ? replica : { ...replica, state }
+
+const sharing = (replica: Replica, more: number): Replica =>
+  more === 0 ? replica : { ...replica, shared: (replica.shared ?? 0) + more }
 
 /** What a replica is while nothing happens to it. */
 export function restingState({ held, total }: Replica): 'available' | 'partial' | 'failed' {

@@ -42,7 +42,9 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
     /** Files that were here, or were asked for and are not being fetched. */
     const idle = replica !== undefined && ['available', 'partial', 'failed'].includes(replica.state)
     const should = (path: string) =>
-      own === undefined && replica !== undefined && (before.has(path) || (idle && matches(replica.globs, path)))
+      own === undefined &&
+      replica !== undefined &&
+      (before.has(path) || (idle && replica.read === undefined && matches(replica.globs, path)))
     const good = { files: 0, bytes: 0 }
     const bad: string[] = []
     const sums: { path: string; sha256: string }[] = []

@@ -7,7 +7,7 @@ import type { Replica, Transfer } from './port.ts'
 import type { Live } from './transfers.ts'
 
 export function replicaView(replica: Replica, nameOf: (island: string) => string): ReplicaView {
-  const { id, name, publisher, version, state, total, held, globs, mode, added, used } = replica
+  const { id, name, publisher, version, state, total, held, globs, read, mode, added, used } = replica
   return {
     id,
     name,
@@ -17,6 +17,7 @@ export function replicaView(replica: Replica, nameOf: (island: string) => string
     total,
     held,
     files: globs,
+    ...(read === undefined ? {} : { read }),
     ...(mode === undefined ? {} : { mode }),
     added: new Date(added).toISOString(),
     ...(used === undefined ? {} : { used: new Date(used).toISOString() }),
@@ -24,7 +25,7 @@ export function replicaView(replica: Replica, nameOf: (island: string) => string
 }
 
 /**
- * The replica that is meant: of that version, or the one added last. No island is asked, so that it can be said while all are away.
+ * The replica that is meant: of that version, or the one added last; not one that was only read. No island is asked, so that it can be said while all are away.
  *
  * @param ref id in any spelling, short name, or `<id>@<island id>`
  * @throws DATASET_NOT_FOUND, AMBIGUOUS (of several publishers or datasets), NOT_FOUND (no such version), BAD_ID
@@ -33,7 +34,7 @@ export function here(all: readonly Replica[], ref: string, version?: string): Re
   const [, plain = ref, publisher] = /^(.+)@(isl[a-z2-7]{32})$/.exec(ref.trim()) ?? []
   const asked = parseRef(plain)
   const found = all
-    .filter((r) => publisher === undefined || r.publisher === publisher)
+    .filter((r) => r.read === undefined && (publisher === undefined || r.publisher === publisher))
     .filter((r) => ('name' in asked ? r.name === asked.name : r.id === asked.id || r.body?.aliases.includes(asked.id)))
   if (found.length === 0)
     throw new ArchipelError('DATASET_NOT_FOUND', `this island has no replica of ${ref.slice(0, 200)}`, {

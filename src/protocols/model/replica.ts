@@ -19,6 +19,8 @@ export const replicaView = z.object({
   held: amount,
   /** Patterns of the files asked for; empty: all. */
   files: z.array(z.string()),
+  /** Nobody asked for it: it is here since somebody read in it. */
+  read: z.literal(true).optional(),
   /** `follow`: new versions are fetched. `pin`: no other version takes its place. Absent: it stays until another version is fetched. */
   mode: replicaMode.optional(),
   added: z.string(),

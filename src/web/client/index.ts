@@ -24,6 +24,7 @@ import type { CompleteClient } from './complete.ts'
 import { type EventOptions, islandEvents } from './events.ts'
 import type { ClientOptions } from './options.ts'
 import { cutOff, progress } from './progress.ts'
+import { readFile } from './read-file.ts'
 import { TABLE } from './table.ts'
 import { type Ask, type ClientTasks, taskClient } from './tasks.ts'
 import { type MainBytes, transport } from './transport.ts'
@@ -144,6 +145,7 @@ export function createClient(init: ClientInit = {}): IslandClient {
     datasets: (query, options) => ask('datasets', { query }, options),
     dataset: (ref, options) => ask('dataset', { params: { ref } }, options),
     files: (ref, query, options) => ask('files', { params: { ref }, query }, options),
+    read: (request, options) => readFile(http, request, options),
     preview: (ref, { rows }, options) => ask('preview', { params: { ref }, query: { rows } }, options),
     metadata: (ref, format, options) => ask('metadata', { params: { ref }, query: { format } }, options),
     publish,

@@ -3,7 +3,7 @@ import { ArchipelError } from '../../protocols/model/errors.ts'
 
 /** The part of a route that a client needs; `table.ts` has them all. */
 export interface ClientRoute {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   /** Needs no token, and no CSRF guard. */
   readonly isPublic?: true

@@ -122,7 +122,7 @@ export function transport({ url, token, fetch, retries }: TransportInit): Transp
 
   /** Tries until there is an answer that `read` takes, or one that no other try would better. */
   async function tries<T>(route: ClientRoute, input: CallInput, read: (answer: Answer) => Promise<T>): Promise<T> {
-    const harmless = route.method === 'GET' || input.idempotencyKey !== undefined
+    const harmless = route.method === 'GET' || route.method === 'HEAD' || input.idempotencyKey !== undefined
     let renewed = false
     for (let tried = 1; ; tried++) {
       let askedMs: number | undefined

@@ -1,5 +1,6 @@
 /** What the web service accepts: path and query parameters (always text) and bodies, with their bounds. */
 import { z } from 'zod'
+import { MAX_PATH_BYTES } from '../../protocols/manifest/paths.ts'
 import { actionBody as actionBody_ } from '../../protocols/model/action.ts'
 import { creator } from '../../protocols/model/dataset.ts'
 import { MAX_ID_LENGTH, shortName } from '../../protocols/model/ids.ts'
@@ -166,6 +167,12 @@ export const diffQuery = z.strictObject({
   limit: filesQuery.shape.limit,
   cursor,
 })
+
+/** Any file of a dataset; the path may have slashes as they are. */
+export const readParams = refParams.extend({
+  path: z.string().min(1).max(MAX_PATH_BYTES).describe('The path of a file in the dataset.'),
+})
+export const readQuery = z.strictObject({ version: versionStart })
 
 export const planQuery = z.strictObject({
   files: queryList(z.string().min(1).max(MAX_GLOB_LENGTH), MAX_GLOBS)

@@ -9,6 +9,8 @@ export interface Route {
   method: 'GET' | 'POST' | 'DELETE'
   /** With `{name}` for path parameters; each is one percent-encoded segment. */
   path: `/${string}`
+  /** The last parameter is the rest of the path, and may have slashes that are not encoded. */
+  rest?: true
   /** One line, for OpenAPI. */
   summary: string
   /** What a token has to allow. `public`: no authentication. */

@@ -28,6 +28,12 @@ import * as view from './views.ts'
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
 const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
+/** Of answers with `parts`. */
+const PART_HEADERS = {
+  range: 'One range of bytes.',
+  'if-range': 'The ETag of the part that is there already.',
+  'if-none-match': 'ETags of what the asker has.',
+} as const
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -126,6 +132,35 @@ export const ROUTES = {
     response: view.filePage,
     timeoutMs: 2 * MINUTE_MS,
     errors: [...DATASET_ERRORS, 'NO_HOLDER', 'PROTOCOL', 'RECORD_INVALID'],
+  },
+  read: {
+    method: 'GET',
+    path: `${API_PREFIX}/datasets/{ref}/files/{path}`,
+    rest: true,
+    summary:
+      'A file of a dataset, wherever it is held; Range: bytes=... gives a part. What is not here is fetched, verified and kept',
+    scope: 'read',
+    params: input.readParams,
+    query: input.readQuery,
+    headers: PART_HEADERS,
+    response: z.string().meta({ format: 'binary' }),
+    stream: 'bytes',
+    parts: true,
+    mediaTypes: ['application/octet-stream'],
+    timeoutMs: 5 * MINUTE_MS,
+    errors: [
+      ...DATASET_ERRORS,
+      'NOT_FOUND',
+      'BAD_RANGE',
+      'NO_HOLDER',
+      'BAD_DATA',
+      'STALE',
+      'PROTOCOL',
+      'RECORD_INVALID',
+      'QUOTA_EXCEEDED',
+      'DISK_FULL',
+      'DEADLINE',
+    ],
   },
   preview: {
     method: 'GET',
@@ -280,11 +315,7 @@ export const ROUTES = {
     summary: `One item of a result: text, an image, a file, or the table as ${TABLE_ITEM}; Range: bytes=... gives a part`,
     scope: 'read',
     params: input.itemParams,
-    headers: {
-      range: 'One range of bytes.',
-      'if-range': 'The ETag of the part that is there already.',
-      'if-none-match': 'ETags of items that the asker has.',
-    },
+    headers: PART_HEADERS,
     response: z.string().meta({ format: 'binary' }),
     stream: 'bytes',
     parts: true,

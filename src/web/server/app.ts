@@ -184,7 +184,8 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   const paths = new Map<string, (Route & { name: RouteName })[]>()
   for (const route of routeList) paths.set(route.path, [...(paths.get(route.path) ?? []), route])
   for (const [path, routes] of paths) {
-    hono.all(path.replace(/\{(\w+)\}/g, ':$1'), (c) => {
+    const pattern = path.replace(/\{(\w+)\}/g, ':$1') + (routes.some(({ rest }) => rest) ? '{.+}' : '')
+    hono.all(pattern, (c) => {
       const { method } = c.req.raw
       const route = routes.find((r) => r.method === method || (method === 'HEAD' && hasHead(r)))
       if (route !== undefined) return serve(route, c)

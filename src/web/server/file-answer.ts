@@ -8,10 +8,10 @@ import { untilEnd } from './until-end.ts'
 export class FileAnswer {
   readonly mediaType: string
   readonly fileName: string
-  /** From this byte on. */
-  readonly open: (offset: number) => AsyncIterable<Uint8Array>
-  /** Where both are known, parts of it may be asked for. */
-  readonly known: { bytes: number; sha256: string } | undefined
+  /** From this byte on; where the size is known, before that one. */
+  readonly open: (from: number, to: number) => AsyncIterable<Uint8Array>
+  /** Where both are known, parts of it may be asked for. The tag stands for its bytes, such as a hash of them. */
+  readonly known: { bytes: number; tag: string } | undefined
 
   constructor(init: Pick<FileAnswer, 'mediaType' | 'fileName' | 'open'> & { known?: FileAnswer['known'] }) {
     this.mediaType = init.mediaType
@@ -38,13 +38,13 @@ function disposition(name: string): string {
  * @throws BAD_RANGE when it begins after the end
  */
 function rangeOf(
-  { bytes, sha256 }: NonNullable<FileAnswer['known']>,
+  { bytes, tag }: NonNullable<FileAnswer['known']>,
   headers: Readonly<Record<string, string | undefined>>,
 ): { from: number; to: number } | undefined {
   const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(headers.range?.trim() ?? '') ?? []
   if (first === '' && last === '') return undefined
   const condition = headers['if-range']
-  if (condition !== undefined && condition !== `"${sha256}"`) return undefined
+  if (condition !== undefined && condition !== `"${tag}"`) return undefined
   const from = first === '' ? Math.max(0, bytes - Number(last)) : Number(first)
   const to = first === '' || last === '' ? bytes : Math.min(bytes, Number(last) + 1)
   if (first !== '' && last !== '' && Number(last) < from) return undefined
@@ -91,7 +91,7 @@ export async function answerFile(
   },
 ): Promise<Response> {
   const { known } = file
-  const tag = known && { 'accept-ranges': 'bytes', etag: `"${known.sha256}"` }
+  const tag = known && { 'accept-ranges': 'bytes', etag: `"${known.tag}"` }
   if (tag !== undefined && isKnown(tag.etag, headers['if-none-match']))
     return new Response(null, { status: 304, headers: tag })
   const named = {
@@ -105,7 +105,7 @@ export async function answerFile(
       headers: { ...named, ...(known === undefined ? {} : { 'content-length': String(known.bytes) }) },
     })
   const range = known && rangeOf(known, headers)
-  const all = file.open(range?.from ?? 0)
+  const all = file.open(range?.from ?? 0, range?.to ?? known?.bytes ?? Number.MAX_SAFE_INTEGER)
   const length = range === undefined ? known?.bytes : range.to - range.from
   const chunks = (length === undefined ? all : exactly(all, length))[Symbol.asyncIterator]()
   let first: IteratorResult<Uint8Array> | undefined = await chunks.next()

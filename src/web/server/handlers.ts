@@ -81,7 +81,7 @@ async function item(
     })
   const { mediaType, bytes, sha256 } = found
   const open = (offset: number) => island.tasks.read(id, name, { signal, offset })
-  return new FileAnswer({ mediaType, fileName: name, open, known: { bytes, sha256 } })
+  return new FileAnswer({ mediaType, fileName: name, open, known: { bytes, tag: sha256 } })
 }
 
 type Handlers = {
@@ -101,6 +101,10 @@ export const HANDLERS: Handlers = {
   datasets: ({ query }, { island, signal }) => island.datasets(query, { signal }),
   dataset: ({ params }, { island, signal }) => island.dataset(params.ref, { signal }),
   files: ({ params, query }, { island, signal }) => island.files(params.ref, query, { signal }),
+  read: async ({ params, query }, { island, ...who }) => {
+    const { path, bytes, pieces: tag, mediaType, open } = await island.read({ ...params, ...query }, as(who))
+    return new FileAnswer({ mediaType, fileName: path, open: (from, to) => open({ from, to }), known: { bytes, tag } })
+  },
   preview: ({ params, query }, { island, ...who }) =>
     island.preview(params.ref, { ...query, elsewhere: allows(who.caller.scopes, 'run') }, as(who)),
   metadata: async ({ params, query }, { island, metadata, signal }) => {

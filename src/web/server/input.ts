@@ -40,9 +40,12 @@ function decodeSegment(name: string, text: string | undefined): string {
 function rawParams(route: Route, url: string): Record<string, string> {
   const segments = new URL(url).pathname.split('/')
   const params: Record<string, string> = {}
-  for (const [i, part] of route.path.split('/').entries()) {
+  const parts = route.path.split('/')
+  for (const [i, part] of parts.entries()) {
     const name = /^\{(\w+)\}$/.exec(part)?.[1]
-    if (name !== undefined) params[name] = decodeSegment(name, segments[i])
+    if (name === undefined) continue
+    const isRest = route.rest === true && i === parts.length - 1
+    params[name] = decodeSegment(name, isRest ? segments.slice(i).join('/') : segments[i])
   }
   return params
 }

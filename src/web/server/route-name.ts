@@ -1,10 +1,15 @@
 /** Which route a request was meant for, told from its target alone. */
 import { type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
 
-const patterns = [...routeList, TASK_ADDRESS].map(({ name, method, path }) => ({
+const patterns = [...routeList, TASK_ADDRESS].map(({ name, method, path, ...route }) => ({
   name,
   method,
-  pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+  pattern: new RegExp(
+    `^${path
+      .replaceAll('.', '\\.')
+      .replace(/\{\w+\}$/, 'rest' in route ? '.+' : '[^/]+')
+      .replace(/\{\w+\}/g, '[^/]+')}$`,
+  ),
 }))
 
 /**

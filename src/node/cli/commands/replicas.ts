@@ -17,8 +17,16 @@ const COLUMNS = [
   { header: 'ID', min: 12, optional: true },
 ]
 
-function row({ id, name, version, state, held, mode, used }: ReplicaView): string[] {
-  return [name, version.slice(0, 12), state, bytes(held.bytes), mode ?? '-', used ? `${age(used)} ago` : '-', id]
+function row({ id, name, version, state, held, mode, read, used }: ReplicaView): string[] {
+  return [
+    name,
+    version.slice(0, 12),
+    state,
+    bytes(held.bytes),
+    mode ?? (read ? 'read' : '-'),
+    used ? `${age(used)} ago` : '-',
+    id,
+  ]
 }
 
 export function define(command: Command, cli: Cli): void {

@@ -69,7 +69,7 @@ export function loader(components: LoaderComponents): () => Promise<boolean> {
       }
       await setAside(places, local)
     }
-    if (state !== undefined && 'pieces' in state && (await partHolds(entry, state.pieces))) return state.pieces
+    if (state !== undefined && 'pieces' in state && (await partHolds(places, entry, state.pieces))) return state.pieces
     if (state !== undefined)
       await components.save([{ folder, path: entry.path, state: null }], {
         files: -before.files,
@@ -84,16 +84,6 @@ export function loader(components: LoaderComponents): () => Promise<boolean> {
     return table !== undefined && Buffer.compare(pieceTableHash(entry.size, table), entry.pieces) === 0
   }
 
-  async function partHolds(entry: FileEntry, pieces: Uint8Array): Promise<boolean> {
-    let end = 0
-    for (let i = 0; i < pieceCount(entry.size); i++) {
-      const { offset, length } = pieceRange(entry.size, i)
-      if (hasBit(pieces, i)) end = offset + length
-    }
-    const seen = await look(places.part(entry.path))
-    return seen !== undefined && seen.size >= end && seen.size <= entry.size
-  }
-
   return async () => {
     if (ended) return false
     if (work.wanted() >= AHEAD_PIECES) return false
@@ -102,6 +92,17 @@ export function loader(components: LoaderComponents): () => Promise<boolean> {
     })
     return await loading
   }
+}
+
+/** Whether the file of its pieces can have them. */
+export async function partHolds(places: Places, entry: FileEntry, pieces: Uint8Array): Promise<boolean> {
+  let end = 0
+  for (let i = 0; i < pieceCount(entry.size); i++) {
+    const { offset, length } = pieceRange(entry.size, i)
+    if (hasBit(pieces, i)) end = offset + length
+  }
+  const seen = await look(places.part(entry.path))
+  return seen !== undefined && seen.size >= end && seen.size <= entry.size
 }
 
 /** What is counted of a file as being here. */

@@ -45,7 +45,12 @@ export interface RunComponents {
   onProblem(error: ArchipelError | undefined): void
   /** What is asked now, with its rate. */
   onSources(sources: ReadonlyMap<string, Source>): void
+  /** Where pieces that somebody else fetched are taken while it runs. */
+  onTake(take: TakePiece): void
 }
+
+/** @returns whether the verified piece was still wanted, and is on the disk soon */
+export type TakePiece = (path: string, index: number, bytes: Uint8Array) => Promise<boolean>
 
 /** Pieces whose work a crash may lose. */
 const BATCH_PIECES = 256
@@ -201,6 +206,19 @@ export async function runTransfer(init: RunInit, components: RunComponents, oute
     }
   }
 
+  components.onTake(async (path, index, bytes) => {
+    const piece = signal.aborted ? undefined : work.find(path, index)
+    if (piece === undefined) return false
+    work.written(piece)
+    const writing = out
+      .write(piece, bytes)
+      .catch((cause: unknown) => fail(toArchipelError(cause)))
+      .finally(() => running.delete(writing))
+    running.add(writing)
+    wake()
+    await writing
+    return true
+  })
   const flushing = setInterval(
     () => void out.commit().catch((cause: unknown) => fail(toArchipelError(cause))),
     COMMIT_MS,

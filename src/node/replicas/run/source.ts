@@ -1,5 +1,6 @@
 /** One holder of a transfer: asked as much as it gives, left alone when it errs. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FileEntry } from '../../../protocols/manifest/messages.ts'
 import { pieceCount, pieceTableHash } from '../../../protocols/manifest/pieces.ts'
 import { ArchipelError, type ErrorCode, toArchipelError } from '../../../protocols/model/errors.ts'
 import { MAX_RANGES, MAX_TABLES } from '../../../protocols/transfer/messages.ts'
@@ -98,7 +99,7 @@ export function source(components: SourceComponents): Source {
       for await (const { path, table } of remote.tables({ ...pinned, paths }, signal)) {
         const file = files[at++]
         if (file === undefined || path !== at - 1) throw new ArchipelError('PROTOCOL', 'tables that were not asked for')
-        if (!isTable(file, table)) throw bad(file, 'a table of pieces that is not that of the file')
+        if (!isTable(file.entry, table)) throw bad(file, 'a table of pieces that is not that of the file')
         file.table = table
         await components.keepTable(file, table)
       }
@@ -315,7 +316,8 @@ function workers(): Workers {
   }
 }
 
-function isTable({ entry }: FileWork, table: Uint8Array): boolean {
+/** Whether this is the table of the pieces of that file. */
+export function isTable(entry: FileEntry, table: Uint8Array): boolean {
   try {
     return Buffer.compare(pieceTableHash(entry.size, table), entry.pieces) === 0
   } catch {

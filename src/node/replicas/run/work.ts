@@ -43,6 +43,8 @@ export interface Work {
   take(holder: Holder, most: { bytes: number; pieces: number }): Piece[]
   /** For the end: pieces that others are asked for, last ones first, at most one more time. */
   again(holder: Holder, most: { bytes: number; pieces: number }): Piece[]
+  /** A piece that is still wanted. */
+  find(path: string, index: number): Piece | undefined
   /** Nobody fetches them for this source any more. */
   giveBack(island: string, pieces: readonly Piece[]): void
   written(piece: Piece): void
@@ -103,6 +105,10 @@ export function workList(): Work {
     again(holder, most) {
       const asked = [...open].filter((p) => p.asked.size < MAX_ASKED && !p.asked.has(holder.island)).reverse()
       return collect(asked, holder, most)
+    },
+    find(path, index) {
+      for (const piece of open) if (piece.index === index && piece.file.entry.path === path) return piece
+      return undefined
     },
     giveBack(island, pieces) {
       for (const piece of pieces) piece.asked.delete(island)

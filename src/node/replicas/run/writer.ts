@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { chmod, mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { FileEntry } from '../../../protocols/manifest/messages.ts'
 import { HASH_BYTES, pieceCount } from '../../../protocols/manifest/pieces.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import { noBits, setBit } from '../../../protocols/transfer/messages.ts'
@@ -44,6 +45,19 @@ const SYNCS = 8
 
 /** Bytes that are hashed sooner than another thread has heard of them. */
 const SHORT_BYTES = 16 * 1024
+
+/** Whether these are the bytes of that piece: of a file of one piece the manifest says it, of others their table. */
+export async function isPiece(
+  entry: FileEntry,
+  table: Uint8Array | undefined,
+  index: number,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  const found = await sha256(bytes)
+  if (pieceCount(entry.size) === 1) return Buffer.compare(await sha256(found), entry.pieces) === 0
+  const expected = table?.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
+  return expected !== undefined && Buffer.compare(found, expected) === 0
+}
 
 async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
   if (bytes.length <= SHORT_BYTES) return hash('sha256', bytes, 'buffer')
@@ -188,13 +202,7 @@ export function writer({ folder, places, batchBytes, batchPieces }: WriterInit, 
   }
 
   return {
-    async verify({ file, index }, bytes) {
-      const found = await sha256(bytes)
-      const { table, entry } = file
-      if (pieceCount(entry.size) === 1) return Buffer.compare(await sha256(found), entry.pieces) === 0
-      const expected = table?.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
-      return expected !== undefined && Buffer.compare(found, expected) === 0
-    },
+    verify: ({ file, index }, bytes) => isPiece(file.entry, file.table, index, bytes),
     async write(piece, bytes) {
       try {
         const handle = await handleOf(piece.file)

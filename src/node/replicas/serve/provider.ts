@@ -6,7 +6,6 @@ import {
   haveSpec,
   MAX_REQUEST_BYTES,
   RANGE_CHUNK_BYTES,
-  RANGE_READ_BYTES,
   type RangeItem,
   rangesSpec,
   type TableItem,
@@ -16,7 +15,7 @@ import { type HandlerContext, type StreamAcceptor, serve } from '../../../protoc
 import type { OutsidePort } from '../../outside/outside.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
 import type { SourceFile } from '../../publish/port.ts'
-import { assertSame, changed, openSame } from '../identity.ts'
+import { readSame } from '../identity.ts'
 import { type Rate, rate, rates } from '../rate.ts'
 import type { HeldFiles, HeldVersion, Pinned } from './port.ts'
 
@@ -37,15 +36,10 @@ export interface ProviderComponents {
 
 export interface Provider {
   start(options: { stopping: AbortSignal }): Promise<void>
-  /** After what this island holds became something else. */
-  forget(): void
   /** Bytes sent since the start. */
   sentBytes(): number
 }
 
-/** Versions whose list of files is remembered, and for how long: each file is looked at anyway when it is read. */
-const KEPT_VERSIONS = 8
-const KEPT_MS = 10_000
 /** Milliseconds that a request waits for a piece table that has to be hashed, and then comes again after. */
 const TABLE_WAIT_MS = 8_000
 const TABLE_AGAIN_MS = 2_000
@@ -54,25 +48,12 @@ const TABLE_AGAIN_MS = 2_000
 export function provider(init: ProviderInit, { network, held, policy, outside, logger }: ProviderComponents): Provider {
   const all = rate(init.upBytesPerSecond)
   const perIsland = rates(init.upBytesPerSecondPerIsland)
-  const kept = new Map<string, { at: number; version: Promise<HeldVersion | undefined> }>()
   const making = new Map<string, Promise<Uint8Array>>()
   let sent = 0
 
   /** @throws DATASET_NOT_FOUND */
   async function versionOf(pinned: Pinned): Promise<HeldVersion> {
-    const key = `${pinned.version} ${pinned.dataset}`
-    let found = kept.get(key)
-    if (found === undefined || performance.now() - found.at > KEPT_MS) {
-      kept.delete(key)
-      found = { at: performance.now(), version: held.open(pinned) }
-      found.version.catch(() => kept.delete(key))
-      kept.set(key, found)
-      for (const oldest of kept.keys()) {
-        if (kept.size <= KEPT_VERSIONS) break
-        kept.delete(oldest)
-      }
-    }
-    const version = await found.version
+    const version = await held.open(pinned)
     if (version === undefined)
       throw new ArchipelError('DATASET_NOT_FOUND', `this island does not hold that version of ${pinned.dataset}`)
     return version
@@ -120,39 +101,23 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
     limits: Rate[],
     signal: AbortSignal,
   ): AsyncGenerator<RangeItem> {
-    async function* cut(bytes: Uint8Array): AsyncGenerator<RangeItem> {
+    // One buffer for the whole range: an item has been encoded, and so copied, before the next one is asked for.
+    const parts = outside?.isOutside(file.local)
+      ? outside.read(file, { offset, length }, signal)
+      : readSame(file, { offset, length }, { signal, buffer: 'again' })
+    for await (const bytes of parts) {
       for (let at = 0; at < bytes.length; at += RANGE_CHUNK_BYTES) {
-        const chunk = bytes.subarray(at, Math.min(bytes.length, at + RANGE_CHUNK_BYTES))
+        const chunk = bytes.subarray(at, at + RANGE_CHUNK_BYTES)
         for (const limit of limits) await limit.pass(chunk.length, signal)
         sent += chunk.length
         yield { range: number, bytes: chunk }
       }
-    }
-    if (outside?.isOutside(file.local)) {
-      for await (const bytes of outside.read(file, { offset, length }, signal)) yield* cut(bytes)
-      return
-    }
-    const handle = await openSame(file)
-    try {
-      // One for the whole range: an item has been encoded, and so copied, before the next one is asked for.
-      const bytes = Buffer.allocUnsafeSlow(Math.min(RANGE_READ_BYTES, length))
-      for (let done = 0; done < length; ) {
-        signal.throwIfAborted()
-        const { bytesRead } = await handle.read(bytes, 0, Math.min(bytes.length, length - done), offset + done)
-        await assertSame(file, handle)
-        if (bytesRead === 0) throw changed(file.path)
-        done += bytesRead
-        yield* cut(bytes.subarray(0, bytesRead))
-      }
-    } finally {
-      await handle.close()
     }
   }
 
   /** A file whose times moved may have the same bytes: then it is served again after this. */
   async function lookAgain(pinned: Pinned, error: ArchipelError): Promise<void> {
     logger.warn({ dataset: pinned.dataset, err: error }, 'a file that others fetch is not what it was')
-    kept.clear()
     await held.look(pinned).catch((err: unknown) => logger.error({ err }, 'a dataset could not be looked at'))
   }
 
@@ -205,7 +170,6 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
       }
       await serve(network, tablesSpec, (request, context) => tables(request, context), options)
     },
-    forget: () => kept.clear(),
     sentBytes: () => sent,
   }
 }
