@@ -87,6 +87,13 @@ export const KEYED = {
   'idempotency-key': 'The same key with the same input gives the answer of the first call, for a day.',
 } as const
 
+/** Of answers with `parts`. */
+export const PART_HEADERS = {
+  range: 'One range of bytes.',
+  'if-range': 'The ETag of the part that is there already.',
+  'if-none-match': 'ETags of what the asker has.',
+} as const
+
 /** Bytes of a request body. */
 export const MAX_BODY_BYTES = 1024 * 1024
 

@@ -13,10 +13,11 @@ import type {
   IslandTokens,
 } from '../ports.ts'
 import { ACTION_ROUTES } from './action-routes.ts'
+import { CONTENT_ROUTES } from './content-routes.ts'
 import * as input from './inputs.ts'
 import { LIVY_ROUTES } from './livy-routes.ts'
 import { REQUEST_ROUTES } from './request-routes.ts'
-import { API_PREFIX, DATASET_ERRORS, KEYED, type Route, RUN_ERRORS } from './route.ts'
+import { API_PREFIX, DATASET_ERRORS, KEYED, PART_HEADERS, type Route, RUN_ERRORS } from './route.ts'
 import { RULE_ROUTES } from './rule-routes.ts'
 import { SESSION_ROUTES } from './session-routes.ts'
 import { SUBSCRIPTION_ROUTES } from './subscription-routes.ts'
@@ -28,12 +29,6 @@ import * as view from './views.ts'
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
 const SUBMIT_ERRORS = [...DATASET_ERRORS, 'SQL_INVALID', 'SQL_REFUSED', 'NOT_FOUND', 'NO_HOLDER', 'DISK_FULL'] as const
-/** Of answers with `parts`. */
-const PART_HEADERS = {
-  range: 'One range of bytes.',
-  'if-range': 'The ETag of the part that is there already.',
-  'if-none-match': 'ETags of what the asker has.',
-} as const
 const HOUR_MS = 3_600_000
 const MINUTE_MS = 60_000
 
@@ -122,58 +117,7 @@ export const ROUTES = {
     response: view.datasetView,
     errors: DATASET_ERRORS,
   },
-  files: {
-    method: 'GET',
-    path: `${API_PREFIX}/datasets/{ref}/files`,
-    summary: 'The files of a dataset, wherever it is held',
-    scope: 'read',
-    params: input.refParams,
-    query: input.filesQuery,
-    response: view.filePage,
-    timeoutMs: 2 * MINUTE_MS,
-    errors: [...DATASET_ERRORS, 'NO_HOLDER', 'PROTOCOL', 'RECORD_INVALID'],
-  },
-  read: {
-    method: 'GET',
-    path: `${API_PREFIX}/datasets/{ref}/files/{path}`,
-    rest: true,
-    summary:
-      'A file of a dataset, wherever it is held; Range: bytes=... gives a part. What is not here is fetched, verified and kept',
-    scope: 'read',
-    params: input.readParams,
-    query: input.readQuery,
-    headers: PART_HEADERS,
-    response: z.string().meta({ format: 'binary' }),
-    stream: 'bytes',
-    parts: true,
-    mediaTypes: ['application/octet-stream'],
-    timeoutMs: 5 * MINUTE_MS,
-    errors: [
-      ...DATASET_ERRORS,
-      'NOT_FOUND',
-      'BAD_RANGE',
-      'NO_HOLDER',
-      'BAD_DATA',
-      'STALE',
-      'PROTOCOL',
-      'RECORD_INVALID',
-      'QUOTA_EXCEEDED',
-      'DISK_FULL',
-      'DEADLINE',
-    ],
-  },
-  preview: {
-    method: 'GET',
-    path: `${API_PREFIX}/datasets/{ref}/preview`,
-    summary:
-      'The first rows of a dataset; where another island holds it they need the scope run, since a task reads them',
-    scope: 'read',
-    params: input.refParams,
-    query: input.previewQuery,
-    response: view.preview,
-    timeoutMs: MINUTE_MS,
-    errors: [...DATASET_ERRORS, 'NOT_FOUND', ...RUN_ERRORS],
-  },
+  ...CONTENT_ROUTES,
   metadata: {
     method: 'GET',
     path: `${API_PREFIX}/datasets/{ref}/metadata`,
