@@ -90,75 +90,84 @@ export function getter(components: GetterComponents): Getter {
       .all()
       .find((t) => t.folder === folder && !TRANSFER_ENDS.has(t.state) && t.to === to && sameList(t.globs, globs))
     if (asked === undefined) return undefined
-    if (follow === true) await shelf.change(folder, (now) => now && { ...now, mode: 'follow' })
+    if (follow === true)
+      await shelf.alone(folder, () => shelf.change(folder, (now) => now && { ...now, mode: 'follow' }))
     return asked.state === 'paused' ? await moving.resume(asked.id) : asked
   }
 
+  const get: Getter['get'] = async (request, { signal, user }) => {
+    const globs = [...new Set(request.files ?? [])].sort()
+    if (request.to !== undefined && !isAbsolute(request.to))
+      throw new ArchipelError('BAD_INPUT', 'the folder has to be an absolute path on the machine of the island')
+    const found = await find(request.ref, request.version, { signal })
+    const { claim, version } = found
+    components.policy.check({ island: self, user, action: 'replica:get', datasets: [claim.id] })
+    if ((await own(found)) !== undefined && request.to === undefined)
+      throw new ArchipelError('DATASET_EXISTS', `this island publishes ${claim.id} itself: its files are here`, {
+        hint: 'With --to they are brought to a folder.',
+      })
+    const folder = folderOf(claim.publisher, claim.id, version)
+    const going = await same(folder, request, globs)
+    if (going !== undefined) return going
+    const added = shelf.get(folder)?.added
+    const { total, wanted, here } = await counted(found, globs, true, signal)
+    const known = await reusable({ shelf, store }, { ...claim, version, folder, globs })
+    await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes - known.bytes : 0)
+    const body = await components.bodyOf(claim.publisher, claim.id)
+    const isNewest = body?.version === version
+    const now = Date.now()
+    const fresh: Replica = {
+      folder,
+      id: claim.id,
+      publisher: claim.publisher,
+      version,
+      name: claim.name,
+      state: 'requested',
+      total,
+      held: { files: 0, bytes: 0 },
+      globs,
+      added: now,
+    }
+    /** What was only read is asked for from now on. */
+    const asked = (before: Replica | undefined): Replica => {
+      const { read, ...known } = before ?? fresh
+      const mode = known.mode ?? (request.follow === true || (isNewest && follows(claim)) ? 'follow' : undefined)
+      return {
+        ...known,
+        globs: read ? globs : bothOf(known.globs, globs),
+        ...(mode === undefined ? {} : { mode }),
+        ...(isNewest ? { body } : {}),
+      }
+    }
+    const transfer: Transfer = {
+      id: components.newId(),
+      dataset: claim.id,
+      name: claim.name,
+      publisher: claim.publisher,
+      version,
+      folder,
+      globs,
+      ...(request.to === undefined ? {} : { to: request.to }),
+      user,
+      priority: request.priority ?? 'normal',
+      state: 'requested',
+      wanted,
+      done: here,
+      created: now,
+      updated: now,
+      sources: {},
+    }
+    const isAsked = await shelf.alone(folder, async () => {
+      if (shelf.get(folder)?.added !== added) return false
+      await moving.add(transfer, asked)
+      return true
+    })
+    // What was counted was dropped meanwhile, or somebody began to read in it.
+    return isAsked ? moving.get(transfer.id) : await get(request, { signal, user })
+  }
+
   return {
-    async get(request, { signal, user }) {
-      const globs = [...new Set(request.files ?? [])].sort()
-      if (request.to !== undefined && !isAbsolute(request.to))
-        throw new ArchipelError('BAD_INPUT', 'the folder has to be an absolute path on the machine of the island')
-      const found = await find(request.ref, request.version, { signal })
-      const { claim, version } = found
-      components.policy.check({ island: self, user, action: 'replica:get', datasets: [claim.id] })
-      if ((await own(found)) !== undefined && request.to === undefined)
-        throw new ArchipelError('DATASET_EXISTS', `this island publishes ${claim.id} itself: its files are here`, {
-          hint: 'With --to they are brought to a folder.',
-        })
-      const folder = folderOf(claim.publisher, claim.id, version)
-      const going = await same(folder, request, globs)
-      if (going !== undefined) return going
-      const { total, wanted, here } = await counted(found, globs, true, signal)
-      const known = await reusable({ shelf, store }, { ...claim, version, folder, globs })
-      await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes - known.bytes : 0)
-      const body = await components.bodyOf(claim.publisher, claim.id)
-      const isNewest = body?.version === version
-      const now = Date.now()
-      const fresh: Replica = {
-        folder,
-        id: claim.id,
-        publisher: claim.publisher,
-        version,
-        name: claim.name,
-        state: 'requested',
-        total,
-        held: { files: 0, bytes: 0 },
-        globs,
-        added: now,
-      }
-      /** What was only read is asked for from now on. */
-      const asked = (before: Replica | undefined): Replica => {
-        const { read, ...known } = before ?? fresh
-        const mode = known.mode ?? (request.follow === true || (isNewest && follows(claim)) ? 'follow' : undefined)
-        return {
-          ...known,
-          globs: read ? globs : bothOf(known.globs, globs),
-          ...(mode === undefined ? {} : { mode }),
-          ...(isNewest ? { body } : {}),
-        }
-      }
-      const transfer: Transfer = {
-        id: components.newId(),
-        dataset: claim.id,
-        name: claim.name,
-        publisher: claim.publisher,
-        version,
-        folder,
-        globs,
-        ...(request.to === undefined ? {} : { to: request.to }),
-        user,
-        priority: request.priority ?? 'normal',
-        state: 'requested',
-        wanted,
-        done: here,
-        created: now,
-        updated: now,
-        sources: {},
-      }
-      await shelf.alone(folder, () => moving.add(transfer, asked))
-      return moving.get(transfer.id)
-    },
+    get,
     async plan(request, { signal }) {
       const found = await find(request.ref, request.version, { signal })
       const { claim, version, holders } = found

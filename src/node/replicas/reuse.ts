@@ -12,7 +12,7 @@ import { look } from './run/loader.ts'
 import type { ReplicaShelf } from './shelf.ts'
 
 export interface ReuseComponents {
-  shelf: Pick<ReplicaShelf, 'all' | 'block' | 'places'>
+  shelf: Pick<ReplicaShelf, 'all' | 'alone' | 'block' | 'places'>
   store: Pick<ReplicaStore, 'file' | 'commit'>
 }
 
@@ -76,38 +76,51 @@ export async function reuse(
   save: (files: StoredFile[], done: Amount) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { shelf, store } = components
-  const places = shelf.places(wanted.folder)
-  for await (const found of common(components, wanted)) {
-    const taken: StoredFile[] = []
-    const old: StoredFile[] = []
-    const done = { files: 0, bytes: 0 }
-    const folders = new Set<string>()
-    for (const { entry, from } of found) {
-      signal.throwIfAborted()
-      const { path } = entry
-      const state = await store.file(from, path)
-      const local = shelf.places(from).file(path)
-      const seen = await look(local)
-      if (state === undefined || !('done' in state) || seen === undefined || !sameIdentity(seen, state.done)) continue
-      const target = places.file(path)
-      const way = await take(local, target)
-      if (way === undefined) continue
-      const [now, then] = [await look(target), await look(local)]
-      // Nobody but the island writes here; where somebody did, the file is fetched, and what is there is looked at.
-      if (now === undefined || then?.ino !== seen.ino || then.mtimeNs !== seen.mtimeNs || now.size !== entry.size)
-        continue
-      folders.add(dirname(target))
-      taken.push({ folder: wanted.folder, path, state: { done: now } })
-      // A second name changes what the system says of a file, and nothing of its bytes.
-      if (way === 'linked') old.push({ folder: from, path, state: { done: then } })
-      done.files++
-      done.bytes += entry.size
+  for await (const found of common(components, wanted))
+    for (const [from, files] of Map.groupBy(found, (each) => each.from)) {
+      const entries = files.map(({ entry }) => entry)
+      const { taken, done } = await components.shelf.alone(from, () =>
+        takeOver(components, wanted, from, entries, signal),
+      )
+      if (taken.length > 0) await save(taken, done)
     }
-    for (const folder of folders) await sync(folder)
-    if (old.length > 0) await store.commit({ files: old })
-    if (taken.length > 0) await save(taken, done)
+}
+
+/** For who is alone with the folder they are in. */
+async function takeOver(
+  { shelf, store }: ReuseComponents,
+  wanted: Wanted,
+  from: string,
+  entries: readonly FileEntry[],
+  signal: AbortSignal,
+): Promise<{ taken: StoredFile[]; done: Amount }> {
+  const places = shelf.places(wanted.folder)
+  const taken: StoredFile[] = []
+  const old: StoredFile[] = []
+  const done = { files: 0, bytes: 0 }
+  const folders = new Set<string>()
+  for (const { path, size } of entries) {
+    signal.throwIfAborted()
+    const state = await store.file(from, path)
+    const local = shelf.places(from).file(path)
+    const seen = await look(local)
+    if (state === undefined || !('done' in state) || seen === undefined || !sameIdentity(seen, state.done)) continue
+    const target = places.file(path)
+    const way = await take(local, target)
+    if (way === undefined) continue
+    const [now, then] = [await look(target), await look(local)]
+    // Nobody but the island writes here; where somebody did, the file is fetched, and what is there is looked at.
+    if (now === undefined || then?.ino !== seen.ino || then.mtimeNs !== seen.mtimeNs || now.size !== size) continue
+    folders.add(dirname(target))
+    taken.push({ folder: wanted.folder, path, state: { done: now } })
+    // A second name changes what the system says of a file, and nothing of its bytes.
+    if (way === 'linked') old.push({ folder: from, path, state: { done: then } })
+    done.files++
+    done.bytes += size
   }
+  for (const folder of folders) await sync(folder)
+  if (old.length > 0) await store.commit({ files: old })
+  return { taken, done }
 }
 
 async function take(local: string, target: string): Promise<'shared' | 'linked' | undefined> {

@@ -230,6 +230,16 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     return same ? { ...file, ...seen } : undefined
   }
 
+  /** What the system says of files by now, as far as they are still here. */
+  async function refresh(folder: string, fresh: readonly StoredFile[]): Promise<void> {
+    const files: StoredFile[] = []
+    for (const file of fresh) {
+      const state = await store.file(folder, file.path)
+      if (state !== undefined && 'done' in state) files.push(file)
+    }
+    if (files.length > 0) await store.commit({ files })
+  }
+
   async function look(folder: string): Promise<Replica | undefined> {
     const replica = known.get(folder)
     if (replica === undefined) return undefined
@@ -252,7 +262,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
         fresh.push({ folder, path: file.path, state: { done: { size, mtimeNs, ctimeNs, ino } } })
       }
     }
-    if (fresh.length > 0) await store.commit({ files: fresh })
+    if (fresh.length > 0) await writers.alone(folder, () => refresh(folder, fresh))
     return lost.length === 0 ? known.get(folder) : await lose(folder, lost)
   }
 
