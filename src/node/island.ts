@@ -10,6 +10,7 @@ import { browse, oneIsland } from './browse/browse.ts'
 import type { Config } from './config/schema.ts'
 import type { OwnBlock } from './contents/blocks.ts'
 import { contents } from './contents/contents.ts'
+import { copies } from './copies.ts'
 import { engineOf, livyOf, withLivy } from './engines/choose.ts'
 import { islandEvents } from './events.ts'
 import { embeddedSite } from './gateway/embedded-site.ts'
@@ -22,25 +23,20 @@ import { type IslandParts, islandPort, viewOfIsland } from './island-port.ts'
 import { livyGateway } from './livy-gateway.ts'
 import { ownCard } from './members/own-card.ts'
 import { ownServices } from './members/own-services.ts'
-import { network } from './network/network.ts'
 import { islandHealth } from './numbers.ts'
 import { ownDatasets } from './own-datasets.ts'
+import { ownNetwork } from './own-network.ts'
 import { presence } from './presence/presence.ts'
 import { reach } from './presence/reach.ts'
-import { promiseKeeping } from './promise-keeping.ts'
-import { replication } from './replication.ts'
-import { requesting } from './requesting.ts'
 import { announcer } from './resolve/announcer.ts'
 import type { IslandLookup } from './resolve/port.ts'
 import { reaching } from './resolve/reaching.ts'
 import { resolver } from './resolve/resolver.ts'
-import { ruleKeeping } from './rule-keeping.ts'
 import { searchIndex } from './search/search-index.ts'
 import { followMembers, serveOthers } from './serving.ts'
 import { places } from './sessions/places.ts'
 import { syncRemote } from './spread/catalog-protocol.ts'
 import { syncer } from './spread/syncer.ts'
-import { subscribing } from './subscribing.ts'
 import { journalled } from './token-port.ts'
 import { SOFTWARE } from './version.ts'
 import { islandWork } from './work.ts'
@@ -60,9 +56,6 @@ export interface StartedIsland {
   stop(): Promise<void>
 }
 
-/** Members to be connected to; more connections may come in. */
-const WANTED_PEERS = 64
-const MAX_RELAY_RESERVATIONS = 256
 /** Datasets that come at once and are indexed at once; more by a thread beside. */
 const INDEXED_AT_ONCE = 100
 
@@ -145,27 +138,12 @@ async function compose(
   undo.push(() => shelf.stop())
 
   // The network.
-  const net = await network(
-    {
-      archipelagoId: archipelago.id,
-      seed: key.seed,
-      publicKey: key.publicKey,
-      listen: config.network.listen,
-      announce: config.network.announce,
-      bootstrap: config.network.bootstrap,
-      mdns: config.network.mdns,
-      dht: config.network.dhtEnabled,
-      gossip: config.network.gossipEnabled,
-      relay: {
-        serve: config.network.relay.serve,
-        use: config.network.relay.use,
-        maxReservations: MAX_RELAY_RESERVATIONS,
-      },
-      maxConnections: config.network.maxConnections,
-      wantedPeers: WANTED_PEERS,
-    },
-    { admission: who.admission, logger: log('network') },
-  )
+  const net = await ownNetwork(config.network, {
+    archipelagoId: archipelago.id,
+    key,
+    admission: who.admission,
+    logger: log('network'),
+  })
   undo.push(() => net.stop())
 
   // What this island publishes.
@@ -237,64 +215,34 @@ async function compose(
   const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
 
   // Bytes of datasets, to others and from them.
-  const kept = await promiseKeeping({
-    self,
-    store,
-    network: net,
-    datasets: held,
-    connect,
-    rules: () => rules,
-    nameOf: who.nameOf,
-    logger: log,
-  })
-  const moving = replication({
-    config,
-    self,
-    own,
-    catalog,
-    network: net,
-    lookup,
-    resolver: resolving,
-    connect,
-    dropCopy: kept.drop,
-    policy,
-    journal: diary,
-    logger: log,
-  })
-  onServedChange = () => {
-    moving.forget()
-    dht.changed()
-  }
-  await moving.replicas.start()
-  undo.push(() => moving.replicas.stop())
-
-  const asking = { self, store, catalog, own, policy, resolver: resolving, replicas: moving.replicas, journal: diary }
-  const subscribed = subscribing({ ...asking, browse: shelf, nameOf: who.nameOf, logger: log('subscriptions') })
-  const requested = requesting({
-    ...asking,
-    config,
-    network: net,
-    connect,
-    lookup,
-    islandNamed: island,
-    logger: log('requests'),
-  })
-  const rules = ruleKeeping({
-    config,
-    self,
-    startedAt,
-    catalog,
-    roster: who,
-    presence: present,
-    browse: shelf,
-    replicas: moving.replicas,
-    islandNamed: island,
-    policy,
-    journal: diary,
-    logger: log,
-  })
-  undo.push(() => rules.stop())
-  await rules.start()
+  const copied = await copies(
+    {
+      config,
+      self,
+      startedAt,
+      store,
+      catalog,
+      network: net,
+      own,
+      roster: who,
+      presence: present,
+      browse: shelf,
+      lookup,
+      resolver: resolving,
+      policy,
+      journal: diary,
+      islandNamed: island,
+      connect,
+      onForget(forget) {
+        onServedChange = () => {
+          forget()
+          dht.changed()
+        }
+      },
+      logger: log,
+    },
+    undo,
+  )
 
   const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
 
@@ -385,9 +333,7 @@ async function compose(
 
   const serving = { config, home, network: net, datasets: held, ownBlock, tickets, logger: log }
   await serveOthers(serving, { stopping: stopping.signal })
-  await moving.provider.start({ stopping: stopping.signal })
-  await requested.serve({ stopping: stopping.signal })
-  await kept.serve({ stopping: stopping.signal })
+  await copied.serve({ stopping: stopping.signal })
   await present.start()
   undo.push(() => present.stop())
   await reachable.start()
@@ -410,12 +356,7 @@ async function compose(
   undo.push(() => dht.stop())
   await work.resume()
   await livyPort.resume()
-  await moving.replicas.resumeAll()
-  await requested.start()
-  undo.push(() => requested.stop())
-  await subscribed.start()
-  undo.push(() => subscribed.stop())
-  rules.resume()
+  await copied.resume()
 
   const settled = Promise.withResolvers<void>()
   let stopOnce: Promise<void> | undefined
@@ -439,10 +380,10 @@ async function compose(
     browse: shelf,
     resolver: resolving,
     work,
-    moving,
-    subscriptions: subscribed,
-    rules,
-    requests: requested.port,
+    moving: copied.moving,
+    subscriptions: copied.subscriptions,
+    rules: copied.rules,
+    requests: copied.requests,
     contents: inside,
     sessions: interactive,
     livy: livyPort.shown,
