@@ -1,11 +1,12 @@
 /** Files of other islands over HTTP: the pieces that are needed come, once, and stay. */
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import { pathIn } from '../../src/node/identity/data-dir.ts'
+import { toArchipelError } from '../../src/protocols/model/errors.ts'
 import { createClient } from '../../src/web/client/node.ts'
 import { SCIENCE_PYTHON } from '../engines/data.ts'
 import { settled as converged, found, type Home, joined, restarted } from '../hostile/islands.ts'
@@ -63,8 +64,8 @@ test.before(async (t) => {
   await converged(t, [a, b, small])
 })
 
-async function published(t: TestContext, name: string, content: Record<string, Buffer>): Promise<string> {
-  const path = await writeFiles(join(await t.tmpdir(), name), content)
+async function published(t: TestContext, name: string, content: Record<string, Buffer>, dir?: string): Promise<string> {
+  const path = await writeFiles(join(dir ?? (await t.tmpdir()), name), content)
   const { id } = await a.port.publish({ path, name, as: 'files' })
   await eventually(async () => Promise.all([b.port.dataset(id), small.port.dataset(id)]), {
     timeoutMs: 20_000,
@@ -149,6 +150,80 @@ test('a replica that is dropped while it is read is gone, the reader is told, an
   assert.ok((await all(file.open({ from: 5, to: 9 }))).equals(big.subarray(5, 9)))
   await b.port.drop(id)
   assert.is(await b.number('archipel_replicas_bytes'), 0)
+})
+
+test('what was only read is not asked for: nobody pins it, no version takes it over; a get makes it a replica like others', async (t) => {
+  const content = { 'big.bin': bytes(2 * MiB), 'changing.bin': bytes(20) }
+  const dir = await t.tmpdir()
+  const id = await published(t, 'only', content, dir)
+  assert.is((await (await b.http('/datasets/only/files/big.bin')).arrayBuffer()).byteLength, 2 * MiB)
+  await kept(t, b, 2 * MiB)
+  const here = async () => (await b.port.replicas()).items.filter((r) => r.id === id)
+  assert.equal(
+    (await here()).map((r) => [r.read, r.mode, r.held.files]),
+    [[true, undefined, 1]],
+  )
+  await rejects(b.port.pin(id), 'DATASET_NOT_FOUND')
+  await rejects(b.port.follow(id), 'DATASET_NOT_FOUND')
+
+  const asked = await settled(b.port, (await b.port.get(id, { files: ['changing.bin'] })).id, t)
+  assert.is(asked.state, 'available', JSON.stringify(asked.problem))
+  assert.equal(
+    (await here()).map((r) => [r.read, r.files]),
+    [[undefined, ['changing.bin']]],
+  )
+  assert.is((await b.port.pin(id)).mode, 'pin')
+  await b.port.drop(id, { force: true })
+
+  assert.is((await (await b.http('/datasets/only/files/big.bin')).arrayBuffer()).byteLength, 2 * MiB)
+  await kept(t, b, 2 * MiB)
+  await writeFile(join(dir, 'only', 'changing.bin'), bytes(30))
+  const { version } = await a.port.update('only')
+  await converged(t, [a, b, small])
+  const next = await settled(b.port, (await b.port.get(id)).id, t)
+  assert.is(next.version, version)
+  assert.is(
+    next.sources.reduce((sum, { bytes: came }) => sum + came, 0),
+    2 * MiB + 30,
+    'all of it came',
+  )
+  assert.equal(
+    (await here()).map((r) => [r.version, r.state, r.read]),
+    [[version, 'available', undefined]],
+    'and it took the place of what was read',
+  )
+  assert.is(await b.number('archipel_replicas_bytes'), 2 * MiB + 30)
+  await b.port.drop(id, { force: true })
+})
+
+test('a get, a drop and a reader at the same time: in the end it is here whole, or nothing is', async (t) => {
+  const content = { 'x.bin': bytes(1_500_000), 'y.bin': bytes(30) }
+  const id = await published(t, 'all-at-once', content)
+  for (let round = 0; round < 8; round++) {
+    const file = await b.port.read({ ref: id, path: 'y.bin' })
+    await all(file.open({ from: 0, to: 5 }))
+    const reading = all((await b.port.read({ ref: id, path: 'x.bin' })).open({ from: 0, to: 1_200_000 }))
+    const [read, got] = await Promise.allSettled([reading, b.port.get(id), b.port.drop(id, { force: true })])
+    if (read.status === 'rejected') assert.is(toArchipelError(read.reason).code, 'CANCELLED')
+    assert.is(got.status, 'fulfilled', String(got.status === 'rejected' && got.reason))
+    const { id: transfer } = (got as PromiseFulfilledResult<{ id: string }>).value
+    const state = await eventually(
+      async () => {
+        const now = (await b.port.transfers.show(transfer)).state
+        assert.ok(now === 'available' || now === 'cancelled', now)
+        return now
+      },
+      { timeoutMs: 30_000, signal: t.signal },
+    )
+    if (state === 'available')
+      for (const [name, expected] of Object.entries(content))
+        assert.is(sha256((await finalFiles(b.dataDir)).get(name)!), sha256(expected))
+    await b.port
+      .drop(id, { force: true })
+      .catch((cause: unknown) => assert.is(toArchipelError(cause).code, 'DATASET_NOT_FOUND'))
+    assert.is((await finalFiles(b.dataDir)).size, 0)
+    assert.is(await b.number('archipel_replicas_bytes'), 0)
+  }
 })
 
 test('over the quota nothing is fetched, and a reader who leaves ends the fetching', async (t) => {
