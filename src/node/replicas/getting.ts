@@ -130,11 +130,11 @@ export function getter(components: GetterComponents): Getter {
     }
     /** What was only read is asked for from now on. */
     const asked = (before: Replica | undefined): Replica => {
-      const { read, ...known } = before ?? fresh
-      const mode = known.mode ?? (request.follow === true || (isNewest && follows(claim)) ? 'follow' : undefined)
+      const { read, ...rest } = before ?? fresh
+      const mode = rest.mode ?? (request.follow === true || (isNewest && follows(claim)) ? 'follow' : undefined)
       return {
-        ...known,
-        globs: read ? globs : bothOf(known.globs, globs),
+        ...rest,
+        globs: read ? globs : bothOf(rest.globs, globs),
         ...(mode === undefined ? {} : { mode }),
         ...(isNewest ? { body } : {}),
       }

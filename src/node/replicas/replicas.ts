@@ -157,7 +157,6 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       replica.damaged === undefined
         ? await reuse({ shelf, store }, { ...replica, globs: [...globs] }, save, signal)
         : undefined,
-    quiet: (folder) => shelf.alone(folder, async () => {}),
     async onWhole(transfer, signal) {
       if (transfer.to !== undefined) await bringTo(components, transfer, transfer.to, signal)
       await dropping.replace(transfer.folder)

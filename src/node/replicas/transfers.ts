@@ -42,8 +42,6 @@ export interface TransfersComponents {
     save: (files: StoredFile[], done: Amount) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>
-  /** Once nobody else writes into that folder. */
-  quiet(folder: string): Promise<void>
   /** All bytes are there. May take its time. @throws why they could not be delivered */
   onWhole(transfer: Transfer, signal: AbortSignal): Promise<void>
   logger: Logger
@@ -119,10 +117,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     return found
   }
 
-  async function put(
-    transfer: Transfer,
-    replica?: (now: Replica | undefined) => Replica | undefined,
-  ): Promise<Transfer> {
+  async function put(transfer: Transfer, replica?: (now: Replica | undefined) => Replica): Promise<Transfer> {
     const next = { ...transfer, updated: Date.now() }
     if (TRANSFER_ENDS.has(next.state)) next.ended ??= next.updated
     if (replica === undefined) await store.commit({ transfer: next })
@@ -168,7 +163,8 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
   async function run(id: string, one: Running): Promise<void> {
     const signal = AbortSignal.any([stopping.signal, one.stop.signal])
     try {
-      await components.quiet(get(id).folder)
+      // Whoever writes there now ends first; who comes later sees that this one writes.
+      await shelf.alone(get(id).folder, async () => {})
       const { problem: _, ...begun } = get(id)
       await put({ ...begun, state: 'transferring' }, there(id, busy('transferring')))
       await bring(id, one, signal)
@@ -371,18 +367,20 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     pause: (id) => halt(id, 'paused'),
     cancel: (id) => halt(id, 'cancelled'),
     async resume(id) {
-      const transfer = get(id)
-      if (transfer.state !== 'paused' && transfer.state !== 'failed') {
-        if (!TRANSFER_ENDS.has(transfer.state)) return transfer
-        throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
-      }
-      if (shelf.asked(transfer.folder) === undefined)
-        throw new ArchipelError('TRANSFER_STATE', 'what it had brought was dropped', {
-          hint: 'Ask for the dataset again: archipel get <id>.',
-        })
-      await components.space.check(transfer.wanted.bytes - transfer.done.bytes)
-      const { problem: _, ended: __, ...rest } = transfer
-      const next = await put({ ...rest, state: 'requested' })
+      const next = await shelf.alone(get(id).folder, async () => {
+        const transfer = get(id)
+        if (transfer.state !== 'paused' && transfer.state !== 'failed') {
+          if (!TRANSFER_ENDS.has(transfer.state)) return transfer
+          throw new ArchipelError('TRANSFER_STATE', `the transfer has ended: it is ${transfer.state}`)
+        }
+        if (shelf.asked(transfer.folder) === undefined)
+          throw new ArchipelError('TRANSFER_STATE', 'what it had brought was dropped', {
+            hint: 'Ask for the dataset again: archipel get <id>.',
+          })
+        await components.space.check(transfer.wanted.bytes - transfer.done.bytes)
+        const { problem: _, ended: __, ...rest } = transfer
+        return await put({ ...rest, state: 'requested' })
+      })
       turn()
       return next
     },
