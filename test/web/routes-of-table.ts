@@ -20,6 +20,7 @@ export function pathOf({ path }: Pick<Route, 'path'>): string {
     ref: 'stars',
     id: fakeTaskId(SELF.id, 1),
     name: 'table.ndjson',
+    type: 'sessions',
     session: '1',
     statement: '0',
   })
