@@ -5,6 +5,7 @@ import { joinSpec } from '../../src/protocols/join/messages.ts'
 import { livySpec, outputSpec, uploadSpec } from '../../src/protocols/livy/messages.ts'
 import { blockSpec } from '../../src/protocols/manifest/block.ts'
 import { confirmSpec, probeSpec } from '../../src/protocols/placement/messages.ts'
+import { promiseSpec } from '../../src/protocols/promise/messages.ts'
 import { decodeStrict, encodeCanonical } from '../../src/protocols/record/cbor.ts'
 import { replicateSpec } from '../../src/protocols/replicate/messages.ts'
 import { resolveSpec } from '../../src/protocols/resolve/messages.ts'
@@ -37,6 +38,7 @@ export const SPECS = {
   'transfer-have/1': haveSpec,
   'transfer-tables/1': tablesSpec,
   'transfer-ranges/1': rangesSpec,
+  'keep-promise/1': promiseSpec,
   'replicate/1': replicateSpec,
   'task-run/1': runSpec,
   'task-attempt/1': attemptSpec,
@@ -109,6 +111,15 @@ export function request(name: string, about: About): unknown {
         dataset: `archipel:${about.island}/something`,
         version: '0'.repeat(64),
         ranges: [{ path: 'a', offset: 0, length: 1 }],
+      }
+    case 'keep-promise/1':
+      return {
+        ask: 'keep',
+        dataset: `archipel:${about.island}/something`,
+        publisher: about.island,
+        version: '0'.repeat(64),
+        drop: 'a-try',
+        forMs: 1000,
       }
     case 'replicate/1':
       return { op: 'state', ids: ['req-0123456789'] }
