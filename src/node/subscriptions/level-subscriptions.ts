@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode } from '../../protocols/model/errors.ts'
-import { datasetSelection } from '../../protocols/model/subscription.ts'
+import { datasetSelection } from '../../protocols/model/selection.ts'
 import type { BucketChange, StorePort } from '../store/port.ts'
 import type { Met, Subscription, SubscriptionStore } from './port.ts'
 

@@ -1,6 +1,7 @@
 /** Rules: how many copies of which datasets there shall be, at what islands. */
 import { z } from 'zod'
 import { MAX_ID_LENGTH } from './ids.ts'
+import { datasetSelection, givenSelection } from './selection.ts'
 import { transferPriority } from './transfer.ts'
 
 /** Copies that a rule may ask for, and characters of its expression over islands. */
@@ -9,30 +10,13 @@ export const MAX_SITES_LENGTH = 1000
 /** A rule ends after ten years at the latest, when it names a time at all. */
 export const MAX_RULE_MS = 3650 * 86_400_000
 
-/** As `archipel datasets --filter` has it. `island` is the id of the publisher: holders change by the rule itself. */
-export const ruleSelect = z.object({
-  text: z.string().min(1).max(1000).optional(),
-  keyword: z.array(z.string().min(1).max(100)).max(20).optional(),
-  island: z.string().min(1).max(100).optional(),
-  format: z.string().min(1).max(32).optional(),
-  minSize: z.number().int().nonnegative().optional(),
-  maxSize: z.number().int().nonnegative().optional(),
-  cone: z
-    .object({
-      ra: z.number().min(0).max(360),
-      dec: z.number().min(-90).max(90),
-      radius: z.number().gt(0).max(180),
-    })
-    .optional(),
-})
-export type RuleSelect = z.infer<typeof ruleSelect>
-
 export const ruleSpread = z.enum(['country', 'site'])
 export type RuleSpread = z.infer<typeof ruleSpread>
 
 /** Body of a record of kind `rule`; the record's id is the rule's. */
 export const ruleBody = z.object({
-  select: ruleSelect,
+  /** `island` is the id of the publisher: holders change by the rule itself. */
+  select: datasetSelection,
   copies: z.number().int().min(1).max(MAX_COPIES),
   /** Expression over islands, `rules/sites.ts`; absent: all. */
   sites: z.string().min(1).max(MAX_SITES_LENGTH).optional(),
@@ -47,9 +31,9 @@ export type RuleBody = z.infer<typeof ruleBody>
 
 /** What is asked for when a rule is added. */
 export const ruleRequest = z.strictObject({
-  select: z
-    .strictObject(ruleSelect.shape)
-    .describe('Which datasets, now and later: as the search of datasets; island is who publishes them.'),
+  select: givenSelection.describe(
+    'Which datasets, now and later: as the search of datasets; island is who publishes them.',
+  ),
   copies: ruleBody.shape.copies.describe('Whole copies, that of the publisher among them where it fits.'),
   sites: ruleBody.shape.sites.describe("Where, over cards: country = 'DE' and not name = 'x'; everywhere when absent."),
   spread: ruleSpread.optional().describe('Each copy in another country, or at another site.'),

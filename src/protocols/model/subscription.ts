@@ -1,30 +1,16 @@
 /** Words about subscriptions: datasets that are fetched as they appear. */
 import { z } from 'zod'
+import { datasetSelection, givenSelection } from './selection.ts'
 import { MAX_GLOB_LENGTH, MAX_GLOBS, transferState } from './transfer.ts'
 
 /** Subscriptions of one island. */
 export const MAX_SUBSCRIPTIONS = 100
 
-/** A filter of datasets that is kept: as the search has it, without its pages. */
-export const datasetSelection = z.strictObject({
-  text: z.string().max(1000).optional(),
-  keyword: z.array(z.string().min(1).max(100)).max(20).optional(),
-  island: z.string().min(1).max(100).optional().describe('Id or name of an island that publishes or holds it.'),
-  format: z.string().min(1).max(32).optional(),
-  minSize: z.number().int().nonnegative().optional(),
-  maxSize: z.number().int().nonnegative().optional(),
-  cone: z
-    .strictObject({
-      ra: z.number().min(0).max(360),
-      dec: z.number().min(-90).max(90),
-      radius: z.number().gt(0).max(180),
-    })
-    .optional(),
-})
-
 /** What is asked for when one subscribes. */
 export const subscriptionRequest = z.strictObject({
-  filter: datasetSelection.describe('Which datasets: as the search of datasets. At least one condition.'),
+  filter: givenSelection.describe(
+    'Which datasets: as the search of datasets, island is who publishes or holds them. At least one condition.',
+  ),
   files: z
     .array(z.string().min(1).max(MAX_GLOB_LENGTH))
     .max(MAX_GLOBS)

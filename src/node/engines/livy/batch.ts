@@ -5,7 +5,7 @@ import { LivyRefusal } from '../../../protocols/livy/refusal.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { BatchInit, EngineBatch, EngineLimits, SessionState, StatementOptions, StatementOutcome } from '../port.ts'
 import { timeLimit } from '../process/time-limit.ts'
-import { changes } from '../session/changes.ts'
+import { batchHandle } from '../session/batch-handle.ts'
 import { type SessionLog, sessionLog } from '../session/log.ts'
 import { refused } from './backend.ts'
 import { ENDED } from './entries.ts'
@@ -37,6 +37,8 @@ const TAIL_LINES = 20
 const PARAM_CONF = 'spark.archipel.params.'
 const nothing = () => ({ columns: [], rows: [], rowCount: 0, truncated: false })
 
+type Become = (state: SessionState) => void
+
 /** A main file as a batch of Livy: a Spark of its own, from spark-submit to its end. What it prints is its log. */
 export function livyBatch(
   init: BatchInit & { main: NonNullable<BatchInit['main']> },
@@ -44,17 +46,7 @@ export function livyBatch(
   parts: LivyBatchParts,
 ): EngineBatch {
   const { site, limits } = parts
-  const { notify, watch } = changes()
-  const stop = new AbortController()
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
   const log: SessionLog = sessionLog()
-  let state: SessionState = 'starting'
-
-  function become(next: SessionState): void {
-    if (next === state) return
-    state = next
-    notify()
-  }
 
   async function staged<T>(use: (file: string) => Promise<T>): Promise<T> {
     const dir = stagedAt(parts.staging, parts.mark)
@@ -82,14 +74,14 @@ export function livyBatch(
     }
   }
 
-  async function made(file: string): Promise<LivyBatch> {
+  async function made(file: string, signal: AbortSignal): Promise<LivyBatch> {
     const { datasets, forwarded = false, key } = init
     const mark = { mark: parts.mark, datasets, forwarded, ...(key === undefined ? {} : { key }) }
     return await site.createBatch(request(file), mark, { signal, stays: parts.stays })
   }
 
-  async function run(file: string): Promise<void> {
-    const batch = parts.again === undefined ? await made(file) : { id: parts.again, state: 'starting' as const }
+  async function run(file: string, become: Become, signal: AbortSignal): Promise<void> {
+    const batch = parts.again === undefined ? await made(file, signal) : { id: parts.again, state: 'starting' as const }
     const follow = lineFollower((text) => {
       log.append(Buffer.from(text))
       options.sink?.log(text)
@@ -97,7 +89,7 @@ export function livyBatch(
     const read = async () => follow.take((await site.batchLog(batch.id, { from: 0, size: -1 })).log)
     const timer = setInterval(() => void read().catch(() => {}), LOG_MS)
     try {
-      const last = await ended(batch)
+      const last = await ended(batch, become, signal)
       await read().catch(() => {})
       if (last === 'success') return
       const words = last === 'killed' ? 'was killed at Livy' : 'ended with an error'
@@ -110,7 +102,11 @@ export function livyBatch(
   }
 
   /** Resolves with the last state. @throws CANCELLED, TIME_LIMIT, ENGINE_FAILED when Livy lost it */
-  async function ended({ id, state: first }: Pick<LivyBatch, 'id' | 'state'>): Promise<SessionState> {
+  async function ended(
+    { id, state: first }: Pick<LivyBatch, 'id' | 'state'>,
+    become: Become,
+    signal: AbortSignal,
+  ): Promise<SessionState> {
     const { ms, late } = timeLimit('program', options.timeoutMs, limits.statementMs)
     const done = Promise.withResolvers<SessionState>()
     const onAbort = () => done.reject(new ArchipelError('CANCELLED', 'the batch was cancelled'))
@@ -134,47 +130,25 @@ export function livyBatch(
     }
   }
 
-  async function work(): Promise<StatementOutcome> {
+  async function work(become: Become, signal: AbortSignal): Promise<StatementOutcome> {
     const release = await parts.acquire(signal)
     const started = performance.now()
     try {
-      await staged(run)
+      await staged((file) => run(file, become, signal))
       return { result: nothing(), items: [], elapsedMs: performance.now() - started }
     } finally {
       release()
     }
   }
 
-  const outcome = work().then(
-    (done) => {
-      become('success')
-      return done
+  return batchHandle(
+    {
+      id: parts.id,
+      kind: init.kind,
+      log: async (range) => log.read(range),
+      work,
+      told: (cause) => parts.scrub(cause instanceof LivyRefusal ? refused(cause) : toArchipelError(cause)),
     },
-    (cause: unknown) => {
-      const error = parts.scrub(cause instanceof LivyRefusal ? refused(cause) : toArchipelError(cause))
-      become(error.code === 'CANCELLED' ? 'killed' : 'dead')
-      throw error
-    },
+    options,
   )
-  outcome.catch(() => {})
-
-  return {
-    id: parts.id,
-    kind: init.kind,
-    outcome,
-    get state() {
-      return state
-    },
-    watch: (o = {}) =>
-      watch(
-        () => state,
-        (seen) => ENDED.has(seen),
-        o.signal,
-      ),
-    log: async (range) => log.read(range),
-    async cancel() {
-      stop.abort()
-      await outcome.catch(() => {})
-    },
-  }
 }
