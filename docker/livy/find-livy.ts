@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import * as http from 'node:http'
+import * as https from 'node:https'
 import { basename, join } from 'node:path'
-import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { LivyFault } from './fault.ts'
 import { run } from './tools.ts'
@@ -14,6 +16,7 @@ const ZIP = `apache-livy-${LIVY_VERSION}_2.12-bin.zip`
 const SITES = ['https://downloads.apache.org/incubator/livy', 'https://archive.apache.org/dist/incubator/livy']
 /** A site that sends nothing for this long is given up. */
 const SILENCE_MS = 30_000
+const MAX_REDIRECTS = 5
 
 export const HOW_TO_GET_LIVY =
   `get ${ZIP} from https://livy.apache.org/download/ and name it with LIVY_ZIP=<file>, ` +
@@ -54,13 +57,9 @@ async function download(sites: string[], file: string, say: Wanted['say'], signa
   for (const site of sites) {
     const url = `${site}/${LIVY_VERSION}/${ZIP}`
     try {
-      const published = parseChecksum(await (await get(`${url}.sha512`, signal)).text())
+      const published = parseChecksum(await text(await get(new URL(`${url}.sha512`), signal)))
       say(`fetching ${url}`)
-      const body = (await get(url, signal)).body
-      if (body === null) throw new LivyFault('the answer is empty', 'try again')
-      await pipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(file), {
-        signal,
-      })
+      await pipeline(await get(new URL(url), signal), createWriteStream(file), { signal })
       if ((await digestOf(file, 'sha512')) === published) return
       throw new LivyFault('its SHA-512 is not the published one', 'it is not used')
     } catch (error) {
@@ -72,18 +71,31 @@ async function download(sites: string[], file: string, say: Wanted['say'], signa
   throw new LivyFault(`no Livy is to be had: ${faults.join('; ')}`, HOW_TO_GET_LIVY)
 }
 
-async function get(url: string, signal?: AbortSignal): Promise<Response> {
-  const silence = AbortSignal.timeout(SILENCE_MS)
-  const headers = new AbortController()
-  const giveUp = () => headers.abort(silence.reason)
-  silence.addEventListener('abort', giveUp)
-  try {
-    const response = await fetch(url, { signal: signal ? AbortSignal.any([headers.signal, signal]) : headers.signal })
-    if (!response.ok) throw new LivyFault(`the site answered ${response.status}`, 'try another one')
-    return response
-  } finally {
-    silence.removeEventListener('abort', giveUp)
+/** Not by `fetch`: that of Node 24 breaks at a server that ends the connection while the disk is slower than the line. */
+async function get(
+  url: URL,
+  signal: AbortSignal | undefined,
+  redirects = MAX_REDIRECTS,
+): Promise<http.IncomingMessage> {
+  const response = await opened(url, signal)
+  const { statusCode = 0, headers } = response
+  if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined && redirects > 0) {
+    response.resume()
+    return await get(new URL(headers.location, url), signal, redirects - 1)
   }
+  if (statusCode === 200) return response
+  response.resume()
+  throw new LivyFault(`the site answered ${statusCode}`, 'try another one')
+}
+
+function opened(url: URL, signal: AbortSignal | undefined): Promise<http.IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>()
+  const request = (url.protocol === 'http:' ? http : https).get(url, signal === undefined ? {} : { signal }, resolve)
+  request.on('error', reject)
+  request.setTimeout(SILENCE_MS, () =>
+    request.destroy(new LivyFault(`the site sent nothing for ${SILENCE_MS / 1000} s`, 'try another one')),
+  )
+  return promise
 }
 
 /** `<hex>  <file>` as sha512sum writes it, and `<file>: <hex in groups>` as gpg does. */

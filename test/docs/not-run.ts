@@ -34,6 +34,10 @@ export const NOT_RUN: Record<string, string> = {
   'archipel run job.jar --class org.example.Job --arg 2026 --executor-memory 4g --conf spark.speculation=true': SPARK,
   'npm run livy:up -- --data /var/lib/archipel': `${ELSEWHERE}test/livy/server.test.ts`,
   'archipel up --set livy.url=http://127.0.0.1:8998': SPARK,
+  "archipel rules add --select keyword=survey --copies 2 --sites \"country in ('DE', 'FR') and not label = 'tape'\" --spread country --dry-run":
+    'needs islands in two countries; rules are run by test/rules',
+  'archipel publish https://data.example.org/survey/stars.parquet': `${ELSEWHERE}test/outside`,
+  'archipel publish s3://survey/dr1/ --id dr1 --title "Survey, first release"': `${ELSEWHERE}test/outside`,
   'npm run livy:down': `${ELSEWHERE}test/livy/server.test.ts`,
   'archipel revoke --ticket 1h4bIbrK9m3B': 'the id of a ticket is another one each time',
   'archipel status --quiet > /dev/null || mail -s "island needs attention" operator@example.org': 'sends mail',
