@@ -19,6 +19,7 @@ export function pathOf({ path }: Pick<Route, 'path'>): string {
   return fillPath(path, {
     ref: 'stars',
     id: fakeTaskId(SELF.id, 1),
+    path: 'stars.csv',
     name: 'table.ndjson',
     type: 'sessions',
     session: '1',
