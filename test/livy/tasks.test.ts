@@ -1,6 +1,6 @@
 /** Work of every kind, asked at one island and run by a real Spark at another. */
 import { spawnSync } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -10,8 +10,10 @@ import { createArchipelago, joinArchipelago } from '../../src/node/archipelago.t
 import type { Config } from '../../src/node/config/schema.ts'
 import { devConfig } from '../../src/node/dev.ts'
 import { type StartedIsland, startIsland } from '../../src/node/island.ts'
+import type { LivySession } from '../../src/protocols/livy/objects.ts'
 import type { SubmitRequest, TaskView } from '../../src/protocols/model/views.ts'
 import { createClient, type IslandClient } from '../../src/web/client/node.ts'
+import { livyRest } from '../gateway/rest.ts'
 import { eventually, rejects, suite, type TestContext } from '../kit/index.ts'
 import { LIVY_START_MS, startLivy, type TestLivy } from '../kit/livy.ts'
 
@@ -25,6 +27,7 @@ let site: StartedIsland
 let asked: IslandClient
 let there: IslandClient
 let stop: AbortController
+let livyOfAsker: ReturnType<typeof livyRest>
 
 async function clientOf(t: TestContext, island: StartedIsland, config: Config): Promise<IslandClient> {
   const token = (await readFile(join(config.dataDir, 'owner.token'), 'utf8')).trim()
@@ -55,6 +58,7 @@ test.before(
     site = await startIsland({ config, signal, logger })
     t.cleanup(() => site.stop())
     asked = await clientOf(t, asker, first)
+    livyOfAsker = livyRest(first, signal)
     there = await clientOf(t, site, config)
     await there.publish({ path: STARS })
     const known = async () => {
@@ -172,6 +176,54 @@ test(
     await rejects(asked.tasks.submit({ kind: 'scala', engine: 'embedded', code: '1' }), 'BAD_INPUT')
   },
   TASK,
+)
+
+test(
+  'a file that changes while Spark reads it: the task is stale, the statement of a client an error that says so',
+  async (t) => {
+    const dir = join(livy.runDir, 'staging', 'moving')
+    await mkdir(dir, { recursive: true })
+    const path = join(dir, 'moving.csv')
+    await writeFile(path, 'a,b\n1,2\n')
+    await there.publish({ path })
+    await eventually(async () => (await asked.datasets({})).total === 2, { timeoutMs: 30_000, signal: t.signal })
+    const file = (name: string) => JSON.stringify(join(dir, name))
+    /** Reads, says so, and goes on when it may. */
+    const code = (name: string) =>
+      [
+        'import os, time',
+        'n = archipel.read("moving").count()',
+        `open(${file(name)}, "w").close()`,
+        `while not os.path.exists(${file('go')}): time.sleep(0.05)`,
+        'print(n)',
+      ].join('\n')
+    const conf = { 'spark.archipel.datasets': 'moving' }
+    const session = await livyOfAsker.ok<LivySession>('POST', '/sessions', { kind: 'pyspark', conf })
+    const work: SubmitRequest = { kind: 'python', engine: 'livy', datasets: ['moving'], code: code('task') }
+    const { id } = await asked.tasks.submit(work)
+    await livyOfAsker.session(session.id, 'idle', 200_000)
+    await livyOfAsker.ok('POST', `/sessions/${session.id}/statements`, { code: 'archipel.read("moving").count()' })
+    const before = await livyOfAsker.statement(session.id, 0, 60_000)
+    assert.is(before.output?.status, 'ok')
+    await livyOfAsker.ok('POST', `/sessions/${session.id}/statements`, { code: code('statement') })
+    const reads = async () =>
+      (await readdir(dir)).filter((name) => name === 'task' || name === 'statement').length === 2
+    await eventually(reads, { timeoutMs: 120_000, signal: t.signal })
+    await appendFile(path, '3,4\n')
+    await writeFile(join(dir, 'go'), '')
+    const { output } = await livyOfAsker.statement(session.id, 1, 60_000)
+    assert.match(
+      output?.status === 'error' ? output.evalue : '',
+      /source files of .*moving.* changed while the work ran/,
+    )
+    assert.not.match(JSON.stringify(output), /staging/)
+    assert.is((await livyOfAsker.statement(session.id, 0)).output?.status, 'ok', 'what came before stays')
+    await livyOfAsker.ok('DELETE', `/sessions/${session.id}`)
+    const failed = await ended(asked, id, t)
+    assert.is(failed.state, 'failed')
+    assert.match(JSON.stringify(failed.error), /changed (while the work ran|after publishing)/)
+  },
+  { timeoutMs: 480_000 },
 )
 
 test(
