@@ -1,5 +1,4 @@
 /** Bytes of datasets that come and go: giving them to others, and getting those of others. */
-import { randomBytes } from 'node:crypto'
 import { availableParallelism, loadavg } from 'node:os'
 import type { Logger } from 'pino'
 import { datasetBody } from '../protocols/model/dataset.ts'
@@ -8,6 +7,7 @@ import type { Config } from './config/schema.ts'
 import { blocks } from './contents/blocks.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { NetworkPort } from './network/port.ts'
+import { newId } from './new-id.ts'
 import { type OwnData, replicasDir } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PromisesPort } from './promises/port.ts'
@@ -89,7 +89,7 @@ export function replication(components: ReplicationComponents): Replication {
       policy,
       journal,
       busy: () => loadavg()[0]! > availableParallelism(),
-      newId: () => `tr-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
+      newId: () => newId('tr'),
       logger: logger('replicas'),
     },
   )

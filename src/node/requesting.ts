@@ -1,14 +1,14 @@
 /** Requests to hold data, put together: those of this island, and those of others. */
-import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { replicaBody } from '../protocols/model/dataset.ts'
-import { ArchipelError } from '../protocols/model/errors.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { NetworkPort } from './network/port.ts'
+import { newId } from './new-id.ts'
 import type { OwnData } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
+import { finder } from './replicas/find.ts'
 import { folderOf } from './replicas/names.ts'
 import type { ReplicasPort } from './replicas/replicas.ts'
 import { levelRequests } from './requests/level-requests.ts'
@@ -45,6 +45,11 @@ export function requesting(components: {
   logger: Logger
 }): Requesting {
   const { config, self, store, catalog, network, connect, resolver, lookup, own, logger, ...rest } = components
+  const find = finder({
+    self,
+    locate: (ref, options) => resolver.locate(ref, { via: 'both', confirm: false, ...options }),
+    one: (ref, located) => resolver.one(ref, located),
+  })
   const port = requests(
     { self, ...config.policy.replicate, kept: config.transfers.kept },
     {
@@ -54,22 +59,13 @@ export function requesting(components: {
       ),
       remote: remoteRequests(network, connect),
       async pin(ref, version, signal) {
-        const located = await resolver.locate(ref, { via: 'both', confirm: false, signal })
-        const wanted = version?.toLowerCase() ?? ''
-        const of = (claim: (typeof located)[number]) => [claim.version, ...claim.holders.map((h) => h.version)]
-        const having = located.filter((claim) => of(claim).some((each) => each.startsWith(wanted)))
-        if (having.length === 0)
-          throw new ArchipelError('NOT_FOUND', `no island that is known here has a version ${wanted}`, {
-            hint: '`archipel resolve <id>` shows which versions are held.',
-          })
-        const claim = resolver.one(ref, having)
-        const meant = of(claim).find((each) => each.startsWith(wanted))!
-        return { dataset: claim.id, publisher: claim.publisher, version: meant }
+        const found = await find(ref, version, { signal })
+        return { dataset: found.claim.id, publisher: found.claim.publisher, version: found.version }
       },
       heldState: (publisher, dataset, version) => own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state,
       nameOf: lookup.nameOf,
       isMember: lookup.isMember,
-      newId: () => `req-${Date.now().toString(36)}${randomBytes(6).toString('hex')}`,
+      newId: () => newId('req'),
       logger,
     },
   )

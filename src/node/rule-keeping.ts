@@ -1,11 +1,11 @@
 /** Rules about copies, put together: what they need of members, catalog and transfers. */
-import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { Roster } from './members/roster.ts'
+import { newId } from './new-id.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
 import type { ReplicasPort } from './replicas/replicas.ts'
@@ -55,7 +55,7 @@ export function ruleKeeping(components: RuleKeepingComponents): RulesPort {
           ),
       policy,
       journal,
-      newId: () => `rule-${Date.now().toString(36)}${randomBytes(5).toString('hex')}`,
+      newId: () => newId('rule'),
       logger: logger('rules'),
     },
   )

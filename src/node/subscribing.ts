@@ -1,10 +1,10 @@
 /** Subscriptions, put together: they follow the catalog and ask for replicas. */
-import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { ArchipelError } from '../protocols/model/errors.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { JournalPort } from './journal/journal.ts'
+import { newId } from './new-id.ts'
 import type { OwnData } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import { folderOf } from './replicas/names.ts'
@@ -45,7 +45,7 @@ export function subscribing(components: {
         return view
       },
       heldState: (publisher, dataset, version) => own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state,
-      newId: () => `sub-${Date.now().toString(36)}${randomBytes(4).toString('hex')}`,
+      newId: () => newId('sub'),
       logger,
     },
   )
