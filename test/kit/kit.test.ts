@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -135,6 +135,22 @@ runner('adds up several files and runs the rest after a failure', async (t) => {
   const { code, lastLine, output } = await run(['--jobs', '2', fixture('exits'), fixture('good')], t.signal)
   assert.is(lastLine, '3 passed, 2 failed, 1 skipped', output)
   assert.is(code, 1)
+})
+
+runner('has its reports in a folder of its own, which is gone when the run is ended', async (t) => {
+  const TMPDIR = await t.tmpdir()
+  const stop = new AbortController()
+  const running = run([fixture('spin')], AbortSignal.any([t.signal, stop.signal]), { TMPDIR })
+  const folder = await eventually(async () => {
+    const [only, ...others] = await readdir(TMPDIR)
+    assert.equal(others, [])
+    assert.equal(await readdir(join(TMPDIR, only!)), ['report-1'])
+    return only!
+  })
+  assert.match(folder, /^archipel-test-run-/)
+  stop.abort()
+  await running
+  await eventually(async () => assert.equal(await readdir(TMPDIR), []))
 })
 
 runner('fails when no file matches', async (t) => {

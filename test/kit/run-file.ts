@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +18,12 @@ export interface FileResult {
   output: string
 }
 
+export interface RunOptions {
+  /** A directory of this run's own, for the reports. */
+  dir: string
+  timeoutMs: number
+}
+
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url))
 /** Only the end of a longer output is kept. */
 const OUTPUT_MAX_CHARS = 400_000
@@ -34,8 +39,8 @@ export function killAll(): void {
 }
 
 /** Runs one test file in a process group of its own, which is gone when this returns. Never rejects for what the file does. */
-export async function runFile(file: string, timeoutMs: number): Promise<FileResult> {
-  const reportPath = join(tmpdir(), `archipel-test-report-${process.pid}-${++sequence}`)
+export async function runFile(file: string, { dir, timeoutMs }: RunOptions): Promise<FileResult> {
+  const reportPath = join(dir, `report-${++sequence}`)
   const started = performance.now()
   const child = spawn(process.execPath, [CHILD, file], {
     detached: true,

@@ -28,7 +28,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 process.once('exit', killAll)
-shareCompiled()
+const dir = mkdtempSync(join(tmpdir(), 'archipel-test-run-'))
+process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }))
+// All processes of a run share what was compiled, which halves the start of an island.
+process.env.NODE_COMPILE_CACHE ??= join(dir, 'compiled')
 
 const total = queue.length
 await Promise.all(Array.from({ length: Math.min(jobs, total) }, work))
@@ -45,18 +48,10 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 
 async function work(): Promise<void> {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const result = await runFile(file, timeoutMs)
+    const result = await runFile(file, { dir, timeoutMs })
     results.push(result)
     print(result)
   }
-}
-
-/** All processes of a run share what was compiled, which halves the start of an island. */
-function shareCompiled(): void {
-  if (process.env.NODE_COMPILE_CACHE !== undefined) return
-  const folder = mkdtempSync(join(tmpdir(), 'archipel-test-compiled-'))
-  process.env.NODE_COMPILE_CACHE = folder
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
 }
 
 function print({ file, ms, passed, failed, skipped, faults, output }: FileResult): void {
