@@ -13,6 +13,8 @@ const CATALOG_MS = 5
 const DHT_MS = 250
 /** Datasets that each island publishes. */
 const EACH = 3
+/** Milliseconds between two looks for what was published: the islands that are to publish it are in this process. */
+const POLL_MS = 200
 
 /** How fast an id becomes the islands that hold it. */
 export const resolve: Benchmark = {
@@ -65,10 +67,16 @@ async function overIslands(context: BenchContext): Promise<Figure[]> {
     const { holders } = await islands[asker]!.port.resolve({ ref: what.id, via, confirm })
     return holders.some((h) => h.island === what.holder && (!confirm || h.confirmed))
   }
+  const polling = { pollMs: POLL_MS }
   for (const what of published) {
-    await until(`${what.id} in the DHT`, context, () => find(0, what, 'dht', true).catch(() => false))
+    await until(`${what.id} in the DHT`, context, () => find(0, what, 'dht', true).catch(() => false), polling)
     for (const [i] of islands.entries())
-      await until(`${what.id} in the catalog`, context, () => find(i, what, 'catalog', false).catch(() => false))
+      await until(
+        `${what.id} in the catalog`,
+        context,
+        () => find(i, what, 'catalog', false).catch(() => false),
+        polling,
+      )
   }
   const next = random(2)
   const measure = async (via: 'catalog' | 'dht', confirm: boolean) => {
