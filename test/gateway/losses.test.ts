@@ -69,9 +69,10 @@ test('an island that runs its sessions itself ends with them: what was over can 
   const { sessions } = a.gateway
   const dead = await eventually(async () => {
     const now = await sessions.show(0, who)
-    return now.state === 'dead' && now
+    assert.is(now.state, 'dead')
+    return now
   })
-  assert.match((dead && dead.log.at(-1)) || '', /^lost at island-0: .*the engine was restarted/)
+  assert.match(dead.log.at(-1) ?? '', /^lost at island-0: .*the engine was restarted/)
   const lengths = await Promise.all(
     codes.map(async (code, id) => {
       const { output, ...statement } = await sessions.statement(0, id, who)

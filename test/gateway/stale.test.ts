@@ -59,9 +59,10 @@ test('a batch over them is dead and says why; one that was over before stays a s
   b.livy.open('during.py')
   const dead = await eventually(async () => {
     const now = await batches.show(1, who)
-    return now.state === 'dead' && now
+    assert.is(now.state, 'dead')
+    return now
   })
-  assert.is(dead && dead.log.at(-1), `STALE: ${WHY}`)
+  assert.is(dead.log.at(-1), `STALE: ${WHY}`)
   assert.is((await batches.log(1, {}, who)).log.at(-1), `STALE: ${WHY}`)
   await b.kill()
   await b.start()
