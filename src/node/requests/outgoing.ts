@@ -30,11 +30,22 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
 
   const open = (island: string) => kept.all('outgoing').filter((r) => r.island === island && (r.owed || !isOver(r)))
 
-  /** What that island says; a request that was cancelled here meanwhile stays so. @returns whether it is news */
-  async function heard(request: StoredRequest, status: RequestStatus): Promise<boolean> {
+  const current = ({ island, id }: StoredRequest) => kept.find('outgoing', island, id)
+
+  /**
+   * What that island says; a request that was cancelled here meanwhile stays so.
+   *
+   * @param status undefined: it does not know it; its store was lost, or is older than this, and it is asked again
+   * @returns whether it is news
+   */
+  async function heard(request: StoredRequest, status: RequestStatus | undefined): Promise<boolean> {
     return await kept.inTurn(async () => {
-      const now = kept.find('outgoing', request.island, request.id)
+      const now = current(request)
       if (now === undefined || isOver(now)) return false
+      if (status === undefined) {
+        await kept.put(now, { owed: true, state: 'requested' })
+        return false
+      }
       const { state, wanted, done, problem } = status
       const changed = now.owed || now.state !== state || now.done?.bytes !== done?.bytes
       if (changed || now.problem?.code !== problem?.code)
@@ -57,8 +68,10 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
       })
       return true
     }
-    for (const request of open(island)) {
-      if (!request.owed) continue
+    for (const each of open(island)) {
+      // As it is now: it may have been cancelled while the one before was told.
+      const request = current(each)
+      if (!request?.owed) continue
       if (request.state === 'cancelled') {
         await remote.cancel(island, request.id, stopping.signal)
         await kept.inTurn(() => kept.put(request, { owed: false }))
@@ -75,9 +88,7 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
       )
       for (const request of some) {
         const status = states.find((s) => s.id === request.id)
-        // Its store was lost, or older than this: it is asked again.
-        if (status === undefined) await kept.inTurn(() => kept.put(request, { owed: true, state: 'requested' }))
-        else news = (await heard(request, status)) || news
+        news = (await heard(request, status)) || news
       }
     }
     return news
@@ -119,7 +130,7 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
     },
     async cancel(request) {
       const cancelled = await kept.inTurn(async () => {
-        const now = kept.find('outgoing', request.island, request.id) ?? request
+        const now = current(request) ?? request
         return isOver(now) ? now : await kept.put(now, { state: 'cancelled', owed: true })
       })
       talk(request.island)
