@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { readMembership } from '../../src/node/identity/membership-file.ts'
 import type { JoinReply, JoinRequest } from '../../src/protocols/join/messages.ts'
@@ -174,6 +175,19 @@ test('the one that got in may ask again, also as often as it likes at once', asy
   assert.is((await one.port.islands()).items.length, before + 1)
   const third = await newcomer(t)
   assert.is(await code(one, third, redeeming(third, ticket)), 'TICKET_USED')
+})
+
+test('the one that got in and has no island yet is not cut off because it knows no heartbeats', async (t) => {
+  const who = await newcomer(t)
+  const ticket = decodeTicket(await ticketOf(one))
+  assert.is(await code(one, who, redeeming(who, ticket)), 'answered redeemed')
+  const connection = await who.peer.connect(one.addresses)
+  const isReady = async () => (await one.port.islands()).items.some((i) => i.id === who.island && i.connected !== 'no')
+  await eventually(async () => assert.ok(await isReady()), { timeoutMs: 10_000, signal: t.signal })
+  // Three beats and more.
+  await delay(3_500, undefined, { signal: t.signal })
+  assert.is(connection.status, 'open')
+  assert.is(await code(one, who, redeeming(who, ticket)), 'answered redeemed')
 })
 
 test('a revoked island does not come back with a new ticket', async (t) => {

@@ -7,9 +7,9 @@ import {
   PROBE_ITEM_BYTES,
   probeSpec,
 } from '../../protocols/placement/messages.ts'
-import { call, callSeries, type StreamOpener } from '../../protocols/wire/client.ts'
+import { call, callSeries, isUnsupported, type StreamOpener } from '../../protocols/wire/client.ts'
 import type { Probe } from './links.ts'
-import { askOlder, isUnsupported } from './older.ts'
+import { askOlder } from './older.ts'
 
 export interface AskingComponents {
   network: StreamOpener

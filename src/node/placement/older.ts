@@ -2,12 +2,6 @@ import type { ConfirmAnswer, ConfirmRequest } from '../../protocols/placement/me
 import { resolveSpec } from '../../protocols/resolve/messages.ts'
 import { call, type StreamOpener } from '../../protocols/wire/client.ts'
 
-/** Whether the peer does not speak the protocol at all. */
-export function isUnsupported(error: unknown): boolean {
-  const cause = (error as { cause?: { name?: string } } | undefined)?.cause
-  return cause?.name === 'UnsupportedProtocolError'
-}
-
 /** What an island of an older version would say: it is asked what it holds; it runs statements only. */
 export async function askOlder(
   network: StreamOpener,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { type Beat, beat, heartbeatSpec } from '../../protocols/heartbeat/messages.ts'
 import type { Liveness, Load } from '../../protocols/model/island.ts'
 import { decodeStrict, encodeCanonical } from '../../protocols/record/cbor.ts'
-import { call } from '../../protocols/wire/client.ts'
+import { call, isUnsupported } from '../../protocols/wire/client.ts'
 import { serve } from '../../protocols/wire/server.ts'
 import type { NetworkPort } from '../network/port.ts'
 
@@ -102,7 +102,8 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
     if (island === undefined) return
     const sent = Date.now()
     const answer = await call(network, peerId, heartbeatSpec, ownBeat(), { signal: stopping.signal }).catch((error) => {
-      missed(peerId)
+      // Who says that it does not know beats is there: a newcomer whose answer was lost, and who joins once more.
+      if (!isUnsupported(error)) missed(peerId)
       throw error
     })
     silent.delete(peerId)
@@ -175,6 +176,7 @@ export function presence(init: PresenceInit, components: PresenceComponents): Pr
       })
       network.on('peer:ready', (peerId) => void beatTo(peerId).catch(() => {}))
       network.on('peer:gone', (peerId) => {
+        silent.delete(peerId)
         const island = components.islandOf(peerId)
         if (island !== undefined) components.onChange?.(island)
       })

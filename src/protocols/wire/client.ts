@@ -83,6 +83,12 @@ async function ask(io: FrameStream, request: unknown, signal: AbortSignal): Prom
   }
 }
 
+/** Whether a call failed because the other side does not speak the protocol at all: it is there, and older or on its way in. */
+export function isUnsupported(error: unknown): boolean {
+  const names = [error, error instanceof Error ? error.cause : undefined].map((e) => (e as Error | undefined)?.name)
+  return names.includes('UnsupportedProtocolError')
+}
+
 interface IdleTimer {
   signal: AbortSignal
   start(): void

@@ -12,7 +12,7 @@ import {
 import type { LivyStatement } from '../../../protocols/livy/objects.ts'
 import { livyBatch, livyJob, livyLog, livySession, livyStatement } from '../../../protocols/livy/schemas.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
-import { call, callSeries, type StreamOpener } from '../../../protocols/wire/client.ts'
+import { call, callSeries, isUnsupported, type StreamOpener } from '../../../protocols/wire/client.ts'
 import { checked } from '../../../protocols/wire/frames.ts'
 import { openLink } from '../../../protocols/wire/link-client.ts'
 import type { CallOptions, Line, OnChange } from '../calls.ts'
@@ -157,10 +157,4 @@ const EMPTY = { id: 0, code: '', state: 'available', progress: 1, started: 0, co
 
 function read<T>(schema: z.ZodType<T>, json: string): T {
   return checked(schema, fromJson(json), 'livy-watch')
-}
-
-/** Whether the peer does not speak the protocol at all. */
-function isUnsupported(error: unknown): boolean {
-  const names = [error, error instanceof Error ? error.cause : undefined].map((e) => (e as Error | undefined)?.name)
-  return names.includes('UnsupportedProtocolError')
 }

@@ -1,4 +1,4 @@
-import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { TaskView } from '../../../protocols/model/views.ts'
 import {
   attemptSpec,
@@ -8,7 +8,7 @@ import {
   readSpec,
   toMessage,
 } from '../../../protocols/task/messages.ts'
-import { call, callSeries } from '../../../protocols/wire/client.ts'
+import { call, callSeries, isUnsupported } from '../../../protocols/wire/client.ts'
 import type { NetworkPort } from '../../network/port.ts'
 import type { SpoolPort } from '../../results/port.ts'
 import type { TaskHandlers, TaskRemotes } from '../calls.ts'
@@ -97,10 +97,4 @@ export function taskRemotes(init: { self: string }, components: RemotesComponent
         if (island !== undefined) listener(island)
       }),
   }
-}
-
-/** Whether the peer does not speak the protocol at all. */
-function isUnsupported(error: unknown): boolean {
-  const { cause } = toArchipelError(error)
-  return (cause as { name?: string } | undefined)?.name === 'UnsupportedProtocolError'
 }
