@@ -3,6 +3,7 @@ import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { issueText } from '../../protocols/model/issues.ts'
 import { pageOf } from '../../protocols/model/paging.ts'
 import type { ActionRequest, ActionRunRequest, ActionView, SubmitRequest } from '../../protocols/model/views.ts'
+import { withJournal } from '../with-journal.ts'
 import { actionId, KIND, oneAction, parseActionRef, recordView, type StoredAction, storedView } from './known.ts'
 import type { ActionsComponents, ActionsPort } from './port.ts'
 import { argsOf, checkDefaults, valuesOf } from './values.ts'
@@ -146,16 +147,7 @@ export function actions(init: { self: string }, components: ActionsComponents): 
 
   /** The work, and a line on how it ended. */
   async function noted<T>(action: string, subject: string, user: string, work: () => Promise<T>): Promise<T> {
-    const entry = { actor: `${user}@${self}`, action, subject }
-    try {
-      const done = await work()
-      journal.write({ ...entry, outcome: 'ok' })
-      return done
-    } catch (cause) {
-      const { code } = toArchipelError(cause)
-      journal.write({ ...entry, outcome: code === 'FORBIDDEN' ? 'refused' : 'failed', code })
-      throw cause
-    }
+    return await withJournal(journal, { actor: `${user}@${self}`, action, subject }, work)
   }
 
   return {

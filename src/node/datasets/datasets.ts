@@ -6,7 +6,7 @@ import {
   replicaBody,
   replicaRecordId,
 } from '../../protocols/model/dataset.ts'
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { DatasetUpdate, UpdateRequest } from '../../protocols/model/versions.ts'
 import type { PublishRequest } from '../../protocols/model/views.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
@@ -14,6 +14,7 @@ import type { BoundDataset } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
+import { withJournal } from '../with-journal.ts'
 import { binder } from './bind.ts'
 import { type CopiesComponents, localCopies } from './copies.ts'
 import type { OwnRecord, Publication, PublicationStore } from './port.ts'
@@ -239,15 +240,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     work: () => Promise<T>,
     name: (done: T) => string,
   ) {
-    const entry = { actor: `${user ?? 'owner'}@${init.self}`, action: 'dataset:publish' }
-    try {
-      const done = await work()
-      components.journal.write({ ...entry, subject: name(done), outcome: 'ok' })
-      return done
-    } catch (cause) {
-      components.journal.write({ ...entry, subject, outcome: 'failed', code: toArchipelError(cause).code })
-      throw cause
-    }
+    const entry = { actor: `${user ?? 'owner'}@${init.self}`, action: 'dataset:publish', subject }
+    return await withJournal(components.journal, entry, work, { subject: name })
   }
 
   return {

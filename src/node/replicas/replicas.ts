@@ -1,7 +1,7 @@
 /** Replicas of other islands' datasets: got, read, verified, dropped. */
 import type { Logger } from 'pino'
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 import type { ReplicaMode, ReplicaView } from '../../protocols/model/replica.ts'
 import {
   TRANSFER_ENDS,
@@ -16,6 +16,7 @@ import type { PolicyPort } from '../policy/policy.ts'
 import type { PromisesPort } from '../promises/port.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import type { Located } from '../resolve/port.ts'
+import { withJournal } from '../with-journal.ts'
 import { tellBad } from './bad-piece.ts'
 import { bringTo } from './bring-to.ts'
 import { type Care, type CareInit, care } from './care.ts'
@@ -225,14 +226,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
 
   async function journalled<T>(action: string, subject: string, user: string | undefined, work: () => Promise<T>) {
     const entry = { actor: `${user ?? 'owner'}@${init.self}`, action, subject }
-    try {
-      const answer = await work()
-      journal.write({ ...entry, outcome: 'ok' })
-      return answer
-    } catch (cause) {
-      journal.write({ ...entry, outcome: 'failed', code: toArchipelError(cause).code })
-      throw cause
-    }
+    return await withJournal(journal, entry, work)
   }
 
   return {

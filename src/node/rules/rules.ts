@@ -6,6 +6,7 @@ import { descending, pageOf } from '../../protocols/model/paging.ts'
 import { type RuleBody, type RuleExplanation, type RuleRequest, ruleBody } from '../../protocols/model/rule.ts'
 import { countCopies, type DecidedIsland, exclusion, places } from '../../protocols/rules/decide.ts'
 import { parseSites } from '../../protocols/rules/sites.ts'
+import { withJournal } from '../with-journal.ts'
 import type { RulesComponents, RulesInit, RulesPort } from './port.ts'
 import { type KnownRule, knownRule, RULE, ruleTable, type Selected } from './table.ts'
 import { explanationOf, type Judged, ruleViewOf } from './views.ts'
@@ -73,7 +74,7 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
     await table.scan()
     await endExpired()
     const all = islands()
-    const todo: { dataset: Selected; rule: KnownRule }[] = []
+    const due: { dataset: Selected; rule: KnownRule }[] = []
     const lacking = new Set<string>()
     let judged = 0
     for (const dataset of table.selected()) {
@@ -85,12 +86,12 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
       if (!since.has(key)) since.set(key, now())
       const mine = decisions.find(({ turn }) => turn.includes(self))
       const rule = mine === undefined ? undefined : table.rule(mine.rule.key)
-      if (rule !== undefined && (notBefore.get(key) ?? 0) <= now()) todo.push({ dataset, rule })
+      if (rule !== undefined && (notBefore.get(key) ?? 0) <= now()) due.push({ dataset, rule })
     }
     for (const key of since.keys()) if (!lacking.has(key)) since.delete(key)
     for (const [key, time] of notBefore) if (time <= now()) notBefore.delete(key)
     const bringing = async () => {
-      for (let next = todo.shift(); next !== undefined; next = todo.shift()) await bring(next.dataset, next.rule)
+      for (let next = due.shift(); next !== undefined; next = due.shift()) await bring(next.dataset, next.rule)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, bringing))
   }
@@ -223,16 +224,7 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
   }
 
   async function journalled<T>(action: string, subject: string, user: string, task: () => Promise<T>): Promise<T> {
-    const entry = { actor: `${user}@${self}`, action, subject }
-    try {
-      const answer = await task()
-      journal.write({ ...entry, outcome: 'ok' })
-      return answer
-    } catch (cause) {
-      const { code } = toArchipelError(cause)
-      journal.write({ ...entry, outcome: code === 'FORBIDDEN' ? 'refused' : 'failed', code })
-      throw cause
-    }
+    return await withJournal(journal, { actor: `${user}@${self}`, action, subject }, task)
   }
 
   return {

@@ -6,6 +6,7 @@ import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.
 import type { JournalPort } from '../../journal/journal.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
 import type { DataBinder } from '../../tasks/port.ts'
+import { withJournal } from '../../with-journal.ts'
 import type { Attached, LivyCalls, Made, Making, OnChange } from '../calls.ts'
 import { TASK_KIND } from '../kinds.ts'
 import type { LivySite, SiteChange } from '../site.ts'
@@ -227,15 +228,9 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
 
   async function journalled<T>(island: string, making: Making, work: () => Promise<T>): Promise<T> {
     const entry = { actor: `${making.user}@${island}`, action: `livy:${making.type}`, subject: making.key }
-    try {
-      const value = await work()
-      journal.write({ ...entry, outcome: 'ok' })
-      return value
-    } catch (cause) {
-      const code = cause instanceof LivyRefusal ? `HTTP ${cause.status}` : toArchipelError(cause).code
-      journal.write({ ...entry, outcome: code === 'FORBIDDEN' ? 'refused' : 'failed', code })
-      throw cause
-    }
+    const code = (cause: unknown) =>
+      cause instanceof LivyRefusal ? `HTTP ${cause.status}` : toArchipelError(cause).code
+    return await withJournal(journal, entry, work, { code })
   }
 
   /** Not while something is done about it: what is being made is not there yet. */
