@@ -203,4 +203,39 @@ test('an answer that comes too late drops nothing: the promises may be over', as
   assert.is(w.holders.size, 2)
 })
 
+test('a drop that is given up, or cannot delete, binds nobody any longer', async () => {
+  const w = await world(3, 1)
+  const stop = new AbortController()
+  const b = w.desks.get('b')!
+  const c = w.desks.get('c')!
+  const promised = Promise.withResolvers<void>()
+  w.desks.set('b', {
+    ...b,
+    async answer(from, request) {
+      const given = await b.answer(from, request)
+      promised.resolve()
+      return given
+    },
+  })
+  // The other one does not answer before it is given up.
+  const given = Promise.withResolvers<never>()
+  w.desks.set('c', { ...c, answer: () => given.promise })
+  const options = { holders: ['b', 'c'], force: false, signal: stop.signal }
+  const dropping = rejects(
+    w.desks.get('a')!.drop(COPY, options, async () => {}),
+    'CANCELLED',
+  )
+  await promised.promise
+  await breath()
+  stop.abort(new ArchipelError('CANCELLED', 'given up'))
+  given.reject(stop.signal.reason)
+  await dropping
+  w.desks.set('b', b).set('c', c)
+  const full = async () => {
+    throw new ArchipelError('DISK_FULL', 'no room')
+  }
+  await rejects(w.desks.get('a')!.drop(COPY, { ...options, signal: NEVER }, full), 'DISK_FULL')
+  assert.is(await w.drop('b'), 'ok')
+})
+
 test.run()

@@ -79,10 +79,10 @@ export function promises(init: PromisesInit, components: PromisesComponents): Pr
     return { answer: 'promised' }
   }
 
-  /** Promises of the others, and who did not answer at all. */
+  /** Promises of the others, and who did not answer at all. When it is given up, what came in by then is released. */
   async function collect(copy: Copy, drop: string, holders: readonly string[], signal: AbortSignal) {
     const found = { promised: [] as string[], dropping: [] as string[], unanswered: [] as string[] }
-    await Promise.all(
+    const answers = await Promise.allSettled(
       holders.map(async (island) => {
         try {
           const { answer } = await components.ask(island, { ask: 'keep', ...copy, drop, forMs }, { signal })
@@ -95,7 +95,9 @@ export function promises(init: PromisesInit, components: PromisesComponents): Pr
         }
       }),
     )
-    return found
+    if (answers.every(({ status }) => status === 'fulfilled')) return found
+    await release(copy, drop, found.promised)
+    throw signal.reason
   }
 
   /** Where it does not arrive, promises end by their time. */
@@ -190,9 +192,12 @@ export function promises(init: PromisesInit, components: PromisesComponents): Pr
       intents.set(key, intent)
       try {
         const promised = force ? [] : await cleared(copy, intent, holders, signal)
-        await remove()
-        // Whoever drops next counts this copy no more.
-        await release(copy, intent.drop, promised)
+        try {
+          await remove()
+        } finally {
+          // Whoever drops next counts this copy no more, or asks for its promise.
+          await release(copy, intent.drop, promised)
+        }
       } finally {
         intents.delete(key)
       }
