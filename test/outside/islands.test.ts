@@ -67,10 +67,16 @@ test('what is larger than the room for copies is hashed on its way, and fetched 
   const view = await a.port.publish({ path: `${web.url}big.csv` })
   assert.is(view.body.format, 'files')
   assert.equal(await readdir(join(a.dataDir, 'outside')).catch(() => []), [], 'nothing is copied')
+  const verified = await a.port.verify(view.id, { checksums: true })
+  assert.equal(verified.bad, [])
+  assert.equal(verified.checksums, [{ path: 'big.csv', sha256: sha256(content) }])
   await converged(t, [a, b])
   const done = await settled(b.port, (await b.port.get(view.id)).id, t)
   assert.is(done.state, 'available', JSON.stringify(done.problem))
   assert.is(sha256((await finalFiles(b.dataDir)).get('big.csv')!), sha256(content))
+
+  web.before = (_, response) => Boolean(response.writeHead(403).end())
+  await rejects(a.port.verify(view.id), 'SOURCE_REFUSED')
 })
 
 test.run()

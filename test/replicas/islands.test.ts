@@ -133,6 +133,12 @@ test('the last copy is not dropped, bad files are found, put aside and fetched a
     },
     { timeoutMs: 20_000, signal: t.signal },
   )
+  const known = await a.port.verify(id, { checksums: true })
+  assert.equal([known.state, known.bad], ['stale', ['two.bin']])
+  assert.equal(
+    known.checksums?.map((sum) => sum.path),
+    ['one.bin'],
+  )
   await rejects(b.port.drop(id), 'LAST_COPY')
   await b.port.drop(id, { force: true })
 })

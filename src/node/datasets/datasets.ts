@@ -55,6 +55,13 @@ export interface HeldReplicas {
   served(): string[]
 }
 
+export interface PublishedOptions {
+  /** Looked at just now. */
+  look?: boolean
+  /** Those that changed, too. */
+  changed?: boolean
+}
+
 export interface DatasetsPort {
   start(): Promise<void>
   stop(): void
@@ -79,8 +86,8 @@ export interface DatasetsPort {
   holdings(ids: string[]): Promise<Holding[]>
   /** A block of the manifest of a dataset that this island publishes, or did, in that version. */
   block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
-  /** The files that this island publishes of that version; undefined where it does not, or they changed. `look`: looked at now. */
-  published(pinned: { id: string; version: string }, options?: { look?: boolean }): Promise<SourceFile[] | undefined>
+  /** The files that this island publishes of that version; undefined where it does not, or they changed. */
+  published(pinned: { id: string; version: string }, options?: PublishedOptions): Promise<SourceFile[] | undefined>
   /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, SQL_INVALID */
   bind(tables: { table: string; id: string; version: string }[], options?: { kind?: string }): Promise<BoundDataset[]>
   /** Looks at them again. @throws STALE */
@@ -334,7 +341,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     async published({ id, version }, options = {}) {
       for (const own of ownIds(id)) {
         const publication = options.look === true ? await look(own) : await store.get(own)
-        if (publication?.version === version && publication.state === 'available') return publication.source
+        if (publication?.version !== version) continue
+        if (publication.state === 'available' || options.changed === true) return publication.source
       }
       return undefined
     },

@@ -190,7 +190,8 @@ async function hashPieces(
       bytes = bytes.subarray(part.length)
       if (length > 0) continue
       hash.digest().copy(table, index * HASH_BYTES)
-      onPieces?.(table, ++index)
+      index++
+      onPieces?.(table, index)
       hash = createHash('sha256')
       if (index * HASH_BYTES < table.length) length = pieceRange(file.size, index).length
     }

@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { RANGE_READ_BYTES } from '../../protocols/transfer/messages.ts'
+import type { OutsidePort } from '../outside/outside.ts'
 import type { SourceFile } from '../publish/port.ts'
 
 /** Bytes that are read at once, and looked after. */
@@ -75,6 +76,19 @@ export async function* readSame(
   } finally {
     await handle.close()
   }
+}
+
+/** Own files may lie outside of all islands. */
+export type OutsideFiles = Pick<OutsidePort, 'isOutside' | 'read'>
+
+/** As `readSame`, wherever the file is. @throws STALE, SOURCE_REFUSED, SOURCE_UNREACHABLE */
+export function readSource(
+  outside: OutsideFiles | undefined,
+  file: SourceFile,
+  range: { offset: number; length: number },
+  options: { signal: AbortSignal; buffer?: 'again' },
+): AsyncGenerator<Uint8Array> {
+  return outside?.isOutside(file.local) ? outside.read(file, range, options.signal) : readSame(file, range, options)
 }
 
 /** @throws STALE */

@@ -10,8 +10,8 @@ import {
   type TransferView,
   type Verification,
 } from '../../protocols/model/transfer.ts'
+import type { PublishedOptions } from '../datasets/datasets.ts'
 import type { JournalPort } from '../journal/journal.ts'
-import type { OutsidePort } from '../outside/outside.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PromisesPort } from '../promises/port.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
@@ -25,6 +25,7 @@ import type { Block } from './entries.ts'
 import { finder } from './find.ts'
 import { follower } from './follow.ts'
 import { type GetRequest, getter } from './getting.ts'
+import type { OutsideFiles } from './identity.ts'
 import { keeping } from './keeping.ts'
 import type { ReplicaStore, Transfer } from './port.ts'
 import { pieceFetcher } from './read/holders.ts'
@@ -68,12 +69,12 @@ export interface ReplicasComponents {
   /** A block of a manifest, from here or from these islands. */
   block(dataset: string, version: string, holders: readonly string[], signal: AbortSignal): Block
   /** Files that this island publishes of a version itself. */
-  published(pinned: { id: string; version: string }): Promise<SourceFile[] | undefined>
+  published(pinned: { id: string; version: string }, options?: PublishedOptions): Promise<SourceFile[] | undefined>
   remote(island: string): RemoteHolder
   /** Files that are here whole. */
   held: Pick<HeldFiles, 'open' | 'look'>
   /** Own files that lie elsewhere. */
-  outside?: Pick<OutsidePort, 'isOutside' | 'read'>
+  outside?: OutsideFiles
   /** Deletes a whole copy when enough others promised to keep theirs. @throws LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT, DROP_PROMISED */
   dropCopy: PromisesPort['drop']
   nameOf(island: string): string
@@ -219,7 +220,8 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     store,
     publisher: components.publisher,
     block: components.block,
-    published: components.published,
+    published: (pinned) => components.published(pinned, { look: true, changed: true }),
+    ...(components.outside && { outside: components.outside }),
   })
 
   const view = (transfer: Transfer) => transferView(transfer, moving.live(transfer.id), nameOf)

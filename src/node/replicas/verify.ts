@@ -1,12 +1,12 @@
 /** Reads every file anew and compares it with the manifest, whatever `stat` says. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { pieceTableHash } from '../../protocols/manifest/pieces.ts'
-import { ArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import type { Verification } from '../../protocols/model/transfer.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import type { Located } from '../resolve/port.ts'
 import { type Block, pages } from './entries.ts'
+import { type OutsideFiles, readSource } from './identity.ts'
 import { matches } from './names.ts'
 import type { ReplicaStore } from './port.ts'
 import type { ReplicaShelf } from './shelf.ts'
@@ -16,14 +16,17 @@ export interface VerifierComponents {
   store: ReplicaStore
   publisher: Pick<PublisherPort, 'pieceTable'>
   block(dataset: string, version: string, holders: readonly string[], signal: AbortSignal): Block
+  /** What this island publishes of it itself, looked at just now, files that changed among them. */
   published(pinned: { id: string; version: string }): Promise<SourceFile[] | undefined>
+  /** Own files that lie elsewhere. */
+  outside?: OutsideFiles
 }
 
-/** Bytes hashed at once for whole-file checksums: about a tenth of a millisecond. */
-const CHUNK_BYTES = 128 * 1024
+/** Of an outside source that does not answer nobody can tell whether its files are good. */
+const NOBODY_CAN_TELL = new Set(['SOURCE_UNREACHABLE', 'SOURCE_REFUSED', 'SOURCE_NOT_ALLOWED'])
 
-export function verifier({ shelf, publisher, block, published }: VerifierComponents) {
-  /** @throws DATASET_NOT_FOUND when nothing of it is here */
+export function verifier({ shelf, publisher, block, published, outside }: VerifierComponents) {
+  /** @throws DATASET_NOT_FOUND when nothing of it is here; of outside files SOURCE_UNREACHABLE, SOURCE_REFUSED, SOURCE_NOT_ALLOWED */
   return async (claim: Located, checksums: boolean, signal: AbortSignal): Promise<Verification> => {
     const here = shelf.ofClaim(claim.publisher, claim.id)
     const before = new Set<string>()
@@ -56,7 +59,10 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
           continue
         }
         signal.throwIfAborted()
-        const table = await publisher.pieceTable(file, { signal }).catch(() => undefined)
+        const table = await publisher.pieceTable(file, { signal }).catch((cause: unknown) => {
+          if (NOBODY_CAN_TELL.has(toArchipelError(cause).code)) throw cause
+          return undefined
+        })
         signal.throwIfAborted()
         if (
           table === undefined ||
@@ -68,7 +74,7 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
         }
         good.files++
         good.bytes += entry.size
-        if (checksums) sums.push({ path: entry.path, sha256: await sha256(file.local, signal) })
+        if (checksums) sums.push({ path: entry.path, sha256: await sha256(outside, file, signal) })
       }
     }
     const after =
@@ -85,8 +91,9 @@ export function verifier({ shelf, publisher, block, published }: VerifierCompone
 
 const sameHash = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 
-async function sha256(path: string, signal: AbortSignal): Promise<string> {
+async function sha256(outside: OutsideFiles | undefined, file: SourceFile, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, signal })) hash.update(chunk as Buffer)
+  const all = { offset: 0, length: file.size }
+  for await (const bytes of readSource(outside, file, all, { signal, buffer: 'again' })) hash.update(bytes)
   return hash.digest('hex')
 }

@@ -4,13 +4,12 @@ import type { FileEntry } from '../../../protocols/manifest/messages.ts'
 import { pieceCount, pieceRange, pieceSize } from '../../../protocols/manifest/pieces.ts'
 import type { DatasetBody } from '../../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
-import type { OutsidePort } from '../../outside/outside.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
 import type { SourceFile } from '../../publish/port.ts'
 import type { LocatedHolder } from '../../resolve/port.ts'
 import { type Block, entriesOf } from '../entries.ts'
 import type { Find, Found } from '../find.ts'
-import { readSame } from '../identity.ts'
+import { type OutsideFiles, readSource } from '../identity.ts'
 import { folderOf } from '../names.ts'
 import { count } from '../plan.ts'
 import type { Replica, ReplicaStore } from '../port.ts'
@@ -35,7 +34,7 @@ export interface ReaderComponents {
   rttMs(island: string): number | undefined
   policy: PolicyPort
   /** Files that this island publishes and that lie elsewhere. */
-  outside?: Pick<OutsidePort, 'isOutside' | 'read'>
+  outside?: OutsideFiles
   logger: Logger
 }
 
@@ -191,10 +190,7 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
       if (whole === undefined) break
       try {
         const range = { offset: at, length: to - at }
-        const parts = outside?.isOutside(whole.local)
-          ? outside.read(whole, range, signal)
-          : readSame(whole, range, { signal })
-        for await (const bytes of parts) {
+        for await (const bytes of readSource(outside, whole, range, { signal })) {
           at += bytes.length
           yield bytes
         }

@@ -12,10 +12,9 @@ import {
   tablesSpec,
 } from '../../../protocols/transfer/messages.ts'
 import { type HandlerContext, type StreamAcceptor, serve } from '../../../protocols/wire/server.ts'
-import type { OutsidePort } from '../../outside/outside.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
 import type { SourceFile } from '../../publish/port.ts'
-import { readSame } from '../identity.ts'
+import { type OutsideFiles, readSource } from '../identity.ts'
 import { type Rate, rate, rates } from '../rate.ts'
 import type { HeldFiles, HeldVersion, Pinned } from './port.ts'
 
@@ -30,7 +29,7 @@ export interface ProviderComponents {
   held: HeldFiles
   policy: PolicyPort
   /** Data outside of all islands: given as if they were here. */
-  outside?: Pick<OutsidePort, 'isOutside' | 'read'>
+  outside?: OutsideFiles
   logger: Logger
 }
 
@@ -102,10 +101,7 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
     signal: AbortSignal,
   ): AsyncGenerator<RangeItem> {
     // One buffer for the whole range: an item has been encoded, and so copied, before the next one is asked for.
-    const parts = outside?.isOutside(file.local)
-      ? outside.read(file, { offset, length }, signal)
-      : readSame(file, { offset, length }, { signal, buffer: 'again' })
-    for await (const bytes of parts) {
+    for await (const bytes of readSource(outside, file, { offset, length }, { signal, buffer: 'again' })) {
       for (let at = 0; at < bytes.length; at += RANGE_CHUNK_BYTES) {
         const chunk = bytes.subarray(at, at + RANGE_CHUNK_BYTES)
         for (const limit of limits) await limit.pass(chunk.length, signal)
