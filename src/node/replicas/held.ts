@@ -10,7 +10,7 @@ import type { ReplicaShelf } from './shelf.ts'
 
 export interface HeldFilesComponents {
   store: Pick<ReplicaStore, 'table' | 'putTable'>
-  shelf: Pick<ReplicaShelf, 'open' | 'all' | 'look'>
+  shelf: Pick<ReplicaShelf, 'open' | 'fileOf' | 'all' | 'look'>
   publisher: Pick<PublisherPort, 'pieceTable'>
   /** Files that this island publishes itself; `look`: looked at now. */
   published(pinned: { id: string; version: string }, options?: { look?: boolean }): Promise<SourceFile[] | undefined>
@@ -25,11 +25,15 @@ const KEPT_MS = 10_000
 export function heldFiles({ store, shelf, publisher, published, block }: HeldFilesComponents): HeldFiles {
   const kept = new Map<string, { at: number; version: Promise<HeldVersion | undefined> }>()
 
-  function open(pinned: Pinned): Promise<HeldVersion | undefined> {
-    const key = `${pinned.version} ${pinned.dataset}`
-    const found = kept.get(key)
-    if (found !== undefined && performance.now() - found.at <= KEPT_MS) return found.version
-    const version = openNow(pinned)
+  const keyOf = ({ dataset, version }: Pinned) => `${version} ${dataset}`
+
+  function remembered(pinned: Pinned): Promise<HeldVersion | undefined> | undefined {
+    const found = kept.get(keyOf(pinned))
+    return found !== undefined && performance.now() - found.at <= KEPT_MS ? found.version : undefined
+  }
+
+  function remember(pinned: Pinned, version: Promise<HeldVersion | undefined>): typeof version {
+    const key = keyOf(pinned)
     version.catch(() => kept.delete(key))
     kept.delete(key)
     kept.set(key, { at: performance.now(), version })
@@ -40,11 +44,25 @@ export function heldFiles({ store, shelf, publisher, published, block }: HeldFil
     return version
   }
 
-  async function openNow({ dataset, version }: Pinned): Promise<HeldVersion | undefined> {
+  const open = (pinned: Pinned) => remembered(pinned) ?? remember(pinned, openNow(pinned))
+
+  async function openNow(pinned: Pinned): Promise<HeldVersion | undefined> {
+    return (await ownVersion(pinned)) ?? (await shelf.open(pinned))
+  }
+
+  async function ownVersion({ dataset, version }: Pinned): Promise<HeldVersion | undefined> {
     const own = await published({ id: dataset, version })
-    if (own === undefined) return await shelf.open({ dataset, version })
-    const files = new Map(own.map((file) => [file.path, file]))
-    return { files: files.size, file: (path) => files.get(path) }
+    const files = own && new Map(own.map((file) => [file.path, file]))
+    return files && { files: files.size, file: (path) => files.get(path) }
+  }
+
+  async function file(pinned: Pinned, path: string): Promise<SourceFile | undefined> {
+    const before = remembered(pinned)
+    if (before !== undefined) return (await before)?.file(path)
+    const own = await ownVersion(pinned)
+    if (own === undefined) return await shelf.fileOf(pinned, path)
+    remember(pinned, Promise.resolve(own))
+    return own.file(path)
   }
 
   const blockOf =
@@ -57,6 +75,7 @@ export function heldFiles({ store, shelf, publisher, published, block }: HeldFil
 
   return {
     open,
+    file,
     forget: () => kept.clear(),
     async look({ dataset, version }) {
       kept.clear()
@@ -67,13 +86,13 @@ export function heldFiles({ store, shelf, publisher, published, block }: HeldFil
     },
     async table(pinned, path) {
       const entry = (await entriesOf(pinned.version, blockOf(pinned), [path])).get(path)
-      const file = (await open(pinned))?.file(path)
-      if (entry === undefined || file === undefined)
+      const held = await file(pinned, path)
+      if (entry === undefined || held === undefined)
         throw new ArchipelError('NOT_FOUND', `this island does not hold ${JSON.stringify(path)}`, { details: { path } })
       const name = Buffer.from(entry.pieces).toString('hex')
       const known = await store.table(name)
       if (known !== undefined) return known
-      const table = await publisher.pieceTable(file)
+      const table = await publisher.pieceTable(held)
       if (Buffer.compare(pieceTableHash(entry.size, table), entry.pieces) !== 0) throw changed(path)
       await store.putTable(name, table)
       return table

@@ -72,7 +72,7 @@ export interface ReplicasComponents {
   published(pinned: { id: string; version: string }, options?: PublishedOptions): Promise<SourceFile[] | undefined>
   remote(island: string): RemoteHolder
   /** Files that are here whole. */
-  held: Pick<HeldFiles, 'open' | 'look'>
+  held: Pick<HeldFiles, 'file' | 'look'>
   /** Own files that lie elsewhere. */
   outside?: OutsideFiles
   /** Deletes a whole copy when enough others promised to keep theirs. @throws LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT, DROP_PROMISED */

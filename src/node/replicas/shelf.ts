@@ -61,6 +61,8 @@ export interface ReplicaShelf extends FolderQueue {
   served(): string[]
   /** Everything that is held of a version, for those who fetch it. */
   open(pinned: Pinned): Promise<HeldVersion | undefined>
+  /** A whole file of that version that is here, for those who read it. */
+  fileOf(pinned: Pinned, path: string): Promise<SourceFile | undefined>
   /** Looks at all files. Those that are not what they were go out of the way. @returns the replica as it is now */
   look(folder: string): Promise<Replica | undefined>
   files(folder: string): AsyncIterable<SourceFile>
@@ -215,8 +217,21 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     })
 
   /** Remembers that somebody reads it, to the minute. */
-  const used = (folder: string) =>
-    remember(folder, (now) => (Date.now() - (now.used ?? 0) < USED_MS ? undefined : { ...now, used: Date.now() }))
+  async function used(folder: string): Promise<void> {
+    const lately = (replica: Replica | undefined) => Date.now() - (replica?.used ?? 0) < USED_MS
+    // Who reads does not wait for changes under way only to find that it is noted.
+    if (lately(known.get(folder))) return
+    await remember(folder, (now) => (lately(now) ? undefined : { ...now, used: Date.now() }))
+  }
+
+  const byState = (id: string, version: string) =>
+    matching(id, version).sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))
+
+  async function file(folder: string, path: string): Promise<SourceFile | undefined> {
+    const state = await store.file(folder, path)
+    if (state === undefined || !('done' in state)) return undefined
+    return { path, local: placesFor(folder).file(path), ...state.done }
+  }
 
   /** The same by `stat`, or by its bytes where only times changed. */
   async function stillSame(file: SourceFile, table: (path: string) => Promise<Uint8Array | undefined>) {
@@ -340,7 +355,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       ),
     ],
     async open({ dataset, version }) {
-      const [replica] = matching(dataset, version).sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))
+      const [replica] = byState(dataset, version)
       if (replica === undefined || replica.held.files === 0) return undefined
       const held = new Map<string, SourceFile>()
       for await (const file of files(replica.folder)) held.set(file.path, file)
@@ -352,13 +367,18 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
         file: (path) => held.get(path),
       }
     },
+    async fileOf({ dataset, version }, path) {
+      for (const { folder } of byState(dataset, version)) {
+        const found = await file(folder, path)
+        if (found === undefined) continue
+        await used(folder)
+        return found
+      }
+      return undefined
+    },
     look,
     files,
-    async file(folder, path) {
-      const state = await store.file(folder, path)
-      if (state === undefined || !('done' in state)) return undefined
-      return { path, local: placesFor(folder).file(path), ...state.done }
-    },
+    file,
     alone: writers.alone,
     change,
     lose,

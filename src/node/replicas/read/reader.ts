@@ -5,7 +5,6 @@ import { pieceCount, pieceRange, pieceSize } from '../../../protocols/manifest/p
 import type { DatasetBody } from '../../../protocols/model/dataset.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import type { PolicyPort } from '../../policy/policy.ts'
-import type { SourceFile } from '../../publish/port.ts'
 import type { LocatedHolder } from '../../resolve/port.ts'
 import { type Block, entriesOf } from '../entries.ts'
 import type { Find, Found } from '../find.ts'
@@ -27,7 +26,7 @@ export interface ReaderComponents {
   store: ReplicaStore
   shelf: Pick<ReplicaShelf, 'alone' | 'block' | 'change' | 'get'>
   pieces: Pieces
-  held: Pick<HeldFiles, 'open' | 'look'>
+  held: Pick<HeldFiles, 'file' | 'look'>
   /** A block of a manifest, from here or from these islands. */
   block(dataset: string, version: string, holders: readonly string[], signal: AbortSignal): Block
   bodyOf(publisher: string, id: string): Promise<DatasetBody | undefined>
@@ -178,15 +177,10 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
     }
   }
 
-  /** The file as it is here, whole. */
-  async function wholeOf({ dataset, version, entry }: ReadFile): Promise<SourceFile | undefined> {
-    return (await held.open({ dataset, version }))?.file(entry.path)
-  }
-
   async function* stream(file: ReadFile, from: number, to: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     let at = from
     for (let tries = 0; tries < 2; tries++) {
-      const whole = await wholeOf(file)
+      const whole = await held.file(file, file.entry.path)
       if (whole === undefined) break
       try {
         const range = { offset: at, length: to - at }

@@ -18,6 +18,8 @@ export interface HeldVersion {
 export interface HeldFiles {
   /** Undefined when nothing is held of it. Remembered for a while: each file is looked at anyway when it is read. */
   open(pinned: Pinned): Promise<HeldVersion | undefined>
+  /** One whole file of it, without opening all of a replica. */
+  file(pinned: Pinned, path: string): Promise<SourceFile | undefined>
   /** Looks at the files of a version anew, after one was not what it should be. */
   look(pinned: Pinned): Promise<void>
   /** After what this island holds became something else. */
