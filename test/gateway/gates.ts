@@ -23,6 +23,8 @@ export interface Gate {
   readonly holds: Set<string>
   /** Datasets whose files are not those that were published any more. */
   readonly changed: Set<string>
+  /** How many looks at data nobody can answer yet. */
+  away: number
   /** What its policy is asked by others, and says no to. */
   readonly asked: PolicyRequest[]
   forbids: ((request: PolicyRequest) => boolean) | undefined
@@ -74,6 +76,7 @@ async function gate(
     livy,
     holds: new Set(),
     changed: new Set(),
+    away: 0,
     asked: [],
     forbids: undefined,
     journal: [],
@@ -112,6 +115,10 @@ async function gate(
               })
             },
             async recheck(tables) {
+              if (tables.length > 0 && self.away > 0) {
+                self.away -= 1
+                throw new ArchipelError('NOT_READY', 'nobody can tell')
+              }
               const other = tables.find(({ id }) => self.changed.has(id))
               if (other !== undefined) throw new ArchipelError('STALE', `the files of ${other.id} changed`)
             },

@@ -216,6 +216,9 @@ test('check: the same by stat, the same by hash, changed, gone', async (t) => {
   await mkdir(join(dir, 'b'))
   assert.equal(await check(), { state: 'changed', path: 'b' })
   assert.equal(await check(source.slice(2)), { state: 'changed', path: 'a' })
+  // What the system does not say to be gone may be there again.
+  const hidden = { ...source[0]!, local: join(dir, 'x'.repeat(300)) }
+  assert.equal(await check([hidden, ...source.slice(1)]), { state: 'changed', path: 'a', unsure: true })
   await rejects(port.check(source, new Map(), body.version), 'NOT_FOUND')
   await rejects(port.check(source, new Map([[body.version, Buffer.from('x')]]), body.version), 'PROTOCOL')
   await rejects(port.check(source, manifest, body.version, { signal: AbortSignal.abort() }), 'CANCELLED')

@@ -1,12 +1,12 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
-import { ArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, type ErrorCode, toArchipelError } from '../../protocols/model/errors.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { SourceFile } from '../publish/port.ts'
 import type { Publication } from './port.ts'
 
 export interface BinderComponents {
-  /** The publication, after a look at its files. */
-  look(id: string): Promise<Publication | undefined>
+  /** The publication, after a look at its files; `unsure`: nobody can tell just now whether they are the published ones. */
+  look(id: string): Promise<(Publication & { unsure?: true }) | undefined>
   bodyOf(id: string): Promise<DatasetBody | undefined>
   /** Own ids that this one may mean: itself, and those that have it as an alias. */
   ownIds(id: string): string[]
@@ -21,11 +21,15 @@ interface Pinned {
   version: string
 }
 
+/** Failures that say that the files are others, or are not here any more. */
+const OTHERS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['STALE', 'DATASET_NOT_FOUND'])
+const AWAY_HINT =
+  'Run it again when that island can read its files; its operator looks at the disk or share that they are on.'
 const TABLES = new Set(['csv', 'parquet', 'jsonl'])
 
 /** Binds datasets to the files of this island. A version is its content: whoever published it, it is the same data. */
 export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComponents) {
-  /** @throws DATASET_NOT_FOUND, STALE */
+  /** @throws DATASET_NOT_FOUND, STALE, NOT_READY */
   async function find({ id, version }: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody; own?: string }> {
     let why: ArchipelError | undefined
     for (const own of ownIds(id)) {
@@ -34,6 +38,10 @@ export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComp
       if (publication === undefined || body === undefined) continue
       if (publication.version !== version)
         why ??= new ArchipelError('STALE', `this island holds another version of ${id}`)
+      else if (publication.unsure)
+        why ??= new ArchipelError('NOT_READY', `the source files of ${id} cannot be read at the moment`, {
+          hint: AWAY_HINT,
+        })
       else if (publication.state === 'stale')
         why ??= new ArchipelError('STALE', `the source files of ${id} changed after publishing`)
       else return { source: publication.source, body, own }
@@ -44,7 +52,7 @@ export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComp
   }
 
   return {
-    /** @throws DATASET_NOT_FOUND, STALE, SQL_INVALID for what is no table and shall be one */
+    /** @throws DATASET_NOT_FOUND, STALE, NOT_READY (the files cannot be read just now), SQL_INVALID for what is no table and shall be one */
     async bind(
       tables: (Pinned & { table: string })[],
       options: { kind?: string | undefined } = {},
@@ -76,13 +84,18 @@ export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComp
       }
       return bound
     },
-    /** @throws STALE */
+    /** @throws STALE; NOT_READY while nobody can tell, CANCELLED when this island stops: neither says anything of the files */
     async recheck(tables: Pinned[]): Promise<void> {
       for (const pinned of tables) {
         try {
           await find(pinned)
         } catch (cause) {
-          throw new ArchipelError('STALE', `the source files of ${pinned.id} changed while the work ran`, { cause })
+          const { code } = toArchipelError(cause)
+          if (code === 'CANCELLED') throw cause
+          if (OTHERS.has(code))
+            throw new ArchipelError('STALE', `the source files of ${pinned.id} changed while the work ran`, { cause })
+          const words = `nobody can tell at the moment whether the source files of ${pinned.id} changed while the work ran`
+          throw new ArchipelError('NOT_READY', words, { hint: AWAY_HINT, cause })
         }
       }
     },

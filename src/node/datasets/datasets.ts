@@ -88,9 +88,9 @@ export interface DatasetsPort {
   block(pinned: { id: string; version: string }, hash: string): Promise<Uint8Array | undefined>
   /** The files that this island publishes of that version; undefined where it does not, or they changed. */
   published(pinned: { id: string; version: string }, options?: PublishedOptions): Promise<SourceFile[] | undefined>
-  /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, SQL_INVALID */
+  /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, NOT_READY, SQL_INVALID */
   bind(tables: { table: string; id: string; version: string }[], options?: { kind?: string }): Promise<BoundDataset[]>
-  /** Looks at them again. @throws STALE */
+  /** Looks at them again. @throws STALE, NOT_READY, CANCELLED */
   recheck(tables: { id: string; version: string }[]): Promise<void>
 }
 
@@ -142,8 +142,8 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     await components.append([{ kind: 'replica', id: replicaRecordId(init.self, publication.id), body }])
   }
 
-  /** Looks at the files; records and spreads a change of state. */
-  async function look(id: string): Promise<Publication | undefined> {
+  /** Looks at the files; records and spreads a change of state. Files that cannot be read count as stale until they can. */
+  async function look(id: string): Promise<(Publication & { unsure?: true }) | undefined> {
     const publication = await store.get(id)
     if (publication === undefined) return undefined
     const result = await publisher.check(
@@ -158,7 +158,9 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     if (state === 'stale') staleIds.add(id)
     else staleIds.delete(id)
     const refreshed = result.state === 'same' && result.source !== publication.source
-    if (state === publication.state && !refreshed) return publication
+    const unsure = result.state === 'changed' && result.unsure === true
+    const told = (now: Publication) => (unsure ? { ...now, unsure } : now)
+    if (state === publication.state && !refreshed) return told(publication)
     const next: Publication = {
       ...publication,
       state,
@@ -168,14 +170,18 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
     if (state !== publication.state) {
       logger.warn(
         { dataset: id, state },
-        state === 'stale' ? 'a source file changed after publishing' : 'the source files are the published ones again',
+        unsure
+          ? 'a source file cannot be read'
+          : state === 'stale'
+            ? 'a source file changed after publishing'
+            : 'the source files are the published ones again',
       )
       await writeReplica(
         next,
         next.source.reduce((sum, f) => sum + f.size, 0),
       )
     }
-    return next
+    return told(next)
   }
 
   async function findLost(): Promise<string[]> {

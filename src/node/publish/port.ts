@@ -56,13 +56,16 @@ export interface PublisherPort {
       onProgress?: (p: PublishProgress) => void
     },
   ): Promise<{ id: string } & Prepared>
-  /** 'same' when every file is still the one hashed; re-hashes where only times changed. `source` may be refreshed by it. */
+  /**
+   * 'same' when every file is still the one hashed; re-hashes where only times changed. `source` may be refreshed by it.
+   * `unsure`: it is there, or its folder is, but cannot be read just now, so nobody knows.
+   */
   check(
     source: SourceFile[],
     manifest: Map<string, Uint8Array>,
     version: string,
     options?: { signal?: AbortSignal },
-  ): Promise<{ state: 'same'; source: SourceFile[] } | { state: 'changed'; path: string }>
+  ): Promise<{ state: 'same'; source: SourceFile[] } | { state: 'changed'; path: string; unsure?: true }>
   /** The SHA-256 of each piece of a file, read whole on the thread pool. @throws STALE, UNREADABLE, CANCELLED */
   pieceTable(
     file: SourceFile,

@@ -149,6 +149,7 @@ export function publisher(init: PublisherInit) {
             const seen = outside?.isOutside(file.local)
               ? pieces.has(file.path) && (await lookOutside(outside, file, signal))
               : await stillSame(file, pieces.get(file.path), concurrency.pieceConcurrency, signal)
+            if (seen === UNSURE) return { state: 'changed', path: file.path, unsure: true }
             if (!seen) return { state: 'changed', path: file.path }
             fresh.push(seen)
             pieces.delete(file.path)
@@ -246,9 +247,14 @@ async function unchanged(files: SourceFile[], signal?: AbortSignal): Promise<voi
   for (const file of files) {
     signal?.throwIfAborted()
     const seen = await look(file)
-    if (seen === undefined || !sameFile(file, seen)) throw changed(file)
+    if (seen === undefined || seen === UNSURE || !sameFile(file, seen)) throw changed(file)
   }
 }
+
+/** What the system says of a file that is not there; all else may pass: a disk that is away, a folder that is closed. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
+/** Nobody can tell just now. */
+const UNSURE = Symbol('unsure')
 
 /** The file as it is now when its bytes are those hashed: by `stat` when nothing moved, else by hashing again. */
 async function stillSame(
@@ -256,22 +262,29 @@ async function stillSame(
   entry: FileEntry | undefined,
   concurrency: number,
   signal?: AbortSignal,
-): Promise<SourceFile | undefined> {
+): Promise<SourceFile | typeof UNSURE | undefined> {
   const seen = await look(file)
+  if (seen === UNSURE) return seen
   if (seen === undefined || entry === undefined || seen.size !== entry.size) return undefined
   if (sameFile(file, seen)) return seen
   try {
     const table = await hashFile(seen, { concurrency, ...(signal && { signal }) })
     return Buffer.compare(pieceTableHash(seen.size, table), entry.pieces) === 0 ? seen : undefined
   } catch (error) {
-    if (error instanceof ArchipelError && (error.code === 'STALE' || error.code === 'UNREADABLE')) return undefined
+    if (!(error instanceof ArchipelError)) throw error
+    if (error.code === 'UNREADABLE') return UNSURE
+    if (error.code === 'STALE') return undefined
     throw error
   }
 }
 
-async function look(file: SourceFile): Promise<SourceFile | undefined> {
-  const info = await stat(file.local, { bigint: true }).catch(() => undefined)
-  return info?.isFile() ? sourceFile(file.path, file.local, info) : undefined
+async function look(file: SourceFile): Promise<SourceFile | typeof UNSURE | undefined> {
+  try {
+    const info = await stat(file.local, { bigint: true })
+    return info.isFile() ? sourceFile(file.path, file.local, info) : undefined
+  } catch (error) {
+    return GONE.has((error as NodeJS.ErrnoException).code ?? '') ? undefined : UNSURE
+  }
 }
 
 function cancelled(error: unknown, signal?: AbortSignal): ArchipelError {

@@ -8,13 +8,16 @@ import type { SpoolKey } from '../results/port.ts'
 export interface DataBinder {
   /**
    * The datasets of an attempt as files of this island; `sql` takes tables only.
-   * @throws DATASET_NOT_FOUND (not held here), STALE (version or files changed), SQL_INVALID
+   * @throws DATASET_NOT_FOUND (not held here), STALE (version or files changed), NOT_READY (they cannot be read just now), SQL_INVALID
    */
   bind(
     tables: { table: string; id: string; publisher: string; version: string }[],
     options?: { signal?: AbortSignal; kind?: TaskKind },
   ): Promise<BoundDataset[]>
-  /** Looks at the same files again after the work. @throws STALE when one changed meanwhile */
+  /**
+   * Looks at the same files again after the work.
+   * @throws STALE when one changed meanwhile; NOT_READY while they cannot be looked at; CANCELLED
+   */
   recheck(tables: { id: string; publisher: string; version: string }[]): Promise<void>
 }
 

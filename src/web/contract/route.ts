@@ -71,6 +71,7 @@ export const RUN_ERRORS = [
   'SQL_REFUSED',
   'NO_HOLDER',
   'STALE',
+  'NOT_READY',
   'ENGINE_DOWN',
   'ENGINE_FAILED',
   'MEMORY_LIMIT',

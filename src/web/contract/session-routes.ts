@@ -16,7 +16,7 @@ export const SESSION_ROUTES = {
     idempotency: 'memory',
     body: input.sessionBody,
     response: view.sessionView,
-    errors: [...DATASET_ERRORS, 'SQL_INVALID', 'STALE', 'ENGINE_DOWN', 'IDEMPOTENCY_CONFLICT'],
+    errors: [...DATASET_ERRORS, 'SQL_INVALID', 'STALE', 'NOT_READY', 'ENGINE_DOWN', 'IDEMPOTENCY_CONFLICT'],
   },
   sessionList: {
     method: 'GET',

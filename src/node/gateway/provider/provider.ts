@@ -54,6 +54,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
   const all = new Map<string, Held>()
   const lines = new Map<string, OnChange>()
   const turns = new Map<string, Promise<unknown>>()
+  const stopping = new AbortController()
   const idOf = (island: string, key: string) => `${island}/${key}`
 
   /** What is done about one entry is done one after the other. */
@@ -80,6 +81,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       if (all.get(idOf(entry.record.island, entry.record.key)) === entry) await store.put(entry.record)
     },
     logger,
+    signal: stopping.signal,
   })
   const telling = new Map<Held, Promise<void>>()
 
@@ -263,6 +265,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     },
     stop() {
       care.stop()
+      stopping.abort()
       for (const entry of all.values()) entry.unwatch()
       lines.clear()
     },

@@ -16,8 +16,8 @@ const record = z.object({
   created: z.number(),
   /** Statements below this number were over the data that are bound; of a batch 1 when it was. */
   sound: z.number().optional(),
-  /** From this statement on the files were others. */
-  stale: z.object({ from: z.number(), why: z.string() }).optional(),
+  /** From this statement on the files were others; of a batch also where nobody could tell (`NOT_READY`). */
+  stale: z.object({ from: z.number(), why: z.string(), code: z.enum(['STALE', 'NOT_READY']).optional() }).optional(),
 })
 export type HeldRecord = z.infer<typeof record>
 

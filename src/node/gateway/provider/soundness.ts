@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { LivyBatch, LivyLog, LivySession, LivyStatement } from '../../../protocols/livy/objects.ts'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
@@ -12,6 +13,10 @@ export interface SoundnessComponents {
   /** Keeps a change of a record, unless it is forgotten. */
   keep(entry: Held): Promise<void>
   logger: Logger
+  /** Of the provider: nothing is waited for after it. */
+  signal: AbortSignal
+  /** Milliseconds before each further look at files that could not be looked at. */
+  waitsMs?: readonly number[]
 }
 
 /** What work gave, or what it is when its data changed meanwhile: an answer over files that changed is none. */
@@ -28,31 +33,64 @@ export interface Soundness {
 
 const PAGE = 100
 const SHOWN_LINES = 10
+/** A share that comes back within these is as if it had not been away. */
+const WAITS_MS = [100, 400, 2000]
 
 const isGood = ({ state, output }: LivyStatement) => state === 'available' && output?.status === 'ok'
-const lineOf = ({ stale }: HeldRecord) => (stale === undefined ? [] : [`STALE: ${stale.why}`])
+const withheld = (statement: LivyStatement, error: ArchipelError): LivyStatement => ({
+  ...statement,
+  output: failed(statement.id, 'sql', error),
+})
+const lineOf = ({ stale }: HeldRecord) => (stale === undefined ? [] : [`${stale.code ?? 'STALE'}: ${stale.why}`])
 
-/** Looks at the files of sessions and batches after each piece of work, as is done for tasks. */
-export function soundness({ data, keep, logger }: SoundnessComponents): Soundness {
+/**
+ * Looks at the files of sessions and batches after each piece of work, as is done for tasks. That they are others is for ever; that
+ * they cannot be looked at costs that piece of work alone: the next look decides anew.
+ */
+export function soundness(components: SoundnessComponents): Soundness {
+  const { data, keep, logger, signal, waitsMs = WAITS_MS } = components
+
   const kept = (entry: Held) =>
     void keep(entry).catch((error: unknown) =>
       logger.debug({ err: error }, 'whether data were sound could not be kept'),
     )
 
-  /** Whether work of this number and all later is over other files than those that were bound. */
-  async function isStale(entry: Held, of: number, last = of): Promise<boolean> {
+  /** Undefined when they are the files that were bound. @throws CANCELLED when the island stops: then nobody knows */
+  async function look({ datasets }: HeldRecord): Promise<ArchipelError | undefined> {
+    for (const wait of [...waitsMs, undefined]) {
+      try {
+        await data.recheck(datasets)
+        return undefined
+      } catch (cause) {
+        const error = toArchipelError(cause)
+        if (error.code === 'CANCELLED' || signal.aborted) throw error
+        if (error.code === 'STALE' || wait === undefined) return error
+        await delay(wait, undefined, { signal, ref: false })
+      }
+    }
+    return undefined
+  }
+
+  /** Why work of this number cannot be believed: from one that is stale on, all later, too. */
+  async function doubt(entry: Held, of: number, last = of): Promise<ArchipelError | undefined> {
     const { record, site } = entry
     if (record.stale === undefined && of >= (record.sound ?? 0)) {
-      try {
-        await data.recheck(record.datasets)
-        record.sound = Math.max(record.sound ?? 0, last + 1)
-      } catch (cause) {
-        record.stale ??= { from: of, why: toArchipelError(cause).message }
-        logger.warn({ engine: site.engine, key: record.key }, 'data changed while work ran; its answer is withheld')
+      const error = await look(record)
+      if (error === undefined) record.sound = Math.max(record.sound ?? 0, last + 1)
+      else {
+        logger.warn(
+          { engine: site.engine, key: record.key, err: error },
+          'data changed while work ran, or cannot be looked at; its answer is withheld',
+        )
+        // A batch is one piece of work: there is no next look.
+        if (error.code === 'STALE') record.stale ??= { from: of, why: error.message }
+        else if (record.type === 'batch') record.stale ??= { from: of, why: error.message, code: 'NOT_READY' }
+        else return error
       }
       kept(entry)
     }
-    return record.stale !== undefined && of >= record.stale.from
+    const { stale } = record
+    return stale !== undefined && of >= stale.from ? new ArchipelError(stale.code ?? 'STALE', stale.why) : undefined
   }
 
   const self: Soundness = {
@@ -70,21 +108,26 @@ export function soundness({ data, keep, logger }: SoundnessComponents): Soundnes
     },
     async statement(entry, statement) {
       if (entry.record.datasets.length === 0 || !isGood(statement)) return statement
-      if (!(await isStale(entry, statement.id))) return statement
-      const error = new ArchipelError('STALE', entry.record.stale?.why ?? '')
-      return { ...statement, output: failed(statement.id, 'sql', error) }
+      const error = await doubt(entry, statement.id)
+      return error === undefined ? statement : withheld(statement, error)
     },
     async statements(entry, statements) {
       const { datasets, sound = 0 } = entry.record
       const unknown = statements.filter((each) => isGood(each) && each.id >= sound)
       // One look for all of them.
-      if (datasets.length > 0 && unknown.length > 0) await isStale(entry, unknown[0]!.id, unknown.at(-1)!.id)
-      return await Promise.all(statements.map((each) => self.statement(entry, each)))
+      const error =
+        datasets.length > 0 && unknown.length > 0 ? await doubt(entry, unknown[0]!.id, unknown.at(-1)!.id) : undefined
+      const passing = error !== undefined && entry.record.stale === undefined
+      return await Promise.all(
+        statements.map((each) =>
+          passing && unknown.includes(each) ? withheld(each, error) : self.statement(entry, each),
+        ),
+      )
     },
     async object(entry, object) {
       const { record } = entry
       const batch = !isSession(object)
-      if (batch && object.state === 'success' && record.datasets.length > 0) await isStale(entry, 0)
+      if (batch && object.state === 'success' && record.datasets.length > 0) await doubt(entry, 0)
       if (record.stale === undefined) return object
       const log = [...object.log, ...lineOf(record)].slice(-SHOWN_LINES)
       return batch && object.state === 'success' ? { ...object, state: 'dead', log } : { ...object, log }

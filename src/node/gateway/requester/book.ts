@@ -58,6 +58,7 @@ const NOT_MADE = new Set([
   'LANGUAGE_MISSING',
   'DATASET_NOT_FOUND',
   'STALE',
+  'NOT_READY',
   'SQL_INVALID',
   'TOO_MANY',
   'NO_SANDBOX',

@@ -16,6 +16,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'LEASE_EXPIRED',
   'MEMBER_REVOKED',
   'NOT_A_MEMBER',
+  'NOT_READY',
   'NO_SANDBOX',
   'PROTOCOL',
   'RECOVERING',
