@@ -7,6 +7,7 @@ import { ArchipelError } from '../protocols/model/errors.ts'
 import { parseRef } from '../protocols/model/ids.ts'
 import { pageOf } from '../protocols/model/paging.ts'
 import type { IslandView } from '../protocols/model/views.ts'
+import { withJournal } from '../protocols/model/with-journal.ts'
 import { signerFromSeed } from '../protocols/record/keys.ts'
 import { buildLeft, MEMBER_KIND } from '../protocols/record/member-facts.ts'
 import type { CallOptions, IslandLivy, IslandPort } from '../web/ports.ts'
@@ -357,23 +358,15 @@ export function islandPort(parts: IslandParts): IslandPort {
       const admin =
         request.recoveryKey === undefined ? admins() : signerFromSeed(parseRecoveryKey(request.recoveryKey).seed)
       const subject = request.member ?? request.ticket ?? ''
-      try {
-        const revoked =
+      const revoked = await withJournal(
+        journal,
+        { actor: `${user}@${self}`, action: 'member:revoke', subject },
+        async () =>
           request.ticket !== undefined
             ? await revoke.ticket(request.ticket, admin)
-            : await revoke.member(parts.islandNamed(request.member ?? ''), request.invitees ?? 'keep', admin)
-        journal.write({ actor: `${user}@${self}`, action: 'member:revoke', subject, outcome: 'ok' })
-        return { revoked }
-      } catch (error) {
-        journal.write({
-          actor: `${user}@${self}`,
-          action: 'member:revoke',
-          subject,
-          outcome: 'failed',
-          ...(error instanceof ArchipelError ? { code: error.code } : {}),
-        })
-        throw error
-      }
+            : await revoke.member(parts.islandNamed(request.member ?? ''), request.invitees ?? 'keep', admin),
+      )
+      return { revoked }
     },
 
     async pardon(request, options) {

@@ -1,24 +1,11 @@
 /** Tokens for the web service, with what is done to them in the journal. */
-import { toArchipelError } from '../protocols/model/errors.ts'
 import type { NewToken, SignInCode, TokenPage, TokenQuery, TokenRequest, TokenView } from '../protocols/model/views.ts'
+import { withJournal } from '../protocols/model/with-journal.ts'
 import type { Holder, TokenBook } from './identity/token-book.ts'
 import type { JournalPort } from './journal/journal.ts'
 
 /** Who asks; the owner when nobody is named. */
 type By = { user?: string }
-type Entry = { actor: string; action: string; subject: string }
-
-/** The work, and a line on how it ended. */
-async function noted<T>(journal: JournalPort, entry: Entry, work: () => Promise<T>): Promise<T> {
-  try {
-    const done = await work()
-    journal.write({ ...entry, outcome: 'ok' })
-    return done
-  } catch (cause) {
-    journal.write({ ...entry, outcome: 'failed', code: toArchipelError(cause).code })
-    throw cause
-  }
-}
 
 const actorOf = (self: string, { user = 'owner' }: By = {}) => `${user}@${self}`
 
@@ -42,7 +29,7 @@ export function tokenPort(book: TokenBook, journal: JournalPort, self: string): 
   return {
     tokens: {
       create: (request, options) =>
-        noted(
+        withJournal(
           journal,
           {
             actor: actorOf(self, options),
@@ -53,7 +40,9 @@ export function tokenPort(book: TokenBook, journal: JournalPort, self: string): 
         ),
       list: async (query) => book.list(query),
       revoke: (ref, options) =>
-        noted(journal, { actor: actorOf(self, options), action: 'token:revoke', subject: ref }, () => book.revoke(ref)),
+        withJournal(journal, { actor: actorOf(self, options), action: 'token:revoke', subject: ref }, () =>
+          book.revoke(ref),
+        ),
     },
     signInCode: async ({ scopes }, options) =>
       book.signInCode({ name: options?.user ?? 'owner', scopes: scopes ?? ['admin'] }),
@@ -71,7 +60,7 @@ export function journalled(book: TokenBook, journal: JournalPort, self: string):
       return signedIn
     },
     signOut: (caller) =>
-      noted(journal, { actor: `${caller.name}@${self}`, action: 'browser:sign-out', subject: caller.id }, () =>
+      withJournal(journal, { actor: `${caller.name}@${self}`, action: 'browser:sign-out', subject: caller.id }, () =>
         book.signOut(caller),
       ),
   }

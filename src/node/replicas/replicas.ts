@@ -10,13 +10,13 @@ import {
   type TransferView,
   type Verification,
 } from '../../protocols/model/transfer.ts'
+import { withJournal } from '../../protocols/model/with-journal.ts'
 import type { PublishedOptions } from '../datasets/datasets.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PromisesPort } from '../promises/port.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import type { Located } from '../resolve/port.ts'
-import { withJournal } from '../with-journal.ts'
 import { tellBad } from './bad-piece.ts'
 import { bringTo } from './bring-to.ts'
 import { type Care, type CareInit, care } from './care.ts'

@@ -74,7 +74,7 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
     return plan
   }
 
-  function wrote(request: StoredRequest, outcome: 'ok' | 'refused' | 'failed', code?: string): void {
+  function wrote(request: StoredRequest, outcome: 'ok' | 'refused', code?: string): void {
     const { user, island, dataset } = request
     const entry = { actor: `${user}@${island}`, action: 'replica:request', subject: dataset, outcome }
     journal.write({ ...entry, ...(code === undefined ? {} : { code }) })

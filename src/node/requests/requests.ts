@@ -1,7 +1,8 @@
 /** Requests both ways, as people and other islands see them. */
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 import { descending, pageOf } from '../../protocols/model/paging.ts'
 import type { ReplicaRequestView } from '../../protocols/model/replica-request.ts'
+import { withJournal } from '../../protocols/model/with-journal.ts'
 import { book } from './book.ts'
 import { incoming } from './incoming.ts'
 import { outgoing } from './outgoing.ts'
@@ -31,9 +32,8 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
     }
   }
 
-  function wrote(action: string, subject: string, user: string, code?: string): void {
-    const entry = { actor: `${user}@${self}`, action, subject }
-    journal.write(code === undefined ? { ...entry, outcome: 'ok' } : { ...entry, outcome: 'failed', code })
+  function journalled<T>(action: string, subject: string, user: string, work: () => Promise<T>): Promise<T> {
+    return withJournal(journal, { actor: `${user}@${self}`, action, subject }, work)
   }
 
   return {
@@ -75,13 +75,7 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
         const { id: __, ...status } = await remote.plan(island, wanted, signal)
         return view({ ...request, ...status, owed: false })
       }
-      try {
-        await kept.inTurn(() => kept.put(request))
-      } catch (cause) {
-        wrote('replica:replicate', pinned.dataset, user, toArchipelError(cause).code)
-        throw cause
-      }
-      wrote('replica:replicate', pinned.dataset, user)
+      await journalled('replica:replicate', pinned.dataset, user, () => kept.inTurn(() => kept.put(request)))
       outward.talk(island)
       return view(request)
     },
@@ -96,9 +90,8 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
     async cancel(id, { user = 'owner' } = {}) {
       const request = kept.get(id)
       policy.check({ island: self, user, action: 'replica:cancel', datasets: [request.dataset] })
-      const cancelled = await (request.direction === 'incoming' ? inward : outward).cancel(request)
-      wrote('replica:cancel', id, user)
-      return view(cancelled)
+      const side = request.direction === 'incoming' ? inward : outward
+      return view(await journalled('replica:cancel', id, user, () => side.cancel(request)))
     },
     handle: inward.handle,
     news(island) {

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError } from '../../protocols/model/errors.ts'
 import { logPage } from '../../protocols/model/log-page.ts'
 import { descending, pageOf } from '../../protocols/model/paging.ts'
 import type { BoundRef } from '../../protocols/model/task.ts'
 import type { LogPage, SessionRequest, StatementSummary } from '../../protocols/model/views.ts'
+import { withJournal } from '../../protocols/model/with-journal.ts'
 import type { EnginePort, EngineSession, SessionInit } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
@@ -74,9 +75,8 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
     return found
   }
 
-  function write(user: string, action: string, subject: string, code?: string): void {
-    const outcome = code === undefined ? 'ok' : code === 'FORBIDDEN' ? 'refused' : 'failed'
-    journal.write({ actor: `${user}@${init.self}`, action, subject, outcome, ...(code === undefined ? {} : { code }) })
+  function wrote(user: string, action: string, id: number): void {
+    journal.write({ actor: `${user}@${init.self}`, action, subject: String(id), outcome: 'ok' })
   }
 
   function sweep(): void {
@@ -94,7 +94,7 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
       if (session.busy) session.active = now()
       if (session.active + init.idleMs > now()) return watch(session)
       timers.delete(session.id)
-      write(session.owner, 'session:idle', String(session.id))
+      wrote(session.owner, 'session:idle', session.id)
       void session.close()
     }
     timers.set(session.id, setTimeout(look, Math.max(10, wait)).unref())
@@ -169,14 +169,11 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
   return {
     sessions: {
       async create(request, { user = 'owner' } = {}) {
-        try {
-          const session = await inTurn(() => create(request, user))
-          write(user, 'session:create', String(session.id))
-          return await session.view()
-        } catch (cause) {
-          write(user, 'session:create', request.kind, toArchipelError(cause).code)
-          throw cause
-        }
+        const entry = { actor: `${user}@${init.self}`, action: 'session:create', subject: request.kind }
+        const session = await withJournal(journal, entry, () => inTurn(() => create(request, user)), {
+          subject: ({ id }) => String(id),
+        })
+        return await session.view()
       },
       async list(query = {}) {
         sweep()
@@ -190,7 +187,7 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
         clearTimeout(timers.get(id))
         timers.delete(id)
         all.delete(id)
-        write(who.user ?? 'owner', 'session:delete', String(id))
+        wrote(who.user ?? 'owner', 'session:delete', id)
         return { id }
       },
       async log(id, range): Promise<LogPage> {

@@ -10,6 +10,7 @@ import {
   type SubscriptionRequest,
   type SubscriptionView,
 } from '../../protocols/model/subscription.ts'
+import { withJournal } from '../../protocols/model/with-journal.ts'
 import type { SignedRecord } from '../../protocols/record/envelope.ts'
 import type { CatalogChange } from '../catalog/port.ts'
 import { type Asked, askFor } from './asking.ts'
@@ -231,7 +232,9 @@ export function subscriptions({ self }: { self: string }, components: Subscripti
     if (asked.type === 'full') {
       logger.warn({ subscription: subscription.id, code: problem.code }, 'a subscription is paused')
       if (subscription.state === 'active') await keep(one, { ...subscription, state: 'paused', problem })
-      wrote('subscription:pause', subscription.id, subscription.user, problem.code)
+      const { id, user } = subscription
+      const entry = { actor: `${user}@${self}`, action: 'subscription:pause', subject: id }
+      journal.write({ ...entry, outcome: 'failed', code: problem.code })
       return
     }
     // Told once: each try would be a write.
@@ -245,9 +248,8 @@ export function subscriptions({ self }: { self: string }, components: Subscripti
     if (!stopping.signal.aborted) logger.error({ err: error }, 'a subscription could not go on')
   }
 
-  function wrote(action: string, subject: string, user: string, code?: string): void {
-    const actor = `${user}@${self}`
-    journal.write({ actor, action, subject, outcome: code === undefined ? 'ok' : 'failed', ...(code ? { code } : {}) })
+  function journalled<T>(action: string, id: string, user: string, work: () => Promise<T>): Promise<T> {
+    return withJournal(journal, { actor: `${user}@${self}`, action, subject: id }, work)
   }
 
   // What people ask.
@@ -307,21 +309,21 @@ export function subscriptions({ self }: { self: string }, components: Subscripti
           state: 'known',
           at: created,
         })
-    await store.commit(subscription, known)
-    const one = following(subscription, known)
-    all.set(subscription.id, one)
-    // What came while the others were read is looked at, too.
-    await scan(one)
-    wrote('subscription:create', subscription.id, user)
-    return shown(one)
+    return await journalled('subscription:create', subscription.id, user, async () => {
+      await store.commit(subscription, known)
+      const one = following(subscription, known)
+      all.set(subscription.id, one)
+      // What came while the others were read is looked at, too.
+      await scan(one)
+      return shown(one)
+    })
   }
 
   async function change(id: string, user: string, action: string, work: (one: Following) => Promise<void>) {
     return await inTurn(async () => {
       const one = get(id)
       policy.check({ island: self, user, action: 'subscription:change' })
-      await work(one)
-      wrote(action, id, user)
+      await journalled(action, id, user, () => work(one))
       return shown(one)
     })
   }
@@ -408,10 +410,9 @@ export function subscriptions({ self }: { self: string }, components: Subscripti
       inTurn(async () => {
         get(id)
         policy.check({ island: self, user, action: 'subscription:change' })
-        await store.forget(id)
+        await journalled('subscription:remove', id, user, () => store.forget(id))
         all.delete(id)
         clearTimeout(asking.get(id)?.timer)
-        wrote('subscription:remove', id, user)
         return { id }
       }),
     troubled: () =>

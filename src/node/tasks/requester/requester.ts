@@ -1,6 +1,7 @@
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
 import { requesterOf, taskId } from '../../../protocols/model/task.ts'
 import type { SubmitRequest, TaskView } from '../../../protocols/model/views.ts'
+import { withJournal } from '../../../protocols/model/with-journal.ts'
 import type { ClaimRequest } from '../../../protocols/task/messages.ts'
 import type { Placement } from '../../placement/port.ts'
 import type { SpoolKey } from '../../results/port.ts'
@@ -203,6 +204,11 @@ export function requester(init: RequesterInit, components: RequesterComponents &
     })
   }
 
+  const journalled = (user: string, { kind }: SubmitRequest, work: () => Promise<TaskView>) =>
+    withJournal(journal, { actor: `${user}@${self}`, action: 'task:submit', subject: kind }, work, {
+      subject: ({ id }) => id,
+    })
+
   const signalOf = (options: { signal?: AbortSignal } | undefined) =>
     options?.signal === undefined ? stopping.signal : AbortSignal.any([stopping.signal, options.signal])
 
@@ -225,19 +231,8 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       old.stop()
       errands.stop()
     },
-    async submit(request, options = {}) {
-      const user = options.user ?? 'owner'
-      const entry = { actor: `${user}@${self}`, action: 'task:submit' }
-      try {
-        const view = await submit(request, user, options.signal)
-        journal.write({ ...entry, subject: view.id, outcome: 'ok' })
-        return view
-      } catch (cause) {
-        const { code } = toArchipelError(cause)
-        journal.write({ ...entry, subject: request.kind, outcome: code === 'FORBIDDEN' ? 'refused' : 'failed', code })
-        throw cause
-      }
-    },
+    submit: (request, { user = 'owner', signal } = {}) =>
+      journalled(user, request, () => submit(request, user, signal)),
     async place(request, options = {}) {
       const user = options.user ?? 'owner'
       checkRequest(request, user)
@@ -267,9 +262,8 @@ export function requester(init: RequesterInit, components: RequesterComponents &
       // Whoever retries it answers for it, to other islands, too.
       const by = user ?? view.user
       const keyed = idempotencyKey === undefined ? {} : { idempotencyKey }
-      const again = await submit({ ...requestOf(view, await store.task(id)), ...keyed }, by, undefined, id)
-      journal.write({ actor: `${by}@${self}`, action: 'task:submit', subject: again.id, outcome: 'ok' })
-      return again
+      const again = { ...requestOf(view, await store.task(id)), ...keyed }
+      return await journalled(by, again, () => submit(again, by, undefined, id))
     },
     async keeps({ task, attempt }) {
       if (requesterOf(task) !== self) return false

@@ -1,6 +1,5 @@
-import { toArchipelError } from '../protocols/model/errors.ts'
-import type { JournalEntry } from '../protocols/model/views.ts'
-import type { JournalPort } from './journal/journal.ts'
+import { toArchipelError } from './errors.ts'
+import type { JournalEntry } from './views.ts'
 
 export interface JournalWords<T> {
   /** What the work turned out to be about. Default: the subject of the entry. */
@@ -11,7 +10,7 @@ export interface JournalWords<T> {
 
 /** The work, and a line in the journal on how it ended: what policy forbids is `refused`. @throws what the work throws */
 export async function withJournal<T>(
-  journal: Pick<JournalPort, 'write'>,
+  journal: { write(entry: Omit<JournalEntry, 'time'>): void },
   entry: Pick<JournalEntry, 'actor' | 'action' | 'subject'>,
   work: () => Promise<T>,
   { subject, code: codeOf = (cause) => toArchipelError(cause).code }: JournalWords<T> = {},
