@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import type { LivyOutput } from '../../src/protocols/livy/objects.ts'
 import { brightStars, requiresR, requiresScience, SCIENCE_PYTHON } from '../engines/data.ts'
 import { rejects, suite } from '../kit/index.ts'
+import { COLUMNS, typesAndCells } from '../livy/cases/sql-columns.ts'
 import { created, data, opened, ran, reached, refusal, started, until } from './embedded.ts'
 
 const test = suite('gateway: the built-in engine as a Livy')
@@ -65,6 +66,19 @@ test('SQL: a table as Spark sends it, at most a thousand rows, errors with a hin
     JSON.stringify(table),
     '"data":[[1,12345678901234567890,1.50,null,0.5,"2020-01-02","2020-01-02T03:04:05Z",[1,255],[1,2],null]]',
   )
+  for (const { title, builtIn, types, cells } of COLUMNS) {
+    const got = await ran(site, session, builtIn)
+    assert.equal(typesAndCells(data(got)['application/json']), { types, cells }, title)
+  }
+  const odd = await ran(
+    site,
+    session,
+    `SELECT {'a b, "c"': 1} AS s, MAP {3::DOUBLE: 1, 9007199254740993: 2} AS m, union_value(n := 2) AS u, 5::VARIANT AS v, 2::DOUBLE AS d`,
+  )
+  assert.match(
+    JSON.stringify(data(odd)),
+    '"values":[1]},{"3.0":1,"9007199254740992.0":2},"{\\"tag\\":\\"n\\",\\"value\\":2}","5",2.0]]',
+  )
   const many = data(await ran(site, session, 'SELECT hr FROM bright_stars')) as never as {
     'application/json': { data: unknown[]; schema: { fields: unknown } }
   }
@@ -75,7 +89,7 @@ test('SQL: a table as Spark sends it, at most a thousand rows, errors with a hin
   const wrong = await ran(site, session, 'SELECT nothing FROM bright_stars')
   assert.is(wrong.state, 'available')
   const { status, ename, evalue, traceback, execution_count } = wrong.output as LivyOutput & { status: 'error' }
-  assert.equal([status, ename, execution_count, wrong.id], ['error', 'Error', 3, 3])
+  assert.equal([status, ename, execution_count], ['error', 'Error', wrong.id])
   assert.match(evalue, 'nothing')
   assert.ok(traceback.length === 1 && traceback[0]!.endsWith('\n'))
   assert.is((await site.session(session)).state, 'idle')
@@ -185,6 +199,12 @@ test('Python: spark.sql over bound data, as clients of Livy use it', async (t) =
   assert.equal(
     await text('row = spark.sql("SELECT 1 AS a, 1.5::DECIMAL(3,1) AS b").first(); (row.a, row["b"], row[0], row)'),
     '(1, 1.5, 1, Row(a=1, b=1.5))',
+  )
+  assert.equal(
+    await text(
+      `spark.sql("SELECT MAP {'a': 1} AS m, {'x': 1.5::DECIMAL(3,1), 'y': NULL} AS s, 3::DOUBLE AS d").toJSON().take(1)[0]`,
+    ),
+    `'{"m": {"a": 1}, "s": {"x": 1.5, "y": null}, "d": 3.0}'`,
   )
   assert.equal(await text('spark.sql("SELECT 1 AS a")'), 'DataFrame[a: INTEGER]')
   assert.equal(

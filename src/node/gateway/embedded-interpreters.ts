@@ -5,7 +5,7 @@ import type { TableResult, TaskKind } from '../../protocols/model/task.ts'
 import type { EnginePort, EngineSession, Prompt } from '../engines/port.ts'
 import type { Places } from '../sessions/places.ts'
 import type { Mark } from './site.ts'
-import { sparkRows } from './spark-table.ts'
+import { plainRows } from './spark-table.ts'
 
 /** What runs the code of each kind; Scala needs Spark. */
 export const TASK_KINDS: Record<Exclude<LivyCodeKind, 'spark'>, TaskKind> = {
@@ -51,7 +51,7 @@ export function interpreters({ engine, places, mark, onEnd, onWait }: Interprete
 
   const sql: Prompt['sql'] = async (query, options) => {
     const result = tables(query) ?? (await use('sql', options.signal, (session) => session.run(query, options))).result
-    return { ...result, rows: sparkRows(result.columns, result.rows) as TableResult['rows'] }
+    return { ...result, rows: plainRows(result.columns, result.rows) as TableResult['rows'] }
   }
 
   async function begin(kind: LivyCodeKind, signal?: AbortSignal): Promise<EngineSession> {

@@ -2,6 +2,7 @@
 import * as assert from 'uvu/assert'
 import type { Suite } from '../../kit/index.ts'
 import { type At, data, fault, SESSION_MS } from './at.ts'
+import { COLUMNS, typesAndCells } from './sql-columns.ts'
 import { like } from './table.ts'
 
 interface Row {
@@ -237,6 +238,16 @@ export function outputs(test: Suite, at: () => At): void {
         assert.is(statement.output?.execution_count, statement.id)
         if (row.data !== undefined) like(data(statement), row.data, 'data')
         if (row.error !== undefined) errorIs(fault(statement), row.error)
+      },
+      { timeoutMs: SESSION_MS },
+    )
+
+  for (const { title, spark, types, cells } of COLUMNS)
+    test(
+      title,
+      async () => {
+        const statement = await at().run(await at().session('main'), spark, 'sql')
+        assert.equal(typesAndCells(data(statement)['application/json']), { types, cells })
       },
       { timeoutMs: SESSION_MS },
     )

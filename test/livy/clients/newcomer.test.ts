@@ -18,6 +18,8 @@ const CELLS = [
   '%%sql -o bright\nSELECT name, vmag FROM bright_stars WHERE name IS NOT NULL ORDER BY vmag LIMIT 3',
   '%%local\nprint(bright.name[0], len(bright))',
   '%%sql\nSHOW TABLES',
+  `%%sql -o odd\nSELECT MAP {'a': 1} AS m, {'x': 1.5::DECIMAL(3,1), 'y': NULL} AS s, [1, NULL] AS l, 2.50::DECIMAL(5,2) AS d, TIMESTAMP '2020-01-02 03:04:05' AS at, 3::DOUBLE AS f`,
+  '%%local\nimport json\nprint(json.dumps(odd.to_dict("records"), default=str))',
 ]
 
 test(
@@ -31,10 +33,16 @@ test(
     const file = join(await t.tmpdir(), 'newcomer.ipynb')
     await writeFile(file, JSON.stringify(notebookOf(CELLS)))
     const at = { url: `${url.replace(/\/$/, '')}/livy`, login: { user: 'newcomer', password } }
-    const [, rows, , local, tables] = await notebook(t, at, file)
+    const [, rows, , local, tables, , odd] = await notebook(t, at, file)
     like(rows?.text, /SparkSession available as 'spark'/, 'the session')
     like(rows?.text, /rows\n9096/, 'the statement')
     assert.is(local?.text, 'Sirius 3\n')
+    const [row] = JSON.parse(odd!.text) as Record<string, unknown>[]
+    assert.equal(
+      { ...row, at: undefined },
+      { m: { a: 1 }, s: { x: 1.5, y: null }, l: [1, null], d: 2.5, at: undefined, f: 3 },
+    )
+    like(row!.at, /^2020-01-02.03:04:05/, 'a time')
     like(tables?.text, /bright_stars/, 'the list of data')
   },
   { timeoutMs: INSTALL_MS },

@@ -1,5 +1,5 @@
 import * as arrow from 'apache-arrow'
-import type { CellType, TimeUnit, TypeField } from './types.ts'
+import type { CellType, TimeUnit, TypeField } from '../../../protocols/model/column-type.ts'
 import type { Value } from './values.ts'
 
 const TIME_UNITS: Record<TimeUnit, arrow.TimeUnit> = {

@@ -1,6 +1,7 @@
+import { type CellType, parseType } from '../../../protocols/model/column-type.ts'
 import type { Column } from '../../../protocols/model/dataset.ts'
 import type { Cell } from '../../../protocols/model/task.ts'
-import { type CellType, parseType, uniqueNames } from './types.ts'
+import { uniqueNames } from './unique-names.ts'
 import { converter, type Value, weightOf } from './values.ts'
 
 /** Turns rows into the bytes of a format, in their order. Only what a batch needs is held. */

@@ -1,4 +1,4 @@
-import type { TimeUnit } from './types.ts'
+import type { TimeUnit } from '../../../protocols/model/column-type.ts'
 
 /** Units in a second. */
 const PER_SECOND: Record<TimeUnit, bigint> = { s: 1n, ms: 1000n, us: 1_000_000n, ns: 1_000_000_000n }

@@ -1,8 +1,8 @@
 import { zstdCompressSync } from 'node:zlib'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
+import type { CellType } from '../../../protocols/model/column-type.ts'
 import type { Column } from '../../../protocols/model/dataset.ts'
 import { type BatchLimits, columnBatches, type Encoder, typedColumns } from './encoder.ts'
-import type { CellType } from './types.ts'
 import { votable } from './votable.ts'
 
 type SchemaElement = NonNullable<ConstructorParameters<typeof ParquetWriter>[0]['schema']>[number]

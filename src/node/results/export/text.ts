@@ -1,7 +1,7 @@
 import type { Column } from '../../../protocols/model/dataset.ts'
 import type { Cell } from '../../../protocols/model/task.ts'
 import type { Encoder } from './encoder.ts'
-import { uniqueNames } from './types.ts'
+import { uniqueNames } from './unique-names.ts'
 
 const bytesOf = (text: string): Uint8Array[] => (text === '' ? [] : [Buffer.from(text)])
 

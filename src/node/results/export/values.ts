@@ -1,7 +1,7 @@
+import type { CellType } from '../../../protocols/model/column-type.ts'
 import { ArchipelError } from '../../../protocols/model/errors.ts'
 import type { Cell } from '../../../protocols/model/task.ts'
 import { parseDate, parseTime, parseTimestamp } from './instants.ts'
-import type { CellType } from './types.ts'
 
 /**
  * A cell as binary formats hold it: 64-bit integers, decimals (without their point), times and timestamps (in their unit) as

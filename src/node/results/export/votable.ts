@@ -1,5 +1,5 @@
+import type { CellType } from '../../../protocols/model/column-type.ts'
 import type { TypedColumn } from './encoder.ts'
-import type { CellType } from './types.ts'
 
 /**
  * Units, UCDs and descriptions as a VOTable without data (VOTable 1.4), one FIELD a column: what VOParquet keeps in the

@@ -1,4 +1,4 @@
-/** What a column holds, as far as formats of the field can say it. */
+/** What a column of DuckDB holds, as far as formats of the field, and Spark, can say it. */
 export type CellType =
   | { kind: 'boolean' }
   | { kind: 'integer'; bits: 8 | 16 | 32 | 64; signed: boolean }
@@ -163,21 +163,4 @@ class TypeParser {
     if (!this.#text.startsWith(text, this.#at)) throw new Unreadable()
     this.#at += text.length
   }
-}
-
-/** Names that are there once each: the second `a` becomes `a_1`, as DuckDB does; an empty one, `column`. */
-export function uniqueNames(given: string[]): string[] {
-  const names = given.map((name) => (name === '' ? 'column' : name))
-  const taken = new Set(names)
-  const seen = new Set<string>()
-  return names.map((name) => {
-    if (!seen.has(name)) {
-      seen.add(name)
-      return name
-    }
-    let n = 1
-    while (taken.has(`${name}_${n}`)) n++
-    taken.add(`${name}_${n}`)
-    return `${name}_${n}`
-  })
 }
