@@ -1,13 +1,7 @@
 /** The functions of an island about versions of datasets, for its web service. */
 import { ArchipelError } from '../protocols/model/errors.ts'
-import type {
-  DatasetVersions,
-  DiffRequest,
-  UpdateRequest,
-  VersionDiff,
-  VersionView,
-} from '../protocols/model/versions.ts'
-import type { DatasetView } from '../protocols/model/views.ts'
+import type { DatasetVersions, DiffRequest, VersionDiff, VersionView } from '../protocols/model/versions.ts'
+import type { DatasetView, UpdateRequest } from '../protocols/model/views.ts'
 import type { Contents } from './contents/contents.ts'
 import type { DatasetsPort } from './datasets/datasets.ts'
 import type { PublishOptions } from './datasets/publishing.ts'

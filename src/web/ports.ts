@@ -18,13 +18,7 @@ import type {
 } from '../protocols/model/subscription.ts'
 import type { TableFormat } from '../protocols/model/task.ts'
 import type { TransferPlan, TransferPriority, TransferView, Verification } from '../protocols/model/transfer.ts'
-import type {
-  DatasetUpdate,
-  DatasetVersions,
-  DiffRequest,
-  UpdateRequest,
-  VersionDiff,
-} from '../protocols/model/versions.ts'
+import type { DatasetUpdate, DatasetVersions, DiffRequest, VersionDiff } from '../protocols/model/versions.ts'
 import type {
   ActionPage,
   ActionQuery,
@@ -70,6 +64,7 @@ import type {
   TokenRequest,
   TokenView,
   TransferPage,
+  UpdateRequest,
 } from '../protocols/model/views.ts'
 import type { Scope } from './contract/scopes.ts'
 

@@ -7,8 +7,8 @@ import {
   replicaRecordId,
 } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { DatasetUpdate, UpdateRequest } from '../../protocols/model/versions.ts'
-import type { PublishRequest } from '../../protocols/model/views.ts'
+import type { DatasetUpdate } from '../../protocols/model/versions.ts'
+import type { PublishRequest, UpdateRequest } from '../../protocols/model/views.ts'
 import { withJournal } from '../../protocols/model/with-journal.ts'
 import type { Holding } from '../../protocols/resolve/messages.ts'
 import type { BoundDataset } from '../engines/port.ts'

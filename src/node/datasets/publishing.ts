@@ -5,13 +5,8 @@ import { decodePage, decodeRoot, readFiles } from '../../protocols/manifest/read
 import { type DatasetBody, type ReplicaBody, replicaRecordId } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { defaultDatasetId, mayClaim } from '../../protocols/model/ids.ts'
-import {
-  type DatasetUpdate,
-  MAX_UPDATE_FILES,
-  type UpdateRequest,
-  type VersionChanges,
-} from '../../protocols/model/versions.ts'
-import type { PublishProgress, PublishRequest } from '../../protocols/model/views.ts'
+import { type DatasetUpdate, MAX_UPDATE_FILES, type VersionChanges } from '../../protocols/model/versions.ts'
+import type { PublishProgress, PublishRequest, UpdateRequest } from '../../protocols/model/views.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { Earlier, Prepared, PublisherPort, SourceFile } from '../publish/port.ts'
 import type { OwnRecord, Publication, PublicationStore } from './port.ts'

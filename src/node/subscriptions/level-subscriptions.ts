@@ -1,27 +1,12 @@
 import { z } from 'zod'
-import { ERRORS, type ErrorCode } from '../../protocols/model/errors.ts'
-import { datasetSelection } from '../../protocols/model/selection.ts'
+import { knownProblem } from '../../protocols/model/parts.ts'
+import { subscriptionView } from '../../protocols/model/subscription.ts'
 import type { BucketChange, StorePort } from '../store/port.ts'
 import type { Met, Subscription, SubscriptionStore } from './port.ts'
 
-const problem = z.object({
-  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
-  message: z.string(),
-  hint: z.string(),
-  retryable: z.boolean(),
-})
-const stored = z.object({
-  id: z.string(),
-  filter: datasetSelection,
-  files: z.array(z.string()),
-  fromStart: z.boolean(),
-  maxBytes: z.number().optional(),
-  user: z.string(),
-  state: z.enum(['active', 'paused']),
-  problem: problem.optional(),
-  bytes: z.number(),
-  created: z.number(),
-})
+const stored = subscriptionView
+  .omit({ datasets: true, recent: true })
+  .extend({ problem: knownProblem.optional(), created: z.number() })
 const met = z.object({
   publisher: z.string(),
   dataset: z.string(),
@@ -29,7 +14,7 @@ const met = z.object({
   version: z.string(),
   state: z.enum(['known', 'wanted', 'asked', 'here', 'skipped', 'failed', 'withdrawn']),
   transfer: z.string().optional(),
-  problem: problem.optional(),
+  problem: knownProblem.optional(),
   at: z.number(),
 })
 

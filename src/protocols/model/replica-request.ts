@@ -1,5 +1,6 @@
 /** Words about requests: asking another island to hold data. */
 import { z } from 'zod'
+import { named, problemView } from './parts.ts'
 import { MAX_GLOB_LENGTH, MAX_GLOBS, transferPriority } from './transfer.ts'
 
 /**
@@ -44,8 +45,6 @@ export const replicateBody = z.strictObject({
 })
 export type ReplicateRequest = z.infer<typeof replicateBody>
 
-const problem = z.object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() })
-const named = z.object({ id: z.string(), name: z.string() })
 export const requestAmount = z.object({
   files: z.number().int().nonnegative(),
   bytes: z.number().int().nonnegative(),
@@ -71,7 +70,7 @@ export const replicaRequestView = z.object({
   done: requestAmount.optional(),
   /** The transfer at this island, of an incoming one. */
   transfer: z.string().optional(),
-  problem: problem.optional(),
+  problem: problemView.optional(),
   created: z.string(),
   updated: z.string(),
 })

@@ -1,6 +1,7 @@
 /** Words about the replicas that an island has of other islands' datasets. */
 import { z } from 'zod'
 import { replicaState } from './dataset.ts'
+import { named } from './parts.ts'
 import { amount } from './versions.ts'
 
 export const replicaMode = z.enum(['follow', 'pin'])
@@ -11,7 +12,7 @@ export const replicaView = z.object({
   id: z.string(),
   /** Short name of the dataset. */
   name: z.string(),
-  publisher: z.object({ id: z.string(), name: z.string() }),
+  publisher: named,
   version: z.string(),
   state: replicaState,
   /** The version as a whole, and what of it is here. */

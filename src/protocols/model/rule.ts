@@ -1,6 +1,7 @@
 /** Rules: how many copies of which datasets there shall be, at what islands. */
 import { z } from 'zod'
 import { MAX_ID_LENGTH } from './ids.ts'
+import { named } from './parts.ts'
 import { datasetSelection, givenSelection } from './selection.ts'
 import { transferPriority } from './transfer.ts'
 
@@ -43,7 +44,6 @@ export const ruleRequest = z.strictObject({
 })
 export type RuleRequest = z.infer<typeof ruleRequest>
 
-const named = z.object({ id: z.string(), name: z.string() })
 const amount = z.object({ datasets: z.number().int(), bytes: z.number() })
 
 /** A rule, for people. */

@@ -1,5 +1,6 @@
 /** Words about subscriptions: datasets that are fetched as they appear. */
 import { z } from 'zod'
+import { named, problemView } from './parts.ts'
 import { datasetSelection, givenSelection } from './selection.ts'
 import { MAX_GLOB_LENGTH, MAX_GLOBS, transferState } from './transfer.ts'
 
@@ -42,9 +43,6 @@ export const subscribedState = z.enum([
 ])
 export type SubscribedState = z.infer<typeof subscribedState>
 
-const problem = z.object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() })
-const named = z.object({ id: z.string(), name: z.string() })
-
 /** One dataset that a subscription has met, in the version it met last. */
 export const subscribedDataset = z.object({
   dataset: z.string(),
@@ -56,7 +54,7 @@ export const subscribedDataset = z.object({
   /** Id of the transfer that was asked for. */
   transfer: z.string().optional(),
   /** Why it waits or failed. */
-  problem: problem.optional(),
+  problem: problemView.optional(),
   /** ISO instant of the last change by the subscription. */
   at: z.string(),
 })
@@ -72,7 +70,7 @@ export const subscriptionView = z.object({
   user: z.string(),
   state: z.enum(['active', 'paused']),
   /** Why it was paused, where nobody asked for that. */
-  problem: problem.optional(),
+  problem: problemView.optional(),
   created: z.string(),
   /** Datasets that match, by what became of them; states without any are left out. */
   datasets: z.partialRecord(subscribedState, z.number().int()),

@@ -1,5 +1,6 @@
 /** Words about transfers: how bytes of a dataset come to an island. */
 import { z } from 'zod'
+import { named, problemView } from './parts.ts'
 import { amount } from './versions.ts'
 
 /** `partial` and `available` are ends, as are `failed` and `cancelled`; `paused` waits for somebody. */
@@ -33,7 +34,7 @@ export const transferView = z.object({
   dataset: z.string(),
   /** Short name of the dataset. */
   name: z.string(),
-  publisher: z.object({ id: z.string(), name: z.string() }),
+  publisher: named,
   version: z.string(),
   state: transferState,
   priority: transferPriority,
@@ -57,7 +58,7 @@ export const transferView = z.object({
       bad: z.number().int(),
     }),
   ),
-  problem: z.object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() }).optional(),
+  problem: problemView.optional(),
   created: z.string(),
   updated: z.string(),
   ended: z.string().optional(),
@@ -75,7 +76,7 @@ export interface TransferPage {
 export const transferPlan = z.object({
   dataset: z.string(),
   name: z.string(),
-  publisher: z.object({ id: z.string(), name: z.string() }),
+  publisher: named,
   version: z.string(),
   /** What is asked for, what of it is here, and what would move. */
   wanted: amount,

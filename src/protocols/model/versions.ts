@@ -1,6 +1,7 @@
 /** Versions of a dataset, and what differs between two of them, as people and programs see it. */
 import { z } from 'zod'
 import { replicaState } from './dataset.ts'
+import { named } from './parts.ts'
 
 export const amount = z.object({
   files: z.number().int().nonnegative(),
@@ -41,23 +42,6 @@ export const datasetUpdate = z.object({
 })
 export type DatasetUpdate = z.infer<typeof datasetUpdate>
 
-/** Words of a publisher that an update may change; all of them stay that are not given. */
-export interface UpdateRequest {
-  /** Absolute path on the machine of the island; that of before when absent. */
-  path?: string
-  name?: string
-  title?: string
-  description?: string
-  keywords?: string[]
-  licence?: string
-  creators?: { name: string; orcid?: string; affiliation?: string }[]
-  aliases?: string[]
-  /** Overrides detection; the files are described anew. */
-  as?: 'csv' | 'parquet' | 'jsonl' | 'fits' | 'files'
-  /** Say what would change, and write nothing. */
-  dryRun?: boolean
-}
-
 /** Files that an update names. */
 export const MAX_UPDATE_FILES = 1000
 
@@ -76,7 +60,7 @@ export type VersionView = z.infer<typeof versionView>
 
 export const datasetVersions = z.object({
   id: z.string(),
-  publisher: z.object({ id: z.string(), name: z.string() }),
+  publisher: named,
   /** The newest first; those that nobody dates come last. */
   items: z.array(versionView),
 })
@@ -85,7 +69,7 @@ export type DatasetVersions = z.infer<typeof datasetVersions>
 /** What differs between two versions of a dataset. */
 export const versionDiff = z.object({
   id: z.string(),
-  publisher: z.object({ id: z.string(), name: z.string() }),
+  publisher: named,
   from: z.string(),
   to: z.string(),
   /** No file differs. */

@@ -1,13 +1,15 @@
 /** What an island shows to people and programs: assembled answers, never signed and never stored. */
-import type { Column, DatasetBody, Loss, Provenance, ReplicaBody } from './dataset.ts'
+import type { Column, DatasetBody, Loss, ReplicaBody } from './dataset.ts'
 import type { Card, Liveness, Load } from './island.ts'
 import type { Cell, PlacementEntry, TableResult, TaskState } from './task.ts'
 import type { TaskSummary } from './task-views.ts'
 
 export type * from './livy-views.ts'
+export type * from './publish-views.ts'
 export type * from './session-views.ts'
 export type * from './task-views.ts'
 export type * from './token-views.ts'
+export type * from './transfer.ts'
 
 export interface Finding {
   /** Stable word, e.g. `NO_PEERS`, `NOT_REACHABLE`, `CLOCK_SKEW`, `ENGINE_DOWN`, `NO_SANDBOX`, `DISK_NEARLY_FULL`, `FORKED`, `RECOVERING`. */
@@ -150,29 +152,6 @@ export interface Preview {
   task?: string
 }
 
-export interface PublishRequest {
-  /** Absolute path of a file or folder on the island's machine, `file:` URL of one, or place in an outside source. */
-  path: string
-  id?: string
-  name?: string
-  title?: string
-  description?: string
-  keywords?: string[]
-  licence?: string
-  creators?: { name: string; orcid?: string; affiliation?: string }[]
-  aliases?: string[]
-  /** Overrides detection. */
-  as?: 'csv' | 'parquet' | 'jsonl' | 'fits' | 'files'
-  /** Given by the island itself for results of tasks; no input of people. */
-  provenance?: Provenance
-}
-
-export interface PublishProgress {
-  phase: 'scan' | 'fetch' | 'hash' | 'inspect' | 'record'
-  files: { done: number; total: number }
-  bytes: { done: number; total: number }
-}
-
 export interface Resolution {
   /** Normalised id asked for, and the ids it leads to through aliases (the fixpoint, asked id included). */
   id: string
@@ -296,4 +275,3 @@ export interface ConfigView {
   /** By their paths, e.g. `web.port`; of a secret only that there is one. */
   settings: Record<string, { value?: unknown; source: string }>
 }
-export type * from './transfer.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { ERRORS, type ErrorCode } from '../model/errors.ts'
 import { MAX_ID_LENGTH } from '../model/ids.ts'
+import { knownProblem } from '../model/parts.ts'
 import { replicaRequestState, requestAmount } from '../model/replica-request.ts'
 import { MAX_GLOB_LENGTH, MAX_GLOBS, transferPriority } from '../model/transfer.ts'
 import type { ProtocolSpec } from '../wire/spec.ts'
@@ -29,12 +29,7 @@ const replicateMessage = z.discriminatedUnion('op', [
 ])
 export type ReplicateMessage = z.infer<typeof replicateMessage>
 
-export const requestProblem = z.object({
-  code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]).catch('INTERNAL'),
-  message: z.string().max(2000),
-  hint: z.string().max(2000),
-  retryable: z.boolean(),
-})
+export const requestProblem = knownProblem.extend({ message: z.string().max(2000), hint: z.string().max(2000) })
 
 const requestStatus = z.object({
   id: requestId,

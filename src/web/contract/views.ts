@@ -8,6 +8,7 @@ import { actionBody, actionUse } from '../../protocols/model/action.ts'
 import { column, datasetBody, loss, replicaState } from '../../protocols/model/dataset.ts'
 import { ERRORS, type ErrorCode, type ErrorInfo } from '../../protocols/model/errors.ts'
 import { card, liveness, load } from '../../protocols/model/island.ts'
+import { named } from '../../protocols/model/parts.ts'
 import { batchWork, engineName, mainFile, sparkResources } from '../../protocols/model/spark.ts'
 import {
   attemptState,
@@ -51,7 +52,7 @@ export const islandStatus = wire<V.IslandStatus>()(
     id: z.string(),
     name: z.string(),
     peerId: z.string(),
-    archipelago: z.object({ id: z.string(), name: z.string() }),
+    archipelago: named,
     software: z.string(),
     startedAt: instant,
     listening: z.array(z.string()),
@@ -109,12 +110,10 @@ export const holder = wire<V.Holder>()(
   z.object({ island: z.string(), name: z.string(), state: replicaState, version: z.string() }),
 )
 
-const publisher = z.object({ id: z.string(), name: z.string() })
-
 export const datasetView = wire<V.DatasetView>()(
   z.object({
     id: z.string(),
-    publisher,
+    publisher: named,
     body: datasetBody,
     holders: z.array(holder),
     lost: loss.optional(),
@@ -177,7 +176,7 @@ export const filePage = wire<V.FilePage>()(
 export const preview = wire<V.Preview>()(
   z.object({
     id: z.string(),
-    publisher,
+    publisher: named,
     version: z.string(),
     columns: z.array(column),
     rows: z.array(z.array(cell)),
@@ -298,7 +297,7 @@ export const actionView = wire<V.ActionView>()(
   z.object({
     ...actionBody.shape,
     id: z.string(),
-    publisher,
+    publisher: named,
     version: z.string(),
     user: z.string().optional(),
     own: z.boolean(),
@@ -369,8 +368,8 @@ export const journalPage = wire<V.JournalPage>()(
 
 const stamped = { time: instant, id: z.string() }
 export const islandEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('dataset:changed'), ...stamped, publisher, dataset: datasetView }),
-  z.object({ type: z.literal('dataset:withdrawn'), ...stamped, publisher }),
+  z.object({ type: z.literal('dataset:changed'), ...stamped, publisher: named, dataset: datasetView }),
+  z.object({ type: z.literal('dataset:withdrawn'), ...stamped, publisher: named }),
   z.object({ type: z.literal('island:changed'), time: instant, island: islandView }),
   z.object({ type: z.enum(['member:joined', 'member:revoked', 'member:left']), ...stamped, name: z.string() }),
   z.object({ type: z.literal('log:forked'), ...stamped }),
@@ -406,7 +405,7 @@ export const livyEntryPage = wire<V.LivyEntryPage>()(
         owner: z.string(),
         kind: z.string().optional(),
         state: sessionState,
-        island: z.object({ id: z.string(), name: z.string() }),
+        island: named,
         engine: z.enum(['livy', 'embedded']).optional(),
         remoteId: count.optional(),
         why: z.string(),

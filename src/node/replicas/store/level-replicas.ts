@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { datasetBody } from '../../../protocols/model/dataset.ts'
+import { problemView } from '../../../protocols/model/parts.ts'
 import { replicaMode } from '../../../protocols/model/replica.ts'
 import { transferPriority, transferState } from '../../../protocols/model/transfer.ts'
 import type { BucketChange, StorePort } from '../../store/port.ts'
@@ -42,7 +43,7 @@ const transfer = z.object({
   state: transferState,
   wanted: amount,
   done: amount,
-  problem: z.object({ code: z.string(), message: z.string(), hint: z.string(), retryable: z.boolean() }).optional(),
+  problem: problemView.optional(),
   created: z.number(),
   updated: z.number(),
   ended: z.number().optional(),

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
-import { toArchipelError } from '../../../../protocols/model/errors.ts'
 import type { LivyEntryView } from '../../../../protocols/model/views.ts'
+import { Action } from '../../parts/action.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
 import { client } from '../../state/client.ts'
@@ -73,17 +73,7 @@ function Entries({ of, onChanged }: { of: LivyEntryView[]; onChanged: () => void
 }
 
 function Entry({ entry, onChanged }: { entry: LivyEntryView; onChanged: () => void }) {
-  const failed = useSignal<string | undefined>(undefined)
   const name = `${entry.type} ${entry.id}`
-  async function end(): Promise<void> {
-    failed.value = await client()
-      .livy.end(entry.type === 'session' ? 'sessions' : 'batches', entry.id)
-      .then(
-        () => undefined,
-        (cause) => toArchipelError(cause).message,
-      )
-    onChanged()
-  }
   return (
     <tr>
       <th scope="row">
@@ -99,16 +89,14 @@ function Entry({ entry, onChanged }: { entry: LivyEntryView; onChanged: () => vo
       </td>
       <td>{clock(entry.created)}</td>
       <td>
-        {may('admin') && !OVER.has(entry.state) && (
-          <button type="button" class="quiet" aria-label={`End ${name}`} onClick={() => void end()}>
-            End
-          </button>
-        )}
-        {failed.value !== undefined && (
-          <div class="sub" role="alert">
-            {failed.value}
-          </div>
-        )}
+        <Action
+          label={`End ${name}`}
+          shown={may('admin') && !OVER.has(entry.state)}
+          work={() => client().livy.end(entry.type === 'session' ? 'sessions' : 'batches', entry.id)}
+          onDone={onChanged}
+        >
+          End
+        </Action>
       </td>
     </tr>
   )

@@ -1,9 +1,9 @@
 import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import { toArchipelError } from '../../../../protocols/model/errors.ts'
 import type { TaskState } from '../../../../protocols/model/task.ts'
 import { FINAL_STATES } from '../../../../protocols/model/task-states.ts'
 import type { TaskSummary } from '../../../../protocols/model/views.ts'
+import { Action } from '../../parts/action.tsx'
 import { Heading } from '../../parts/heading.tsx'
 import { Problem } from '../../parts/problem.tsx'
 import { Scroll } from '../../parts/scroll.tsx'
@@ -158,16 +158,6 @@ export function TaskList() {
 }
 
 function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => void }) {
-  const failed = useSignal<string | undefined>(undefined)
-  async function cancel(): Promise<void> {
-    failed.value = await client()
-      .tasks.cancel(task.id)
-      .then(
-        () => undefined,
-        (cause) => toArchipelError(cause).message,
-      )
-    onChanged()
-  }
   const ended = FINAL_STATES.has(task.state)
   return (
     <tr>
@@ -193,22 +183,15 @@ function TaskLine({ task, onChanged }: { task: TaskSummary; onChanged: () => voi
       <td class="n">{ended ? duration(task.elapsedMs) : <Since iso={task.askedAt.time} />}</td>
       <td class="n">{task.rowCount === undefined ? '–' : number(task.rowCount)}</td>
       <td>
-        {!ended && (
-          <button
-            type="button"
-            class="quiet"
-            aria-label={`Cancel task ${shortTask(task.id)}`}
-            disabled={!may('run')}
-            onClick={() => void cancel()}
-          >
-            Cancel
-          </button>
-        )}
-        {failed.value !== undefined && (
-          <div class="sub" role="alert">
-            {failed.value}
-          </div>
-        )}
+        <Action
+          label={`Cancel task ${shortTask(task.id)}`}
+          shown={!ended}
+          disabled={!may('run')}
+          work={() => client().tasks.cancel(task.id)}
+          onDone={onChanged}
+        >
+          Cancel
+        </Action>
       </td>
     </tr>
   )
