@@ -20,6 +20,8 @@ import type { Contents } from './contents/contents.ts'
 import type { DatasetsPort } from './datasets/datasets.ts'
 import type { EnginePort } from './engines/port.ts'
 import type { EventsPort } from './events.ts'
+import { fileUrlPort } from './file-url-port.ts'
+import { fileUrls } from './identity/file-urls.ts'
 import { type KeyPair, parseRecoveryKey } from './identity/keys.ts'
 import type { TicketBook } from './identity/tickets.ts'
 import type { TokenBook } from './identity/token-book.ts'
@@ -303,6 +305,7 @@ export function islandPort(parts: IslandParts): IslandPort {
     },
     ...versionPort(parts, one),
     ...replicaPort(parts.moving.replicas),
+    ...fileUrlPort({ self, replicas: parts.moving.replicas, urls: fileUrls(self, parts.tokens), journal }),
     subscriptions: parts.subscriptions,
     rules: parts.rules,
     requests: parts.requests,

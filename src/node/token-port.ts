@@ -1,6 +1,7 @@
 /** Tokens for the web service, with what is done to them in the journal. */
 import type { NewToken, SignInCode, TokenPage, TokenQuery, TokenRequest, TokenView } from '../protocols/model/views.ts'
 import { withJournal } from '../protocols/model/with-journal.ts'
+import { fileUrls, type SharedFile } from './identity/file-urls.ts'
 import type { Holder, TokenBook } from './identity/token-book.ts'
 import type { JournalPort } from './journal/journal.ts'
 
@@ -22,6 +23,7 @@ export interface TokenAccess {
   authenticate(token: string): Holder
   signIn(code: string): Promise<{ token: string; caller: Holder }>
   signOut(caller: Pick<Holder, 'id' | 'name'>): Promise<void>
+  fileUrl(capability: string, name: string): { file: SharedFile; caller: Holder }
 }
 
 /** The functions of the island that are about tokens. */
@@ -51,8 +53,13 @@ export function tokenPort(book: TokenBook, journal: JournalPort, self: string): 
 
 /** Who may call. Refused codes are not journalled: anybody can send some, and the journal is bounded. */
 export function journalled(book: TokenBook, journal: JournalPort, self: string): TokenAccess {
+  const urls = fileUrls(self, book)
   return {
     authenticate: book.authenticate,
+    fileUrl(capability, name) {
+      const { file, holder } = urls.read(capability, name)
+      return { file, caller: holder }
+    },
     async signIn(code) {
       const signedIn = await book.signIn(code)
       const { name, id } = signedIn.caller

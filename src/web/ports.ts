@@ -3,10 +3,9 @@
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
 
+import type { FileUrl, FileUrlRequest } from '../protocols/model/file-url.ts'
 import type { ReplicaPage, ReplicaView } from '../protocols/model/replica.ts'
-
 import type { ReplicaRequestPage, ReplicaRequestView, ReplicateRequest } from '../protocols/model/replica-request.ts'
-
 import type { RuleExplanation, RulePage, RuleRequest, RuleView } from '../protocols/model/rule.ts'
 import type { MainFile } from '../protocols/model/spark.ts'
 import type {
@@ -95,6 +94,8 @@ export interface Caller {
 export interface AccessPort {
   /** At once, from memory. @throws UNAUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED */
   authenticate(token: string): Caller
+  /** Whose address of a file that is, and what may be read by it: nothing else. @throws URL_INVALID, URL_EXPIRED */
+  fileUrl(capability: string, name: string): { file: Required<ReadRequest>; caller: Caller }
   /** Makes the token of a browser session, when it is durable. A code counts once. @throws UNAUTHENTICATED */
   signIn(code: string): Promise<{ token: string; caller: Caller }>
   /** Ends the session. */
@@ -324,6 +325,8 @@ export interface IslandPort extends IslandVersions {
   files(ref: string, page: { limit?: number; cursor?: string }, options?: CallOptions): Promise<FilePage>
   /** A file of any dataset, wherever it is held. @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such file or version), NO_HOLDER */
   read(request: ReadRequest, options?: CallOptions): Promise<FileReading>
+  /** An address of that file that needs no token, good for a while. `token`: the id of that of who asks. @throws as `read` */
+  url(ref: string, request: FileUrlRequest, options?: CallOptions & { token?: string }): Promise<FileUrl>
   /**
    * The first rows. Read here where this island holds the dataset, else by a task where it is held, which `elsewhere` has to allow.
    * @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no table), SCOPE_MISSING (`elsewhere` is needed), STALE, NO_HOLDER

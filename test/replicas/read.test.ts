@@ -275,6 +275,48 @@ test('pyarrow reads one column of one row group by URL, and little of the file m
   assert.ok(moved > 0 && moved <= 6 * MiB, `${moved} of ${made.bytes} bytes`)
   await python('read', url, b.token)
   assert.is((await sent(a)) - before, moved, 'and none of it twice')
+  const { url: address } = await b.client.url(id, { path: 'rows.parquet' })
+  assert.equal(await python('read', address), read, 'by an address that needs no header')
+  assert.is((await sent(a)) - before, moved)
+  await b.port.drop(id)
+})
+
+test('an address of one file needs no token, gives nothing else, and ends with the token it was made with', async (t) => {
+  const content = { 'x/table.csv': Buffer.from('n\n1\n2\n'), 'x/other.csv': Buffer.from('secret') }
+  const id = await published(t, 'shared', content)
+  const made = await b.client.tokens.create({ name: 'reader', scopes: ['read'] })
+  const reader = createClient({ url: b.url!, token: made.token })
+  t.cleanup(() => reader.close())
+  const known = await reader.url('shared', { path: 'x/table.csv', expiresMs: 60_000 })
+  assert.equal([known.dataset, known.path, known.bytes], [id, 'x/table.csv', 6])
+  assert.ok(known.url.startsWith(`${b.url}/files/`) && known.url.endsWith('/table.csv'), known.url)
+  const curl = async (...args: string[]) => (await run('curl', ['-sS', ...args], { signal: t.signal })).stdout
+  assert.is(await curl(known.url), 'n\n1\n2\n')
+  assert.is(await curl('-r', '2-3', known.url), '1\n')
+  const head = await curl('-I', known.url)
+  assert.match(head, /^HTTP\/1\.1 200/)
+  assert.match(head, /content-length: 6/i)
+  assert.not.match(head, /set-cookie/i)
+  assert.is(await curl('-H', 'authorization: Bearer wrong', '-H', 'cookie: archipel=wrong', known.url), 'n\n1\n2\n')
+  const refused = async (url: string, status: number, code: string, init: RequestInit = {}) => {
+    const answer = await fetch(url, { ...init, signal: t.signal })
+    assert.equal([answer.status, ((await answer.json()) as { code: string }).code], [status, code], url)
+  }
+  await refused(known.url.replace('/table.csv', '/other.csv'), 403, 'URL_INVALID')
+  await refused(known.url.replace('/files/', '/files/x'), 403, 'URL_INVALID')
+  await refused(known.url.replace(b.url!, a.url!), 403, 'URL_INVALID')
+  await refused(known.url, 405, 'METHOD_NOT_ALLOWED', { method: 'DELETE' })
+  await refused(`${b.url}/api/v1/datasets/shared/files/x/table.csv`, 401, 'UNAUTHENTICATED')
+  await rejects(reader.url('shared', { path: 'x/none.csv' }), 'NOT_FOUND')
+
+  // It stays with its version, which is here; then its token ends.
+  const version = { version: known.version }
+  await b.client.tokens.revoke('reader')
+  await refused(known.url, 403, 'URL_EXPIRED')
+  const short = await b.client.url('shared', { path: 'x/table.csv', ...version, expiresMs: 1000 })
+  await eventually(() => refused(short.url, 403, 'URL_EXPIRED'), { signal: t.signal })
+  const { items } = await b.port.journal({ limit: 100 })
+  assert.ok(items.some((e) => e.action === 'file:url' && e.actor.startsWith('reader@') && e.outcome === 'ok'))
   await b.port.drop(id)
 })
 

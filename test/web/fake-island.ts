@@ -255,6 +255,11 @@ export function fakeIsland(tokens: Pick<IslandPort, 'tokens' | 'signInCode'>): F
       const { columns, rows: all } = taskResult('').result
       return { id, publisher, version: body.version, columns, rows: all.slice(0, rows), truncated: true }
     },
+    async url(ref, { path }, { token } = {}) {
+      const { id, body } = find(ref)
+      const url = `/files/of-${token}/${path}`
+      return { dataset: id, version: body.version, path, bytes: FILE.content.length, expires: NOW, url }
+    },
     async read({ ref, path }) {
       find(ref)
       if (path !== FILE.path) throw new ArchipelError('NOT_FOUND', `no file ${path}`)

@@ -59,7 +59,7 @@ test('every operation has a token or the cookie, the latter with the CSRF token 
   }
   assert.equal(
     all.filter(({ security }) => security.length === 0).map(({ operationId }) => operationId),
-    ['health', 'ready', 'browserSignIn'],
+    ['health', 'ready', 'browserSignIn', 'fileByUrl'],
   )
 })
 

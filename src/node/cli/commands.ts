@@ -40,6 +40,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'diff', summary: 'compare two versions of a dataset', load: () => import('./commands/diff.ts') },
   { name: 'files', summary: 'list the files of a dataset', load: () => import('./commands/files.ts') },
   { name: 'read', summary: 'print a file of a dataset, or bytes of it', load: () => import('./commands/read.ts') },
+  {
+    name: 'url',
+    summary: 'print an address of a file for tools that can send no token',
+    load: () => import('./commands/url.ts'),
+  },
   { name: 'preview', summary: 'show the first rows of a dataset', load: () => import('./commands/preview.ts') },
   { name: 'resolve', summary: 'find the islands that hold a dataset', load: () => import('./commands/resolve.ts') },
   { name: 'get', summary: 'fetch a dataset, or files of it, to this island', load: () => import('./commands/get.ts') },

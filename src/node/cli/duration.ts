@@ -1,4 +1,5 @@
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { FILE_URL_MS } from '../../protocols/model/file-url.ts'
 import { parseDuration } from '../config/units.ts'
 
 /** A duration that a command takes, and its bounds in milliseconds. */
@@ -13,6 +14,7 @@ export interface DurationOption {
 /** Of a ticket, a token, one attempt of a task, and its lease: the bounds are those of the web service. */
 export const EXPIRES = { flag: '--expires', min: 1000, max: 90 * 86_400_000, like: '24h, 30m or 7d' }
 export const TOKEN_EXPIRES = { flag: '--expires', min: 1000, max: 3650 * 86_400_000, like: '12h, 90d or 52w' }
+export const URL_EXPIRES = { flag: '--expires', ...FILE_URL_MS, like: '30m, 1h or 7d' }
 export const TIMEOUT = { flag: '--timeout', min: 1, max: 7 * 86_400_000, like: '30s, 15m or 2h' }
 export const LEASE = { flag: '--lease', min: 200, max: 3_600_000, like: '30s or 5m' }
 

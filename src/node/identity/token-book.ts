@@ -1,4 +1,5 @@
 /** The tokens that this island has given out, and who comes with one. */
+import { createHmac } from 'node:crypto'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { descending, pageOf } from '../../protocols/model/paging.ts'
 import { MAX_TOKEN_MS, TOKEN_NAME, TOKEN_NAME_RULE } from '../../protocols/model/token-rules.ts'
@@ -28,6 +29,7 @@ const SESSION_MS = 7 * 86_400_000
 const COARSE_MS = 3_600_000
 const MAX_TIMER_MS = 86_400_000
 const OWNER = 'owner'
+const OWNER_HOLDER: Holder = { id: OWNER, name: OWNER, scopes: ['admin'] }
 
 export interface TokenBookInit {
   /** Of the file. */
@@ -153,7 +155,7 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
   return {
     /** @throws UNAUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED */
     authenticate(text: string): Holder {
-      if (sameSecret(text, ownerHash)) return { id: OWNER, name: OWNER, scopes: ['admin'] }
+      if (sameSecret(text, ownerHash)) return OWNER_HOLDER
       const parsed = parseToken(text)
       const token = parsed === undefined ? undefined : tokens.get(parsed.id)
       // What became of a token is told to its holder alone.
@@ -163,6 +165,18 @@ export async function openTokenBook({ path, owner, now = Date.now, onError }: To
       used(token)
       return holderOf(token)
     },
+
+    /** Who holds the token of that id. @throws TOKEN_EXPIRED, TOKEN_REVOKED */
+    holder(id: string): Holder {
+      if (id === OWNER) return OWNER_HOLDER
+      const token = tokens.get(id)
+      if (token === undefined) throw new ArchipelError('TOKEN_REVOKED', 'the token is not known any more')
+      if (stateOf(token) !== 'active') throw ended(token)
+      return holderOf(token)
+    },
+
+    /** A key for that purpose; another one when the token of the owner was exchanged. */
+    keyOf: (purpose: string): Buffer => createHmac('sha256', owner).update(purpose).digest(),
 
     /** @throws BAD_INPUT, TOKEN_EXISTS, TOO_MANY */
     async create({ name, scopes, expiresMs }: TokenRequest): Promise<NewToken> {

@@ -18,6 +18,16 @@ export const ERRORS = {
   },
   TOKEN_EXPIRED: { status: 401, retryable: false, hint: 'Make a new token with `archipel token create`.' },
   TOKEN_REVOKED: { status: 401, retryable: false, hint: 'Ask the owner of the island for a new token.' },
+  URL_INVALID: {
+    status: 403,
+    retryable: false,
+    hint: 'Use the address as it was given, whole, at the island that made it; `archipel url <dataset> <path>` makes a new one.',
+  },
+  URL_EXPIRED: {
+    status: 403,
+    retryable: false,
+    hint: 'Make a new one: `archipel url <dataset> <path> --expires 1h`.',
+  },
   TOKEN_EXISTS: {
     status: 409,
     retryable: false,

@@ -1,6 +1,7 @@
 /** The client of an island's web service, for browsers and Node; `node.ts` is the same with Node's own limits lifted. */
 import type { z } from 'zod'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import type { FileUrl } from '../../protocols/model/file-url.ts'
 import type { MainFile } from '../../protocols/model/spark.ts'
 import type { DatasetUpdate } from '../../protocols/model/versions.ts'
 import type {
@@ -25,6 +26,7 @@ import { type EventOptions, islandEvents } from './events.ts'
 import type { ClientOptions } from './options.ts'
 import { cutOff, progress } from './progress.ts'
 import { readFile } from './read-file.ts'
+import { baseUrl } from './request.ts'
 import { TABLE } from './table.ts'
 import { type Ask, type ClientTasks, taskClient } from './tasks.ts'
 import { type MainBytes, transport } from './transport.ts'
@@ -146,6 +148,10 @@ export function createClient(init: ClientInit = {}): IslandClient {
     dataset: (ref, options) => ask('dataset', { params: { ref } }, options),
     files: (ref, query, options) => ask('files', { params: { ref }, query }, options),
     read: (request, options) => readFile(http, request, options),
+    async url(ref, body, options) {
+      const made: FileUrl = await ask('url', { params: { ref }, body }, options)
+      return { ...made, url: baseUrl(url) + made.url }
+    },
     preview: (ref, { rows }, options) => ask('preview', { params: { ref }, query: { rows } }, options),
     metadata: (ref, format, options) => ask('metadata', { params: { ref }, query: { format } }, options),
     publish,

@@ -15,6 +15,7 @@ export const TABLE = {
   dataset: { method: 'GET', path: '/api/v1/datasets/{ref}' },
   files: { method: 'GET', path: '/api/v1/datasets/{ref}/files', timeoutMs: 120000 },
   read: { method: 'GET', path: '/api/v1/datasets/{ref}/files/{path}', timeoutMs: 300000 },
+  url: { method: 'POST', path: '/api/v1/datasets/{ref}/url', timeoutMs: 300000 },
   preview: { method: 'GET', path: '/api/v1/datasets/{ref}/preview', timeoutMs: 60000 },
   metadata: { method: 'GET', path: '/api/v1/datasets/{ref}/metadata' },
   publish: { method: 'POST', path: '/api/v1/datasets' },

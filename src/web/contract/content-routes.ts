@@ -1,5 +1,6 @@
 /** The routes of what is inside a dataset: its files, their bytes, its first rows. */
 import { z } from 'zod'
+import { fileUrl, fileUrlRequest } from '../../protocols/model/file-url.ts'
 import * as input from './inputs.ts'
 import { API_PREFIX, DATASET_ERRORS, PART_HEADERS, type Route, RUN_ERRORS } from './route.ts'
 import * as view from './views.ts'
@@ -46,6 +47,18 @@ export const CONTENT_ROUTES = {
       'DISK_FULL',
       'DEADLINE',
     ],
+  },
+  url: {
+    method: 'POST',
+    path: `${API_PREFIX}/datasets/{ref}/url`,
+    summary:
+      'An address of one file of one version for tools that can send no header, good for a while; keep it secret',
+    scope: 'read',
+    params: input.refParams,
+    body: fileUrlRequest,
+    response: fileUrl,
+    timeoutMs: 5 * MINUTE_MS,
+    errors: [...DATASET_ERRORS, 'NOT_FOUND', 'NO_HOLDER', 'PROTOCOL', 'RECORD_INVALID'],
   },
   preview: {
     method: 'GET',

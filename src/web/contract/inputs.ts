@@ -172,6 +172,10 @@ export const diffQuery = z.strictObject({
 export const readParams = refParams.extend({
   path: z.string().min(1).max(MAX_PATH_BYTES).describe('The path of a file in the dataset.'),
 })
+export const byUrlParams = z.strictObject({
+  capability: z.string().max(8000).describe('What was signed, as the address has it.'),
+  name: z.string().max(MAX_PATH_BYTES).describe('The last part of the path of the file.'),
+})
 export const readQuery = z.strictObject({ version: versionStart })
 
 export const planQuery = z.strictObject({

@@ -5,7 +5,7 @@ import * as input from './inputs.ts'
 import { PROBLEM_MEDIA_TYPE } from './problem.ts'
 import { problem } from './problem-schema.ts'
 import { COMMON_ERRORS, type Route } from './route.ts'
-import { routeList, TASK_ADDRESS } from './routes.ts'
+import { FILE_ADDRESS, routeList, TASK_ADDRESS } from './routes.ts'
 import * as view from './views.ts'
 
 type Json = Record<string, unknown>
@@ -244,6 +244,7 @@ export function openApi({ version, cookie = 'archipel-<8 characters of the id of
   paths[TASK_ADDRESS.path] = {
     get: { operationId: 'taskAddress', ...address, security: [...security(TASK_ADDRESS), {}] },
   }
+  paths[FILE_ADDRESS.path] = { get: { operationId: 'fileByUrl', ...operation(FILE_ADDRESS, ref), security: [] } }
   return {
     openapi: '3.1.0',
     info: {

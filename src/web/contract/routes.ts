@@ -455,6 +455,18 @@ export const TASK_ADDRESS = {
   errors: [...TASK_ERRORS, 'NOT_ACCEPTABLE'],
 } as const satisfies Route & { name: RouteName }
 
+/** Where a file is read by an address that `url` made: without a token, and with no other right. */
+export const FILE_ADDRESS = {
+  ...ROUTES.read,
+  name: 'read',
+  path: '/files/{capability}/{name}',
+  summary: 'A file by the address that the function url made; it needs no token',
+  rest: undefined,
+  params: input.byUrlParams,
+  query: undefined,
+  errors: [...ROUTES.read.errors, 'URL_INVALID', 'URL_EXPIRED'],
+} as const
+
 /*
  * To add a function: 1. its method in `ports.ts`; 2. schemas in `inputs.ts` and `views.ts`; 3. an entry above, with
  * the method's name (of `tasks` and `tokens`: with `task` or `token` before it) and its scope; 4. a line in `server/handlers.ts` and one in `client/index.ts`, which do not compile without;

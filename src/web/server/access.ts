@@ -4,7 +4,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import type { AccessPort, Caller } from '../ports.ts'
+import type { AccessPort, Caller, ReadRequest } from '../ports.ts'
 import type { OriginKind } from './origins.ts'
 import { type Rate, rate } from './rate.ts'
 
@@ -62,11 +62,13 @@ export interface Doorkeeper {
   admit(c: Context<Env>): Visitor
   /** For clients of other services: by the header alone, a bearer token or Basic with the token as password. @throws as `admit` */
   admitProgram(c: Context<Env>): Visitor
+  /** By an address that carries its own permission, and by nothing else. @throws URL_INVALID, URL_EXPIRED, TOO_MANY */
+  admitUrl(c: Context<Env>, given: { capability: string; name: string }): Visitor & { file: Required<ReadRequest> }
   /** Counts a wrong token or code of the address that it came from. @throws TOO_MANY when there were too many */
   failed(c: Context<Env>): void
 }
 
-export function doorkeeper(init: AccessInit, access: Pick<AccessPort, 'authenticate'>): Doorkeeper {
+export function doorkeeper(init: AccessInit, access: Pick<AccessPort, 'authenticate' | 'fileUrl'>): Doorkeeper {
   const requests: Rate = rate(init.rate)
   const { failuresPerMinute } = init.rate
   const failures: Rate = rate({ perSecond: failuresPerMinute / 60, burst: failuresPerMinute })
@@ -110,6 +112,15 @@ export function doorkeeper(init: AccessInit, access: Pick<AccessPort, 'authentic
   return {
     failed,
     admit: (c) => counted(visitor(c)),
+    admitUrl(c, { capability, name }) {
+      try {
+        const { file, caller } = access.fileUrl(capability, name)
+        return { file, ...counted({ caller }) }
+      } catch (cause) {
+        if (toArchipelError(cause).code === 'URL_INVALID') failed(c)
+        throw cause
+      }
+    },
     admitProgram(c) {
       const header = c.req.header('authorization')
       if (header === undefined)

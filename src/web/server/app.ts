@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.ts'
 import { API_PREFIX, type Route, type RouteInput } from '../contract/route.ts'
-import { type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
+import { FILE_ADDRESS, type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
 import { errorAnswer, respond } from '../livy/answers.ts'
 import { LIVY_PREFIX, livyEndpoint } from '../livy/endpoint.ts'
 import type { LivyPort } from '../livy/port.ts'
@@ -17,7 +17,7 @@ import { etagOf, isKnown } from './etag.ts'
 import type { EventHub } from './events.ts'
 import { answerFile, FileAnswer } from './file-answer.ts'
 import { STRICT_HEADERS } from './guard.ts'
-import { HANDLERS, type HandlerContext, keyOf, requireScope, Typed } from './handlers.ts'
+import { fileOf, HANDLERS, type HandlerContext, keyOf, requireScope, Typed } from './handlers.ts'
 import type { Answers } from './idempotency.ts'
 import { readInput } from './input.ts'
 import type { Metrics } from './metrics.ts'
@@ -49,6 +49,8 @@ export interface AppComponents extends Pick<HandlerContext, 'island' | 'metadata
 
 const NOBODY: Visitor = { caller: { id: '', name: 'nobody', scopes: [] } }
 const isLivy = (path: string) => path === LIVY_PREFIX || path.startsWith(`${LIVY_PREFIX}/`)
+/** The path for the log: what an address of a file carries is a secret. */
+const loggable = (path: string) => path.replace(/^\/files\/[^/]*/, '/files/...')
 const publicPaths = new Set<string>(routeList.filter((r) => r.scope === 'public').map((r) => r.path))
 
 export function problemResponse(error: ArchipelError): Response {
@@ -85,8 +87,8 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   const cookie = cookieName(init.id)
 
   const report = (error: ArchipelError, path: string): ArchipelError => {
-    if (error.code === 'INTERNAL') logger.error({ err: error.cause ?? error, path }, 'request failed')
-    else logger.debug({ code: error.code, path }, 'request refused')
+    if (error.code === 'INTERNAL') logger.error({ err: error.cause ?? error, path: loggable(path) }, 'request failed')
+    else logger.debug({ code: error.code, path: loggable(path) }, 'request refused')
     return error
   }
 
@@ -122,6 +124,33 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     await next()
   })
 
+  const signalOf = (c: Context<Env>, { signal }: Caller) =>
+    AbortSignal.any([c.req.raw.signal, init.stopping, ...(signal ? [signal] : [])])
+
+  const fileAnswered = (
+    file: FileAnswer,
+    headers: RouteInput<Route>['headers'],
+    c: Context<Env>,
+    { signal }: Caller,
+  ): Promise<Response> =>
+    answerFile(file, headers, {
+      method: c.req.raw.method,
+      end: signal,
+      onError: (cause) => report(toArchipelError(cause), c.req.path),
+      outgoing: c.env?.outgoing,
+    })
+
+  /** What the address carries says which file, and on whose token: header and cookie are not looked at. */
+  async function serveByUrl(c: Context<Env>): Promise<Response> {
+    c.set('route', FILE_ADDRESS.name)
+    const { params, headers } = (await readInput(FILE_ADDRESS, c)) as RouteInput<typeof FILE_ADDRESS>
+    const { file, caller } = door.admitUrl(c, params)
+    requireScope(caller, FILE_ADDRESS.scope)
+    const signal = signalOf(c, caller)
+    const answer = fileOf(await untilEnd(caller.signal, components.island.read(file, { signal, user: caller.name })))
+    return fileAnswered(answer, headers, c, caller)
+  }
+
   async function serve(route: Route & { name: RouteName }, c: Context<Env>): Promise<Response> {
     c.set('route', route.name)
     const visitor = c.get('visitor') ?? (route.scope === 'public' ? NOBODY : door.admit(c))
@@ -143,7 +172,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
     const work = async (signal: AbortSignal, onProgress: (progress: object) => void = () => {}) =>
       untilEnd(caller.signal, handler(input, { ...components, cookie, caller, signal, onProgress }))
     const call = once(route, input, caller, work)
-    const signal = AbortSignal.any([c.req.raw.signal, init.stopping, ...(caller.signal ? [caller.signal] : [])])
+    const signal = signalOf(c, caller)
     if (route.stream === 'ndjson') {
       return ndjson(
         (onProgress, s) => call(s, onProgress),
@@ -152,13 +181,7 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
       )
     }
     const answer = await call(signal)
-    if (answer instanceof FileAnswer)
-      return answerFile(answer, input.headers, {
-        method: c.req.raw.method,
-        end: caller.signal,
-        onError: (cause) => report(toArchipelError(cause), c.req.path),
-        outgoing: c.env?.outgoing,
-      })
+    if (answer instanceof FileAnswer) return fileAnswered(answer, input.headers, c, caller)
     const { mediaType, document } = answer instanceof Typed ? answer : new Typed('application/json', answer as object)
     const text = typeof document === 'string' ? document : JSON.stringify(document)
     if (route.method !== 'GET') return c.body(text, 200, { 'content-type': mediaType })
@@ -203,6 +226,9 @@ export function app(init: AppInit, components: AppComponents): Hono<Env> {
   })
   hono.get('/tasks/:id', async (c, next) =>
     wantsPage(c.req.header('accept')) ? await next() : await serve(TASK_ADDRESS, c),
+  )
+  hono.all(FILE_ADDRESS.path.replace(/\{(\w+)\}/g, ':$1'), (c) =>
+    ['GET', 'HEAD'].includes(c.req.raw.method) ? serveByUrl(c) : wrongMethod(c.req.raw.method, ['GET', 'HEAD']),
   )
   servePage(hono as never, cookie)
   hono.all('/tasks/:id', (c) => wrongMethod(c.req.raw.method, ['GET', 'HEAD']))

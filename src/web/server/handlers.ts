@@ -7,7 +7,7 @@ import { openApi } from '../contract/openapi.ts'
 import type { RouteInput } from '../contract/route.ts'
 import type { RouteName, Routes } from '../contract/routes.ts'
 import { allows, type Scope } from '../contract/scopes.ts'
-import type { Caller, IslandPort } from '../ports.ts'
+import type { Caller, FileReading, IslandPort } from '../ports.ts'
 import type { BrowserRoute } from './browser.ts'
 import { FileAnswer } from './file-answer.ts'
 import type { Metrics } from './metrics.ts'
@@ -67,6 +67,11 @@ export function keyOf(header: string | undefined, field: string | undefined): { 
   return { idempotencyKey: given.data }
 }
 
+/** A file of a dataset as an answer. */
+export function fileOf({ path, bytes, pieces: tag, mediaType, open }: FileReading): FileAnswer {
+  return new FileAnswer({ mediaType, fileName: path, open: (from, to) => open({ from, to }), known: { bytes, tag } })
+}
+
 /** An item by its name in the result of a task. @throws TASK_STATE, NOT_FOUND */
 async function item(
   { id, name }: { id: string; name: string },
@@ -101,10 +106,8 @@ export const HANDLERS: Handlers = {
   datasets: ({ query }, { island, signal }) => island.datasets(query, { signal }),
   dataset: ({ params }, { island, signal }) => island.dataset(params.ref, { signal }),
   files: ({ params, query }, { island, signal }) => island.files(params.ref, query, { signal }),
-  read: async ({ params, query }, { island, ...who }) => {
-    const { path, bytes, pieces: tag, mediaType, open } = await island.read({ ...params, ...query }, as(who))
-    return new FileAnswer({ mediaType, fileName: path, open: (from, to) => open({ from, to }), known: { bytes, tag } })
-  },
+  read: async ({ params, query }, { island, ...who }) => fileOf(await island.read({ ...params, ...query }, as(who))),
+  url: ({ params, body }, { island, ...who }) => island.url(params.ref, body, { ...as(who), token: who.caller.id }),
   preview: ({ params, query }, { island, ...who }) =>
     island.preview(params.ref, { ...query, elsewhere: allows(who.caller.scopes, 'run') }, as(who)),
   metadata: async ({ params, query }, { island, metadata, signal }) => {

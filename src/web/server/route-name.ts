@@ -1,7 +1,7 @@
 /** Which route a request was meant for, told from its target alone. */
-import { type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
+import { FILE_ADDRESS, type RouteName, routeList, TASK_ADDRESS } from '../contract/routes.ts'
 
-const patterns = [...routeList, TASK_ADDRESS].map(({ name, method, path, ...route }) => ({
+const patterns = [...routeList, TASK_ADDRESS, FILE_ADDRESS].map(({ name, method, path, ...route }) => ({
   name,
   method,
   pattern: new RegExp(

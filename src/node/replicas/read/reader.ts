@@ -40,6 +40,7 @@ export interface ReaderComponents {
 /** A file with what is known of it before it is read. */
 export interface FileReading {
   dataset: string
+  publisher: string
   version: string
   path: string
   bytes: number
@@ -245,6 +246,7 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
       const file = fileOf(found, entry)
       return {
         dataset: file.dataset,
+        publisher: found.claim.publisher,
         version: file.version,
         path,
         bytes: entry.size,
