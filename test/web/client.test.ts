@@ -66,6 +66,7 @@ test('each function reaches the island with its argument, and each answer fits i
     datasets: await client.datasets(filter),
     dataset: await client.dataset('stars'),
     files: await client.files('stars', { limit: 3, cursor: 'opaque' }),
+    url: await client.url('stars', { path: 'stars.csv' }),
     preview: await client.preview('stars', { rows: 2 }),
     publish: await client.publish(publish),
     unpublish: await client.unpublish('stars'),
