@@ -38,6 +38,8 @@ export interface CopiesComponents {
   policy: PolicyPort
   journal: JournalPort
   islandNamed(text: string): string
+  /** Ids of the datasets that work has which waits or runs here. Called once all is built. */
+  running(): readonly string[]
   connect(island: string, options: { signal: AbortSignal }): Promise<string>
   /** Before anything starts: `forget` is for whenever this island holds something else. */
   onForget(forget: () => void): void
@@ -56,14 +58,30 @@ export interface Copies {
 }
 
 export async function copies(components: CopiesComponents, undo: (() => unknown)[]): Promise<Copies> {
-  const { roster, own, logger } = components
+  const { self, roster, own, logger } = components
   const kept = await promiseKeeping({
     ...components,
     datasets: own.held,
     rules: () => rules,
     nameOf: roster.nameOf,
   })
-  const moving = replication({ ...components, dropCopy: kept.drop })
+  const moving = replication({
+    ...components,
+    dropCopy: kept.drop,
+    needs: {
+      holders: ({ publisher, dataset, version }) =>
+        components.browse
+          .holders(publisher, dataset)
+          .flatMap((h) => (h.island !== self && h.version === version && h.state === 'available' ? [h.island] : [])),
+      unmet: (copy, stay) => rules.unmet(copy, stay),
+      promised: kept.promised,
+      lives(by) {
+        const [kind, id = ''] = by.split(' ')
+        return kind === 'rule' ? rules.lives(id) : kind === 'subscription' && subscribed.lives(id)
+      },
+      running: components.running,
+    },
+  })
   components.onForget(moving.forget)
   await moving.replicas.start()
   undo.push(() => moving.replicas.stop())

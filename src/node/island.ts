@@ -232,6 +232,7 @@ async function compose(
       policy,
       journal: diary,
       islandNamed: island,
+      running: () => [...work.tasks.provider.datasets(), ...interactive.datasets(), ...livyPort.datasets()],
       connect,
       onForget(forget) {
         onServedChange = () => {

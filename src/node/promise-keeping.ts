@@ -27,6 +27,7 @@ export interface PromiseKeeping {
   /** Begins to answer others. */
   serve(options: { stopping: AbortSignal }): Promise<void>
   drop: PromisesPort['drop']
+  promised: PromisesPort['promised']
 }
 
 export async function promiseKeeping(components: PromiseKeepingComponents): Promise<PromiseKeeping> {
@@ -61,6 +62,7 @@ export async function promiseKeeping(components: PromiseKeepingComponents): Prom
         options,
       )
     },
+    promised: desk.promised,
     async drop(copy, options, remove) {
       await rules().settled()
       await desk.drop(copy, options, remove)

@@ -1,6 +1,5 @@
 /** The functions of an island about replicas and transfers, for its web service. */
 import { pageOf } from '../protocols/model/paging.ts'
-import type { ReplicaView } from '../protocols/model/replica.ts'
 import type { TransferView } from '../protocols/model/transfer.ts'
 import { mediaTypeOf } from './contents/media-type.ts'
 import type { GetRequest, ReplicasPort } from './replicas/replicas.ts'
@@ -34,10 +33,9 @@ export function replicaPort(replicas: ReplicasPort) {
       replicas.drop(ref, { force }, options),
     verify: (ref: string, { checksums = false }: { checksums?: boolean | undefined } = {}, options?: Options) =>
       replicas.verify(ref, { checksums }, options),
-    replicas: async ({ limit = DEFAULT_TRANSFERS, cursor }: { limit?: number; cursor?: string } = {}) => {
-      const order = ({ name, id, publisher, version }: ReplicaView) => [name, id, publisher.id, version]
-      return pageOf(replicas.replicas(), order, { limit, cursor }, 'replicas')
-    },
+    dropPlan: (ref: string, options?: Options) => replicas.dropPlan(ref, options),
+    replicas: async ({ limit = DEFAULT_TRANSFERS, cursor }: { limit?: number; cursor?: string } = {}) =>
+      replicas.replicas({ limit, cursor }),
     follow: (ref: string, options?: Options) => replicas.keep(ref, { mode: 'follow' }, options),
     pin: (ref: string, { version }: { version?: string | undefined } = {}, options?: Options) =>
       replicas.keep(ref, { mode: 'pin', ...(version !== undefined && { version }) }, options),

@@ -11,6 +11,7 @@ import { newId } from './new-id.ts'
 import { type OwnData, replicasDir } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PromisesPort } from './promises/port.ts'
+import type { Needs } from './replicas/evicting.ts'
 import { heldFiles } from './replicas/held.ts'
 import { type ReplicasPort, replicas } from './replicas/replicas.ts'
 import { remotes } from './replicas/run/remotes.ts'
@@ -28,6 +29,7 @@ export interface ReplicationComponents {
   resolver: ResolverPort
   connect(island: string, options: { signal: AbortSignal }): Promise<string>
   dropCopy: PromisesPort['drop']
+  needs: Needs
   policy: PolicyPort
   journal: JournalPort
   logger: (component: string) => Logger
@@ -41,7 +43,7 @@ export interface Replication {
 }
 
 export function replication(components: ReplicationComponents): Replication {
-  const { config, self, own, catalog, network, lookup, resolver, connect, dropCopy, policy, journal, logger } =
+  const { config, self, own, catalog, network, lookup, resolver, connect, dropCopy, needs, policy, journal, logger } =
     components
   const { held, publishing, away, replicaShelf, replicaStore } = own
   const published: typeof held.published = (pinned, options) => held.published(pinned, options)
@@ -64,6 +66,7 @@ export function replication(components: ReplicationComponents): Replication {
       self,
       dir: replicasDir(config),
       quotaBytes: config.replicas.quotaBytes,
+      evict: config.replicas.evict,
       scrub: { bytesPerSecond: config.replicas.scrubBytesPerSecond, periodMs: config.replicas.scrubPeriodMs },
       active: config.transfers.active,
       kept: config.transfers.kept,
@@ -86,6 +89,7 @@ export function replication(components: ReplicationComponents): Replication {
       nameOf: lookup.nameOf,
       rttMs: lookup.rttMs,
       dropCopy,
+      needs,
       policy,
       journal,
       busy: () => loadavg()[0]! > availableParallelism(),

@@ -46,7 +46,7 @@ export function ruleKeeping(components: RuleKeepingComponents): RulesPort {
       silentMs,
       holders: browse.holders,
       bring: ({ id, publisher, version }, { priority, ...options }) =>
-        replicas.get({ ref: `${id}@${publisher}`, version, priority }, options),
+        replicas.get({ ref: `${id}@${publisher}`, version, priority }, { ...options, by: options.user }),
       paused: ({ id, publisher, version }) =>
         replicas
           .list()

@@ -4,7 +4,7 @@
  */
 
 import type { FileUrl, FileUrlRequest } from '../protocols/model/file-url.ts'
-import type { ReplicaPage, ReplicaView } from '../protocols/model/replica.ts'
+import type { DropPlan, ReplicaPage, ReplicaView } from '../protocols/model/replica.ts'
 import type { ReplicaRequestPage, ReplicaRequestView, ReplicateRequest } from '../protocols/model/replica-request.ts'
 import type { RuleExplanation, RulePage, RuleRequest, RuleView } from '../protocols/model/rule.ts'
 import type { MainFile } from '../protocols/model/spark.ts'
@@ -348,6 +348,8 @@ export interface IslandPort extends IslandVersions {
     request?: { force?: boolean | undefined },
     options?: CallOptions,
   ): Promise<{ id: string; bytes: number }>
+  /** What `drop` would do, by what is known now. @throws DATASET_NOT_FOUND, AMBIGUOUS */
+  dropPlan(ref: string, options?: CallOptions): Promise<DropPlan>
   /** Reads what is here of it anew. @throws DATASET_NOT_FOUND */
   verify(ref: string, request?: { checksums?: boolean | undefined }, options?: CallOptions): Promise<Verification>
   /** Those of other islands' datasets that are here, by name. */

@@ -73,6 +73,7 @@ test('each function reaches the island with its argument, and each answer fits i
     get: await client.get('stars', get),
     getPlan: await client.getPlan('stars', { files: ['*.csv'] }),
     drop: await client.drop('stars', { force: true }),
+    dropPlan: await client.dropPlan('stars'),
     verify: await client.verify('stars', { checksums: true }),
     transfersList: await client.transfers.list({ limit: 3 }),
     transfersShow: await client.transfers.show('tr-1'),
@@ -164,7 +165,7 @@ test('each function reaches the island with its argument, and each answer fits i
   assert.equal(argument('tasks.place'), task)
   assert.equal(argument('actions.save'), action)
   assert.equal(argument('actions.list'), { text: 'bright', limit: 3 })
-  for (const name of ['get', 'getPlan', 'drop', 'verify']) assert.is(argument(name), 'stars')
+  for (const name of ['get', 'getPlan', 'drop', 'dropPlan', 'verify']) assert.is(argument(name), 'stars')
   assert.equal([answers.get.files, answers.get.priority], [get.files, get.priority])
   assert.equal(argument('transfers.list'), { limit: 3 })
   assert.is(answers.transfersPriority.priority, 'high')

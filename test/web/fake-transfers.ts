@@ -61,6 +61,7 @@ export function fakeTransfers(other: Named, now: string) {
     held: amount,
     files: [],
     added: now,
+    eviction: { may: true, because: 'unneeded' },
   }
   const transfers: IslandTransfers = {
     list: async () => ({ items: [transfer], total: 1 }),
@@ -72,7 +73,7 @@ export function fakeTransfers(other: Named, now: string) {
   }
   const functions: Pick<
     IslandPort,
-    'get' | 'getPlan' | 'replicas' | 'follow' | 'pin' | 'drop' | 'verify' | 'transfers'
+    'get' | 'getPlan' | 'replicas' | 'follow' | 'pin' | 'drop' | 'dropPlan' | 'verify' | 'transfers'
   > = {
     get: async (_, { files = [], priority = 'normal' } = {}) => ({ ...transfer, files, priority, state: 'requested' }),
     getPlan: async () => plan,
@@ -83,6 +84,23 @@ export function fakeTransfers(other: Named, now: string) {
       if (force !== true) throw new ArchipelError('LAST_COPY', `no other island has ${ref}`)
       return { id: first.dataset, bytes: amount.bytes }
     },
+    dropPlan: async () => ({
+      dataset: first.dataset,
+      name: 'stars',
+      publisher: other,
+      bytes: amount.bytes,
+      replicas: [
+        {
+          version,
+          state: 'available',
+          held: amount,
+          bytes: amount.bytes,
+          holders: [{ island: other.id, name: other.name, state: 'available', confirmed: true }],
+          rules: [{ rule: 'rule-1', origin: other.id, name: other.name, kept: 1, wanted: 2 }],
+          refusal: { code: 'BELOW_RULE', message: 'a rule would have too few copies' },
+        },
+      ],
+    }),
     verify: async (_, { checksums } = {}) => ({
       dataset: first.dataset,
       version,

@@ -13,6 +13,7 @@ export const OTHER_COMMAND: Record<string, { command: string | undefined; reason
   versions: { command: 'show', reason: 'show --versions: more of what is shown' },
   update: { command: 'publish', reason: 'publish --update: the same words and options' },
   getPlan: { command: 'get', reason: 'get --dry-run: what would be moved' },
+  dropPlan: { command: 'drop', reason: 'drop --dry-run: what would be freed, and what forbids it' },
   subscriptionsCreate: { command: 'subscribe', reason: 'a verb, as publish and get' },
   subscriptionsPlan: { command: 'subscribe', reason: 'subscribe --dry-run: what it would begin with' },
   taskList: { command: 'tasks', reason: 'as islands, datasets: what is listed is in the plural' },

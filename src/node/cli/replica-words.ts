@@ -1,5 +1,5 @@
 /** Replicas in words. */
-import type { ReplicaView } from '../../protocols/model/replica.ts'
+import type { Eviction, ReplicaView } from '../../protocols/model/replica.ts'
 import { clean } from './clean.ts'
 
 /** What becomes of it when there is a new version. */
@@ -7,4 +7,9 @@ export const modeWord = ({ mode }: ReplicaView) => mode ?? 'until another is fet
 
 export function replicaLine(view: ReplicaView): string {
   return `${clean(view.id)}, version ${view.version.slice(0, 12)}: ${modeWord(view)}`
+}
+
+/** Whether it goes when others need its room: `unneeded`, `no: pinned`. */
+export function evictionWord({ may, because, rule }: Eviction): string {
+  return may ? because : `no: ${because}${rule === undefined ? '' : ` ${rule}`}`
 }

@@ -15,6 +15,12 @@ export const replicas = z.strictObject({
     .default(100 * GiB)
     .describe('Bytes that replicas may take in all.')
     .register(about, { unit: 'bytes' }),
+  evict: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether replicas that nothing needs make room for others when the quota is full; never the last copy, one that a rule needs, is pinned, or is worked on.',
+    ),
   scrubBytesPerSecond: bytes(0, 1024 * GiB)
     .default(8 * MiB)
     .describe(

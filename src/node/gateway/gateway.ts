@@ -44,6 +44,8 @@ export interface GatewayComponents {
 export interface Gateway extends Pick<Requester, 'version' | 'sessions' | 'batches' | 'views'> {
   /** For the web service beside the endpoint. */
   shown: ReturnType<typeof shownEntries>
+  /** Ids of the datasets that unfinished sessions and batches at the sites of this island have. */
+  datasets: Provider['datasets']
   /** Takes up what was here before, and serves others. */
   start(options: { stopping: AbortSignal }): Promise<void>
   /** Opens the ways to other islands: to be called when they can be reached. */
@@ -82,6 +84,7 @@ export function gateway(init: GatewayInit, components: GatewayComponents): Gatew
     batches: asker.batches,
     views: asker.views,
     shown: shownEntries(asker, init.endpoint),
+    datasets: here.datasets,
     async start(options) {
       await here.start()
       await serveLivy(network, here, options)

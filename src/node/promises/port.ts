@@ -22,6 +22,8 @@ export interface Unmet {
 export interface PromisesPort {
   /** Reads what was promised before. */
   start(): Promise<void>
+  /** The last of the promises that bind this island to keep a copy now. */
+  promised(copy: Copy): { to: string; until: number } | undefined
   /** What another member asks. Durable when it answers. @throws DISK_FULL */
   answer(from: string, request: PromiseRequest): Promise<PromiseAnswer>
   /**

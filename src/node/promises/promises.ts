@@ -168,6 +168,8 @@ export function promises(init: PromisesInit, components: PromisesComponents): Pr
       }
     },
 
+    promised: (copy) => bound(keyOf(copy)),
+
     async answer(from, request) {
       const { publisher, dataset, version } = request
       const copy = { publisher, dataset, version }

@@ -1,10 +1,13 @@
 /** Replicas that go: dropped, replaced by another version, or never completed. */
 import { rm } from 'node:fs/promises'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import type { DropPlan } from '../../protocols/model/replica.ts'
 import { TRANSFER_ENDS } from '../../protocols/model/transfer.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PromisesPort } from '../promises/port.ts'
-import type { Located } from '../resolve/port.ts'
+import type { Located, LocatedHolder } from '../resolve/port.ts'
+import { dropPlanOf } from './drop-plan.ts'
+import { freed, type Needs } from './evicting.ts'
 import type { Replica, ReplicaStore } from './port.ts'
 import type { ReplicaShelf } from './shelf.ts'
 import { restingState, type Transfers } from './transfers.ts'
@@ -20,6 +23,8 @@ export interface DropperComponents {
   one(ref: string, located: Located[]): Located
   /** Deletes a whole copy when enough others promised to keep theirs. @throws LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT, DROP_PROMISED */
   dropCopy: PromisesPort['drop']
+  needs: Pick<Needs, 'unmet' | 'promised'>
+  nameOf(island: string): string
   policy: PolicyPort
 }
 
@@ -29,6 +34,10 @@ export interface Dropper {
     ref: string,
     options: { force: boolean; signal: AbortSignal; user: string },
   ): Promise<{ id: string; bytes: number }>
+  /** What that would free, and what forbids it; others are asked what they hold, and promise nothing. */
+  plan(ref: string, options: { signal: AbortSignal }): Promise<DropPlan>
+  /** One replica that makes room, unless it is `needed` by then. @returns the bytes freed. @throws as `drop`; TRANSFER_STATE */
+  evict(replica: Replica, needed: () => boolean, options: { signal: AbortSignal }): Promise<number>
   /** What this one takes the place of goes. */
   replace(folder: string): Promise<void>
   /** What is here only in part, and that nobody will complete, goes. */
@@ -65,39 +74,78 @@ export function dropper(components: DropperComponents): Dropper {
     return other.mode === 'follow' ? one.mode === 'follow' : one.state === 'available'
   }
 
+  /** The one claim that is meant of those that have a replica here, with the others that hold it. */
+  async function meant(ref: string, signal: AbortSignal) {
+    const located = await components.locate(ref, { signal }).catch((cause: unknown) => {
+      throw toArchipelError(cause)
+    })
+    const mine = located.filter((l) => shelf.ofClaim(l.publisher, l.id) !== undefined)
+    if (mine.length === 0)
+      throw new ArchipelError('DATASET_NOT_FOUND', `this island has no replica of ${ref.slice(0, 200)}`, {
+        hint: 'What it publishes itself is withdrawn by `archipel unpublish`.',
+      })
+    const claim = components.one(ref, mine)
+    const whole = claim.holders.filter((h) => h.island !== components.self && h.state === 'available')
+    return {
+      claim,
+      all: shelf.all().filter((r) => r.publisher === claim.publisher && r.id === claim.id),
+      has: (version: string) => whole.filter((h) => h.version === version),
+    }
+  }
+
+  const lastOf = (id: string) => new ArchipelError('LAST_COPY', `no other island that answers now has all of ${id}`)
+
+  /** A part with no whole copy elsewhere that answered. */
+  const isLastPart = ({ state, held }: Replica, holders: readonly LocatedHolder[]) =>
+    state !== 'available' && held.files > 0 && !holders.some((h) => h.confirmed)
+
+  const copyOf = ({ publisher, id: dataset, version }: Replica) => ({ publisher, dataset, version })
+
+  /** A whole one with the word of others, anything else at once. */
+  async function give(
+    replica: Replica,
+    holders: readonly LocatedHolder[],
+    options: { force: boolean; signal: AbortSignal },
+    gone: () => Promise<void>,
+  ): Promise<void> {
+    if (replica.state !== 'available') return await gone()
+    await components.dropCopy(copyOf(replica), { holders: holders.map((h) => h.island), ...options }, gone)
+  }
+
   return {
     inUse,
     async drop(ref, { force, signal, user }) {
-      const located = await components.locate(ref, { signal }).catch((cause: unknown) => {
-        throw toArchipelError(cause)
-      })
-      const mine = located.filter((l) => shelf.ofClaim(l.publisher, l.id) !== undefined)
-      if (mine.length === 0)
-        throw new ArchipelError('DATASET_NOT_FOUND', `this island has no replica of ${ref.slice(0, 200)}`, {
-          hint: 'What it publishes itself is withdrawn by `archipel unpublish`.',
-        })
-      const claim = components.one(ref, mine)
+      const { claim, all, has } = await meant(ref, signal)
       components.policy.check({ island: components.self, user, action: 'replica:drop', datasets: [claim.id] })
-      const all = shelf.all().filter((r) => r.publisher === claim.publisher && r.id === claim.id)
-      const others = claim.holders.filter((h) => h.island !== components.self && h.state === 'available')
-      const has = (version: string) => others.filter((h) => h.version === version)
-      const last = all.filter(
-        (r) => r.state !== 'available' && r.held.files > 0 && !has(r.version).some((h) => h.confirmed),
-      )
-      if (last.length > 0 && !force)
-        throw new ArchipelError('LAST_COPY', `no other island that answers now has all of ${claim.id}`)
+      if (!force && all.some((r) => isLastPart(r, has(r.version)))) throw lastOf(claim.id)
       let bytes = 0
-      for (const replica of all) {
-        const { publisher, id: dataset, version, state } = replica
-        const holders = has(version).map((h) => h.island)
-        const gone = async () => {
+      for (const replica of all)
+        await give(replica, has(replica.version), { force, signal }, async () => {
           bytes += await remove(replica)
-        }
-        if (state === 'available')
-          await components.dropCopy({ publisher, dataset, version }, { holders, force, signal }, gone)
-        else await gone()
-      }
+        })
       return { id: claim.id, bytes }
+    },
+    async plan(ref, { signal }) {
+      const { claim, all, has } = await meant(ref, signal)
+      return dropPlanOf(claim, all, has, components)
+    },
+    async evict(replica, needed, { signal }) {
+      const { id, publisher, folder } = replica
+      const { has } = await meant(`${id}@${publisher}`, signal)
+      const holders = has(replica.version)
+      if (isLastPart(replica, holders)) throw lastOf(id)
+      let bytes = 0
+      await give(replica, holders, { force: false, signal }, () =>
+        shelf.alone(folder, async () => {
+          const now = shelf.get(folder)
+          // Whoever began to use it meanwhile keeps it.
+          if (now === undefined || now.added !== replica.added || needed())
+            throw new ArchipelError('TRANSFER_STATE', `the replica of ${id} is needed by now`)
+          bytes = freed(now)
+          await shelf.remove(folder)
+        }),
+      )
+      return bytes
     },
     async replace(folder) {
       for (const other of shelf.all())

@@ -6,6 +6,7 @@ import { TRANSFER_ENDS, type TransferPlan, type TransferPriority } from '../../p
 import type { PolicyPort } from '../policy/policy.ts'
 import type { SourceFile } from '../publish/port.ts'
 import type { Block } from './entries.ts'
+import type { Evicting } from './evicting.ts'
 import type { Find, Found } from './find.ts'
 import { folderOf } from './names.ts'
 import { type Counted, count } from './plan.ts'
@@ -29,6 +30,8 @@ export interface GetRequest {
 }
 
 export interface GetterComponents {
+  /** @see Evicting */
+  makeRoom: Evicting['makeRoom']
   self: string
   store: ReplicaStore
   shelf: ReplicaShelf
@@ -49,7 +52,7 @@ export interface GetterComponents {
 
 export interface Getter {
   /** Durable when it resolves. @throws as `ReplicasPort.get` */
-  get(request: GetRequest, options: { signal: AbortSignal; user: string }): Promise<Transfer>
+  get(request: GetRequest, options: { signal: AbortSignal; user: string; by?: string | undefined }): Promise<Transfer>
   /** What that would bring. */
   plan(request: GetRequest, options: { signal: AbortSignal }): Promise<Omit<TransferPlan, 'quotaLeftBytes'>>
 }
@@ -95,7 +98,7 @@ export function getter(components: GetterComponents): Getter {
     return asked.state === 'paused' ? await moving.resume(asked.id) : asked
   }
 
-  const get: Getter['get'] = async (request, { signal, user }) => {
+  const get: Getter['get'] = async (request, { signal, user, by }) => {
     const globs = [...new Set(request.files ?? [])].sort()
     if (request.to !== undefined && !isAbsolute(request.to))
       throw new ArchipelError('BAD_INPUT', 'the folder has to be an absolute path on the machine of the island')
@@ -112,7 +115,9 @@ export function getter(components: GetterComponents): Getter {
     const added = shelf.get(folder)?.added
     const { total, wanted, here } = await counted(found, globs, true, signal)
     const known = await reusable({ shelf, store }, { ...claim, version, folder, globs })
-    await room.check((await own(found)) === undefined ? wanted.bytes - here.bytes - known.bytes : 0)
+    const more = (await own(found)) === undefined ? wanted.bytes - here.bytes - known.bytes : 0
+    const evicted = await components.makeRoom(more, { by, signal })
+    await room.check(more)
     const body = await components.bodyOf(claim.publisher, claim.id)
     const isNewest = body?.version === version
     const now = Date.now()
@@ -130,12 +135,15 @@ export function getter(components: GetterComponents): Getter {
     }
     /** What was only read is asked for from now on. */
     const asked = (before: Replica | undefined): Replica => {
-      const { read, ...rest } = before ?? fresh
+      const { read, by: first, ...rest } = before ?? fresh
+      // What a person asked for, or asks for now, is nobody else's.
+      const asker = before === undefined || read || first !== undefined ? by : undefined
       const mode = rest.mode ?? (request.follow === true || (isNewest && follows(claim)) ? 'follow' : undefined)
       return {
         ...rest,
         globs: read ? globs : bothOf(rest.globs, globs),
         ...(mode === undefined ? {} : { mode }),
+        ...(asker === undefined ? {} : { by: asker }),
         ...(isNewest ? { body } : {}),
       }
     }
@@ -153,6 +161,7 @@ export function getter(components: GetterComponents): Getter {
       state: 'requested',
       wanted,
       done: here,
+      ...(evicted.length === 0 ? {} : { evicted }),
       created: now,
       updated: now,
       sources: {},
@@ -163,7 +172,7 @@ export function getter(components: GetterComponents): Getter {
       return true
     })
     // What was counted was dropped meanwhile, or somebody began to read in it.
-    return isAsked ? moving.get(transfer.id) : await get(request, { signal, user })
+    return isAsked ? moving.get(transfer.id) : await get(request, { signal, user, by })
   }
 
   return {

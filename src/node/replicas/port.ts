@@ -1,7 +1,7 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type { ReplicaMode } from '../../protocols/model/replica.ts'
-import type { TransferPriority, TransferState } from '../../protocols/model/transfer.ts'
+import type { EvictedReplica, TransferPriority, TransferState } from '../../protocols/model/transfer.ts'
 import type { Amount } from '../../protocols/model/versions.ts'
 import type { Identity } from './identity.ts'
 
@@ -44,6 +44,8 @@ export interface Replica {
    * place. Absent: it stays until somebody fetches another version.
    */
   mode?: ReplicaMode
+  /** What asked for it, where that was no person: `rule <id>`, `subscription <id>`, ... */
+  by?: string
   /** Bytes of it that lie in another version's folder, too. */
   shared?: number
 }
@@ -67,6 +69,8 @@ export interface Transfer {
   done: Amount
   /** Why it does not go on, or ended. */
   problem?: ErrorInfo
+  /** Replicas that made room for it. */
+  evicted?: EvictedReplica[]
   created: number
   updated: number
   ended?: number

@@ -2,7 +2,8 @@
 import type { Logger } from 'pino'
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
-import type { ReplicaMode, ReplicaView } from '../../protocols/model/replica.ts'
+import { pageOf } from '../../protocols/model/paging.ts'
+import type { DropPlan, ReplicaMode, ReplicaPage, ReplicaView } from '../../protocols/model/replica.ts'
 import {
   TRANSFER_ENDS,
   type TransferPlan,
@@ -22,12 +23,13 @@ import { bringTo } from './bring-to.ts'
 import { type Care, type CareInit, care } from './care.ts'
 import { dropper } from './dropping.ts'
 import type { Block } from './entries.ts'
+import { evicting, type Needs } from './evicting.ts'
 import { finder } from './find.ts'
 import { follower } from './follow.ts'
 import { type GetRequest, getter } from './getting.ts'
 import type { OutsideFiles } from './identity.ts'
 import { keeping } from './keeping.ts'
-import type { ReplicaStore, Transfer } from './port.ts'
+import type { Replica, ReplicaStore, Transfer } from './port.ts'
 import { pieceFetcher } from './read/holders.ts'
 import { keeper } from './read/keeper.ts'
 import { pieces } from './read/pieces.ts'
@@ -47,6 +49,8 @@ export interface ReplicasInit {
   self: string
   dir: string
   quotaBytes: number
+  /** Whether replicas make room for others. */
+  evict: boolean
   scrub: CareInit
   /** Bytes that stay free on the disk. Default 64 MiB. */
   reserveBytes?: number
@@ -77,6 +81,7 @@ export interface ReplicasComponents {
   outside?: OutsideFiles
   /** Deletes a whole copy when enough others promised to keep theirs. @throws LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT, DROP_PROMISED */
   dropCopy: PromisesPort['drop']
+  needs: Needs
   nameOf(island: string): string
   rttMs(island: string): number | undefined
   policy: PolicyPort
@@ -92,13 +97,18 @@ interface CallOptions {
   user?: string
 }
 
+interface GetOptions extends CallOptions {
+  /** What asks, where that is no person: `rule <id>`, `subscription <id>`, `request <id>`. */
+  by?: string
+}
+
 export interface ReplicasPort {
   start(): Promise<void>
   /** When others can be reached. */
   resumeAll(): Promise<void>
   stop(): Promise<void>
   /** Durable when it resolves. @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER, NOT_FOUND, QUOTA_EXCEEDED, DISK_FULL, RECORD_INVALID, FORBIDDEN */
-  get(request: GetRequest, options?: CallOptions): Promise<TransferView>
+  get(request: GetRequest, options?: GetOptions): Promise<TransferView>
   plan(request: GetRequest, options?: CallOptions): Promise<TransferPlan>
   /** A file of any dataset; nothing of it is read before its `open`. @throws as `Reader` */
   read(
@@ -111,8 +121,8 @@ export interface ReplicasPort {
   resume(id: string): Promise<TransferView>
   cancel(id: string): Promise<TransferView>
   prioritise(id: string, priority: TransferPriority): Promise<TransferView>
-  /** Those that are here. */
-  replicas(): ReplicaView[]
+  /** Those that are here, by name. */
+  replicas(page: { limit: number; cursor: string | undefined }): ReplicaPage
   /** @param ref id or short name; `<id>@<publisher>` @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such version here) */
   keep(ref: string, request: { mode: ReplicaMode; version?: string }, options?: CallOptions): Promise<ReplicaView>
   /** A record of this dataset changed. */
@@ -120,6 +130,8 @@ export interface ReplicasPort {
   verify(ref: string, request: { checksums?: boolean }, options?: CallOptions): Promise<Verification>
   /** @throws DATASET_NOT_FOUND; without `force` LAST_COPY, BELOW_RULE, PROMISE_MISSING, DROP_CONFLICT; DROP_PROMISED */
   drop(ref: string, request: { force?: boolean }, options?: CallOptions): Promise<{ id: string; bytes: number }>
+  /** What that would do. @throws DATASET_NOT_FOUND, AMBIGUOUS */
+  dropPlan(ref: string, options?: CallOptions): Promise<DropPlan>
   numbers(): {
     states: Record<string, number>
     bytes: number
@@ -166,7 +178,11 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     logger: components.logger,
   })
   const dropping = dropper({ ...components, self: init.self, transfers: moving })
-  const getting = getter({ ...components, self: init.self, find, space: room, transfers: moving })
+  const { judge, makeRoom } = evicting(
+    { enabled: init.evict },
+    { ...components, space: room, inUse: dropping.inUse, evict: dropping.evict, journalled },
+  )
+  const getting = getter({ ...components, self: init.self, find, space: room, transfers: moving, makeRoom })
   const keep = keeping({ ...components, self: init.self })
   let readBytes = 0
   const reading = pieces({
@@ -197,7 +213,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     async repair({ id, publisher, version, globs }) {
       const request: GetRequest = { ref: `${id}@${publisher}`, version, files: globs, priority: 'low' }
       await journalled('replica:repair', id, 'island', () =>
-        getting.get(request, { signal: stopping.signal, user: 'island' }),
+        getting.get(request, { signal: stopping.signal, user: 'island', by: 'repair' }),
       )
     },
   })
@@ -207,7 +223,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     newest: async (publisher, id) => (await components.bodyOf(publisher, id))?.version,
     fetch: async ({ publisher, id, globs }, version) => {
       const request = { ref: `${id}@${publisher}`, version, files: globs, follow: true }
-      await getting.get(request, { signal: stopping.signal, user: 'owner' })
+      await getting.get(request, { signal: stopping.signal, user: 'owner', by: 'follow' })
     },
     supersede: async ({ id, folder }) => {
       await moving.cancel(id)
@@ -224,6 +240,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     ...(components.outside && { outside: components.outside }),
   })
 
+  const replicaSeen = (replica: Replica) => replicaView(replica, judge(replica), nameOf)
   const view = (transfer: Transfer) => transferView(transfer, moving.live(transfer.id), nameOf)
 
   async function journalled<T>(action: string, subject: string, user: string | undefined, work: () => Promise<T>) {
@@ -246,19 +263,23 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       await reading.stop()
       await moving.stop()
     },
-    async get(request, { signal = NEVER, user = 'owner' } = {}) {
+    async get(request, { signal = NEVER, user = 'owner', by } = {}) {
       if (request.follow === true && request.version !== undefined)
         throw new ArchipelError('BAD_INPUT', 'a replica follows the newest version, not a certain one')
-      const asked = await getting.get(request, { signal, user })
+      const asked = await getting.get(request, { signal, user, by })
       following.look(asked.publisher, asked.dataset)
       return view(asked)
     },
     look: (publisher, id) => following.look(publisher, id),
-    replicas: () => shelf.all().map((replica) => replicaView(replica, nameOf)),
+    replicas(page) {
+      const order = ({ name, id, publisher, version }: Replica) => [name, id, publisher, version]
+      const { items, ...rest } = pageOf(shelf.all(), order, page, 'replicas')
+      return { ...rest, items: items.map(replicaSeen) }
+    },
     async keep(ref, request, { user = 'owner' } = {}) {
       const kept = await keep(ref, request, { user })
       following.look(kept.publisher, kept.id)
-      return replicaView(kept, nameOf)
+      return replicaSeen(kept)
     },
     read: ({ ref, path, version }, { signal = NEVER, user = 'owner' } = {}) =>
       files.open({ ref, path, version }, { signal, user }),
@@ -273,7 +294,13 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
         .map(view),
     show: (id) => view(moving.get(id)),
     pause: async (id) => view(await moving.pause(id)),
-    resume: async (id) => view(await moving.resume(id)),
+    async resume(id) {
+      const { state, wanted, done } = moving.get(id)
+      // What is paused is counted already.
+      const more = state === 'failed' ? wanted.bytes - done.bytes : 0
+      if (state === 'failed' || state === 'paused') await makeRoom(more, { by: undefined, signal: stopping.signal })
+      return view(await moving.resume(id))
+    },
     async cancel(id) {
       const cancelled = view(await moving.cancel(id))
       await dropping.tidy(moving.get(id).folder)
@@ -289,6 +316,7 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       }),
     drop: (ref, { force = false }, { signal = NEVER, user = 'owner' } = {}) =>
       journalled('replica:drop', ref.slice(0, 200), user, () => dropping.drop(ref, { force, signal, user })),
+    dropPlan: (ref, { signal = NEVER } = {}) => dropping.plan(ref, { signal }),
     numbers() {
       const by = (words: string[], least: string[]) => {
         const sum: Record<string, number> = Object.fromEntries(least.map((word) => [word, 0]))

@@ -356,10 +356,11 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     ],
     async open({ dataset, version }) {
       const [replica] = byState(dataset, version)
-      if (replica === undefined || replica.held.files === 0) return undefined
+      if (replica === undefined) return undefined
+      await used(replica.folder)
+      if (replica.held.files === 0) return undefined
       const held = new Map<string, SourceFile>()
       for await (const file of files(replica.folder)) held.set(file.path, file)
-      await used(replica.folder)
       const all = held.size === replica.total.files
       return {
         files: replica.total.files,

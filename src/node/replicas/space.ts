@@ -5,8 +5,13 @@ import { ArchipelError } from '../../protocols/model/errors.ts'
 const RESERVE_BYTES = 64 * 1024 * 1024
 
 export interface Space {
-  /** @throws DISK_FULL, QUOTA_EXCEEDED when so many more bytes have no place */
-  check(more: number): Promise<void>
+  /**
+   * @param counted of these, what the quota counts already
+   * @throws DISK_FULL, QUOTA_EXCEEDED when so many more bytes have no place
+   */
+  check(more: number, counted?: number): Promise<void>
+  /** By how many bytes so many more would exceed the quota; zero or less where they have room. */
+  lacking(more: number): number
   free(): Promise<number>
 }
 
@@ -18,10 +23,12 @@ export function space(init: { dir: string; quotaBytes: number; reserveBytes?: nu
     const disk = await statfs(init.dir)
     return disk.bavail * disk.bsize - reserve
   }
+  const lacking = (more: number) => promised() + more - init.quotaBytes
   return {
+    lacking,
     free: async () => Math.max(0, await left()),
-    async check(more) {
-      if (promised() + more > init.quotaBytes)
+    async check(more, counted = 0) {
+      if (lacking(more - counted) > 0)
         throw new ArchipelError('QUOTA_EXCEEDED', `replicas may take ${init.quotaBytes} bytes in all`, {
           details: { quotaBytes: init.quotaBytes, promisedBytes: promised(), neededBytes: more },
         })

@@ -377,7 +377,8 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
           throw new ArchipelError('TRANSFER_STATE', 'what it had brought was dropped', {
             hint: 'Ask for the dataset again: archipel get <id>.',
           })
-        await components.space.check(transfer.wanted.bytes - transfer.done.bytes)
+        const more = transfer.wanted.bytes - transfer.done.bytes
+        await components.space.check(more, transfer.state === 'paused' ? more : 0)
         const { problem: _, ended: __, ...rest } = transfer
         return await put({ ...rest, state: 'requested' })
       })

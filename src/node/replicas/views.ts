@@ -1,12 +1,12 @@
 /** Transfers, and replicas that are here, as people see them, and as they name them. */
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { parseRef } from '../../protocols/model/ids.ts'
-import type { ReplicaView } from '../../protocols/model/replica.ts'
+import type { Eviction, ReplicaView } from '../../protocols/model/replica.ts'
 import type { TransferView } from '../../protocols/model/transfer.ts'
 import type { Replica, Transfer } from './port.ts'
 import type { Live } from './transfers.ts'
 
-export function replicaView(replica: Replica, nameOf: (island: string) => string): ReplicaView {
+export function replicaView(replica: Replica, eviction: Eviction, nameOf: (island: string) => string): ReplicaView {
   const { id, name, publisher, version, state, total, held, globs, read, mode, added, used } = replica
   return {
     id,
@@ -21,6 +21,7 @@ export function replicaView(replica: Replica, nameOf: (island: string) => string
     ...(mode === undefined ? {} : { mode }),
     added: new Date(added).toISOString(),
     ...(used === undefined ? {} : { used: new Date(used).toISOString() }),
+    eviction,
   }
 }
 
@@ -82,6 +83,7 @@ export function transferView(
       const { bytes, bad } = transfer.sources[island] ?? { bytes: 0, bad: 0 }
       return { island, name: nameOf(island), bytes, bad, ...(rate === undefined ? {} : { bytesPerSecond: rate }) }
     }),
+    ...(transfer.evicted === undefined ? {} : { evicted: transfer.evicted }),
     ...(transfer.problem === undefined ? {} : { problem: transfer.problem }),
     created: new Date(transfer.created).toISOString(),
     updated: new Date(transfer.updated).toISOString(),

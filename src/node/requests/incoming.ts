@@ -96,7 +96,10 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
             if (now?.state === 'requested') await kept.put(now, { state: 'accepted', wanted })
           })
         const { priority } = request
-        transfer = await replicas.get({ ...refOf(request), priority }, { user: label, signal: stopping.signal })
+        transfer = await replicas.get(
+          { ...refOf(request), priority },
+          { user: label, by: `request ${request.id}`, signal: stopping.signal },
+        )
       }
       const { id, wanted, user } = transfer
       const over = await kept.inTurn(async () => {

@@ -25,6 +25,8 @@ export interface RulesPort {
   /** By id, or its beginning. @throws RULE_NOT_FOUND, AMBIGUOUS */
   show(ref: string, options?: CallOptions): Promise<RuleView>
   explain(ref: string, options?: CallOptions): Promise<RuleExplanation>
+  /** Whether a rule of this id is known that has not expired. */
+  lives(id: string): boolean
   /** When all rules that are in the catalog are known. */
   settled(): Promise<void>
   /** Rules that would lose a copy which they need if of all holders these stayed, and not this island. */

@@ -265,6 +265,7 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
       await inTurn(() => table.scan())
       return explain(one(ref))
     },
+    lives: (id) => table.rules().some((rule) => rule.id === id && live(rule)),
     settled: () => inTurn(() => table.scan()),
     unmet({ publisher, dataset, version }, stay) {
       const selected = table.dataset(publisher, dataset)

@@ -12,6 +12,8 @@ const OVER = new Set(['available', 'error', 'cancelled'])
 export interface Held {
   readonly id: number
   readonly owner: string
+  /** Ids of its datasets. */
+  readonly datasets: readonly string[]
   /** Milliseconds since 1970 of the last sign that somebody uses it. */
   active: number
   /** When it ended, if it did. */
@@ -107,6 +109,7 @@ export function held(init: HeldInit): Held {
   return {
     id,
     owner,
+    datasets: init.datasets.map((dataset) => dataset.id),
     active: created,
     get ended() {
       return ended

@@ -39,6 +39,8 @@ export interface SessionsComponents {
 export interface Sessions {
   sessions: SessionFunctions
   statements: StatementFunctions
+  /** Ids of the datasets that open ones have. */
+  datasets(): string[]
   /** How many there are, by state. */
   status(): Record<'idle' | 'busy' | 'dead', number>
   stop(): Promise<void>
@@ -221,6 +223,7 @@ export function sessions(init: SessionsInit, components: SessionsComponents): Se
         return await session.show(found)
       },
     },
+    datasets: () => [...all.values()].flatMap(({ ended, datasets }) => (ended === undefined ? datasets : [])),
     status() {
       const states = { idle: 0, busy: 0, dead: 0 }
       for (const session of all.values()) {

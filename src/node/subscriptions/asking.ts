@@ -44,7 +44,7 @@ export async function askFor(
       const { missing } = await replicas.plan(request, { signal })
       if (subscription.bytes + missing.bytes > maxBytes) throw beyond(subscription, missing.bytes)
     }
-    const transfer = await replicas.get(request, { user, signal })
+    const transfer = await replicas.get(request, { user, by: `subscription ${subscription.id}`, signal })
     return { type: 'asked', transfer, bytes: Math.max(0, transfer.wanted.bytes - transfer.done.bytes) }
   } catch (cause) {
     signal.throwIfAborted()

@@ -89,6 +89,8 @@ export interface SubscriptionsPort {
   plan(request: SubscriptionRequest, options?: CallOptions): Promise<SubscriptionPlan>
   /** Newest first. */
   list(page?: { limit?: number; cursor?: string }): Promise<SubscriptionPage>
+  /** Whether there is one of this id. */
+  lives(id: string): boolean
   /** @throws SUBSCRIPTION_NOT_FOUND */
   show(id: string): Promise<SubscriptionView>
   /** @throws SUBSCRIPTION_NOT_FOUND, DATASET_NOT_FOUND, AMBIGUOUS */

@@ -348,6 +348,7 @@ export function subscriptions({ self }: { self: string }, components: Subscripti
       await Promise.all([...asking.values()].map(({ ended }) => ended))
       await turn
     },
+    lives: (id) => all.has(id),
     create: (request, { user = 'owner' } = {}) => inTurn(() => create(request, user)),
     async plan(asked) {
       const request = checked(asked)

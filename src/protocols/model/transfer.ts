@@ -28,6 +28,15 @@ export const MAX_GLOB_LENGTH = 500
 
 const at = { island: z.string(), name: z.string() }
 
+/** A replica that went because others needed its room. */
+export const evictedReplica = z.object({
+  dataset: z.string(),
+  name: z.string(),
+  version: z.string(),
+  bytes: z.number(),
+})
+export type EvictedReplica = z.infer<typeof evictedReplica>
+
 /** A transfer, for people. */
 export const transferView = z.object({
   id: z.string(),
@@ -59,6 +68,8 @@ export const transferView = z.object({
     }),
   ),
   problem: problemView.optional(),
+  /** Replicas that made room for it. */
+  evicted: z.array(evictedReplica).optional(),
   created: z.string(),
   updated: z.string(),
   ended: z.string().optional(),

@@ -165,6 +165,7 @@ export function createClient(init: ClientInit = {}): IslandClient {
     follow: (ref, options) => ask('follow', { params: { ref } }, options),
     pin: (ref, body = {}, options) => ask('pin', { params: { ref }, body }, options),
     drop: (ref, query, options) => ask('drop', { params: { ref }, query: { ...query } }, options),
+    dropPlan: (ref, options) => ask('dropPlan', { params: { ref } }, options),
     verify: (ref, body = {}, options) => ask('verify', { params: { ref }, body }, options),
     transfers: {
       list: (query, options) => ask('transfersList', { query: { ...query } }, options),

@@ -29,6 +29,7 @@ export const TABLE = {
   follow: { method: 'POST', path: '/api/v1/datasets/{ref}/replica/follow' },
   pin: { method: 'POST', path: '/api/v1/datasets/{ref}/replica/pin' },
   drop: { method: 'DELETE', path: '/api/v1/datasets/{ref}/replica', timeoutMs: 120000 },
+  dropPlan: { method: 'GET', path: '/api/v1/datasets/{ref}/replica/drop-plan', timeoutMs: 120000 },
   verify: { method: 'POST', path: '/api/v1/datasets/{ref}/verification', timeoutMs: 90000000 },
   transfersList: { method: 'GET', path: '/api/v1/transfers' },
   transfersShow: { method: 'GET', path: '/api/v1/transfers/{id}' },

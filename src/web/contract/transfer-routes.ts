@@ -1,6 +1,6 @@
 /** The routes of replicas and transfers. */
 import { z } from 'zod'
-import { replicaView } from '../../protocols/model/replica.ts'
+import { dropPlan, replicaView } from '../../protocols/model/replica.ts'
 import { transferPlan, transferView, verification } from '../../protocols/model/transfer.ts'
 import type { IslandTransfers } from '../ports.ts'
 import * as input from './inputs.ts'
@@ -78,6 +78,18 @@ export const TRANSFER_ROUTES = {
     timeoutMs: 2 * MINUTE_MS,
     errors: [...DATASET_ERRORS, 'LAST_COPY', 'BELOW_RULE', 'PROMISE_MISSING', 'DROP_CONFLICT', 'DROP_PROMISED'],
   },
+  dropPlan: {
+    method: 'GET',
+    path: `${API_PREFIX}/datasets/{ref}/replica/drop-plan`,
+    summary:
+      'What a drop would free, who else has it, and what forbids it; nothing is deleted, and no promise asked for',
+    scope: 'read',
+    params: input.refParams,
+    untagged: true,
+    response: dropPlan,
+    timeoutMs: 2 * MINUTE_MS,
+    errors: DATASET_ERRORS,
+  },
   verify: {
     method: 'POST',
     path: `${API_PREFIX}/datasets/{ref}/verification`,
@@ -152,6 +164,7 @@ export const TRANSFER_ROUTES = {
   | 'follow'
   | 'pin'
   | 'drop'
+  | 'dropPlan'
   | 'verify',
   Route
 >

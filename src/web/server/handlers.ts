@@ -130,6 +130,7 @@ export const HANDLERS: Handlers = {
   follow: ({ params }, { island, ...who }) => island.follow(params.ref, as(who)),
   pin: ({ params, body }, { island, ...who }) => island.pin(params.ref, body, as(who)),
   drop: ({ params, query }, { island, ...who }) => island.drop(params.ref, query, as(who)),
+  dropPlan: ({ params }, { island, ...who }) => island.dropPlan(params.ref, as(who)),
   verify: ({ params, body }, { island, ...who }) => island.verify(params.ref, body, as(who)),
   transfersList: ({ query }, { island, signal }) => island.transfers.list(query, { signal }),
   transfersShow: ({ params }, { island, signal }) => island.transfers.show(params.id, { signal }),

@@ -3,6 +3,7 @@ import type { ReplicaView } from '../../../protocols/model/replica.ts'
 import type { Cli } from '../context.ts'
 import { firstOf, MAX_SHOWN } from '../first-of.ts'
 import { age, bytes } from '../format.ts'
+import { evictionWord } from '../replica-words.ts'
 import { table } from '../table.ts'
 import { wholeNumber } from '../whole-number.ts'
 
@@ -14,10 +15,11 @@ const COLUMNS = [
   { header: 'SIZE', align: 'right' as const },
   { header: 'MODE' },
   { header: 'USED', optional: true },
+  { header: 'MAKES ROOM', optional: true },
   { header: 'ID', min: 12, optional: true },
 ]
 
-function row({ id, name, version, state, held, mode, read, used }: ReplicaView): string[] {
+function row({ id, name, version, state, held, mode, read, used, eviction }: ReplicaView): string[] {
   return [
     name,
     version.slice(0, 12),
@@ -25,6 +27,7 @@ function row({ id, name, version, state, held, mode, read, used }: ReplicaView):
     bytes(held.bytes),
     mode ?? (read ? 'read' : '-'),
     used ? `${age(used)} ago` : '-',
+    evictionWord(eviction),
     id,
   ]
 }

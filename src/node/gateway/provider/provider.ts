@@ -43,6 +43,8 @@ export interface Provider {
   stop(): void
   /** The way of one asker, until `close`: a newer one takes its place. */
   line(island: string, onChange: OnChange): LivyCalls & { close(): void }
+  /** Ids of the datasets that unfinished sessions and batches have. */
+  datasets(): string[]
   /** Of an asker's own session. */
   statement(island: string, key: string, statement: number): Promise<LivyStatement>
 }
@@ -269,6 +271,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
       for (const entry of all.values()) entry.unwatch()
       lines.clear()
     },
+    datasets: () => [...all.values()].flatMap(({ over, record }) => (over ? [] : record.datasets.map(({ id }) => id))),
     async statement(island, key, statement) {
       const entry = get(island, key)
       return await sound.statement(entry, await entry.site.statement(entry.there(), statement))

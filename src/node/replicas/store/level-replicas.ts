@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { datasetBody } from '../../../protocols/model/dataset.ts'
 import { problemView } from '../../../protocols/model/parts.ts'
 import { replicaMode } from '../../../protocols/model/replica.ts'
-import { transferPriority, transferState } from '../../../protocols/model/transfer.ts'
+import { evictedReplica, transferPriority, transferState } from '../../../protocols/model/transfer.ts'
 import type { BucketChange, StorePort } from '../../store/port.ts'
 import type { FileState, Replica, ReplicaStore, Transfer } from '../port.ts'
 
@@ -27,6 +27,7 @@ const replica = z.object({
   scrubAt: z.number().optional(),
   used: z.number().optional(),
   mode: replicaMode.optional(),
+  by: z.string().optional(),
   shared: z.number().optional(),
 })
 const transfer = z.object({
@@ -44,6 +45,7 @@ const transfer = z.object({
   wanted: amount,
   done: amount,
   problem: problemView.optional(),
+  evicted: z.array(evictedReplica).optional(),
   created: z.number(),
   updated: z.number(),
   ended: z.number().optional(),

@@ -39,6 +39,8 @@ export interface Provider extends Pick<TaskHandlers, 'attempt' | 'control' | 're
   /** Whether it has an attempt of it that is not settled. */
   holds(task: string): boolean
   current(task: string, attempt: number): ProvidedAttempt | undefined
+  /** Ids of the datasets of all work that waits or runs here. */
+  datasets(): string[]
   sweep(): Promise<{ expired: number; forgotten: number }>
 }
 
@@ -240,6 +242,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
     },
     holds: (task) => held.newest(task) !== undefined,
     current: (task, attempt) => held.get(task, attempt)?.record,
+    datasets: () => [...held].flatMap(({ record }) => (hasEnded(record) ? [] : record.datasets)),
     sweep: old.sweep,
   }
 }

@@ -27,6 +27,10 @@ function print(io: Io, view: TransferView): void {
     ['priority', view.priority],
     ['asked', `${view.created} by ${view.user}`],
     ['ended', view.ended ?? ''],
+    ...(view.evicted ?? []).map((gone): [string, string] => [
+      'evicted',
+      `${gone.name}, version ${gone.version.slice(0, 12)}, ${bytes(gone.bytes)}`,
+    ]),
   ]
   for (const [label, value] of rows) if (value !== '') io.print(label.padEnd(10) + clean(value))
   if (view.sources.length === 0) return
