@@ -370,10 +370,10 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     },
     async fileOf({ dataset, version }, path) {
       for (const { folder } of byState(dataset, version)) {
-        const found = await file(folder, path)
-        if (found === undefined) continue
+        // Pieces of it may be read where it is not whole.
         await used(folder)
-        return found
+        const found = await file(folder, path)
+        if (found !== undefined) return found
       }
       return undefined
     },
