@@ -163,7 +163,15 @@ test('copies are made once, go on after an interruption, are checked, and keep w
 })
 
 test('entries of the configuration that mean nothing are refused, without their contents', async () => {
-  for (const line of ['ftp://h/', 'https://h/ user=me', 's3://Bucket!/', 's3://b/ style=odd', 's3://bkt/ endpoint=h'])
+  const others = ['hdfs://nn/ web=nn', 'root://h//x program=xrdfs', 'rclone:sftp,host=h:x', 'rclone:a:x token=t']
+  for (const line of [
+    'ftp://h/',
+    'https://h/ user=me',
+    's3://Bucket!/',
+    's3://b/ style=odd',
+    's3://bkt/ endpoint=h',
+    ...others,
+  ])
     await rejects(() => parseEndpoints([line]), 'CONFIG_INVALID')
 })
 

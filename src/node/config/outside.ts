@@ -8,7 +8,10 @@ export const outside = z.strictObject({
       z
         .string()
         .max(4096)
-        .regex(/^(https?|s3):\/\/[^\s?#@]+(\s+[a-z]+=\S+)*\s*$/, 'write it like https://data.example.org/survey/'),
+        .regex(
+          /^((https?|s3|hdfs|root):\/\/[^\s?#@]+|rclone:[^\s:]+:\S*)(\s+[a-z]+=\S+)*\s*$/,
+          'write it like https://data.example.org/survey/',
+        ),
     )
     .max(1000)
     .default([])

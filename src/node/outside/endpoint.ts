@@ -1,49 +1,24 @@
 /** The outside sources that the operator names: nothing else is ever asked. */
 import { readFileSync } from 'node:fs'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { isBelow, type Kind, kindOf, normalised } from './location.ts'
 
 /** One entry of `outside.sources`. */
 export interface Endpoint {
-  kind: 'http' | 's3'
+  kind: Kind
   /** Everything below it may be read; ends with `/`, or is one file. */
   prefix: string
   options: Record<string, string>
 }
 
-const KINDS: Record<string, { kind: Endpoint['kind']; options: readonly string[] }> = {
-  'http:': { kind: 'http', options: ['token', 'ca'] },
-  'https:': { kind: 'http', options: ['token', 'ca'] },
-  's3:': { kind: 's3', options: ['endpoint', 'region', 'style', 'credentials', 'profile', 'ca'] },
+const OPTIONS: Record<Kind, readonly string[]> = {
+  http: ['token', 'ca'],
+  s3: ['endpoint', 'region', 'style', 'credentials', 'profile', 'ca'],
+  hdfs: ['web', 'user', 'token', 'ca'],
+  root: ['token', 'proxy', 'keytab', 'program'],
+  rclone: ['config', 'program'],
 }
 const EXAMPLES = '"https://data.example.org/survey/" or "s3://survey/dr1/ endpoint=https://s3.example.org region=eu"'
-
-/** Whether a text names a place in an outside source, and not a path of this machine. */
-export const isOutside = (text: string) => /^(https?|s3|hdfs|root|rclone):/i.test(text)
-
-/**
- * The one spelling of a location. A query, a fragment or a user is refused: secrets belong into the configuration.
- * @throws BAD_INPUT
- */
-export function normalised(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const kind = url === undefined ? undefined : KINDS[url.protocol]
-  if (url === undefined || kind === undefined)
-    throw new ArchipelError('BAD_INPUT', 'that is no outside source which this island can read', {
-      hint: 'Sources are http(s)://host/path and s3://bucket/prefix; a local file is given by its path.',
-    })
-  if (url.username !== '' || url.password !== '' || /[?#]/.test(text))
-    throw new ArchipelError('BAD_INPUT', 'the place of an outside source has no user, password, query or fragment', {
-      hint: 'Write what a service wants to know of you into outside.sources of the configuration.',
-    })
-  if (kind.kind === 'http') return url.href
-  // A key of S3 is taken as it is written: it is no path, and % in it stands for itself.
-  const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(text.trim()) ?? []
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
-    throw new ArchipelError('BAD_INPUT', 'that is not the name of an S3 bucket')
-  if (key.split('/').some((part) => part === '.' || part === '..'))
-    throw new ArchipelError('BAD_INPUT', 'a key of S3 with . or .. as a part cannot be read')
-  return `s3://${bucket}/${key}`
-}
 
 /** @throws CONFIG_INVALID */
 export function parseEndpoints(lines: readonly string[]): Endpoint[] {
@@ -59,7 +34,8 @@ export function parseEndpoints(lines: readonly string[]): Endpoint[] {
     } catch (cause) {
       throw fault(`not a place: ${(cause as Error).message}`)
     }
-    const { kind, options: known } = KINDS[new URL(prefix).protocol]!
+    const kind = kindOf(prefix)!
+    const known = OPTIONS[kind]
     const options: Record<string, string> = {}
     for (const item of rest) {
       const at = item.indexOf('=')
@@ -73,17 +49,18 @@ export function parseEndpoints(lines: readonly string[]): Endpoint[] {
 }
 
 function checkOptions(options: Record<string, string>, fault: (what: string) => ArchipelError): void {
-  const { endpoint, style } = options
-  if (endpoint !== undefined && !(URL.canParse(endpoint) && /^https?:\/\/[^/?#@]+\/?$/.test(endpoint)))
-    throw fault('the endpoint is like https://s3.example.org')
+  const { endpoint, style, web, program } = options
+  const isService = (text: string) => URL.canParse(text) && /^https?:\/\/[^/?#@]+\/?$/.test(text)
+  if (endpoint !== undefined && !isService(endpoint)) throw fault('the endpoint is like https://s3.example.org')
+  if (web !== undefined && !web.split(',').every(isService))
+    throw fault('web is like https://namenode.example.org:9871')
+  if (program !== undefined && !program.startsWith('/')) throw fault('the program is given by its whole path')
   if (style !== undefined && style !== 'path' && style !== 'host') throw fault('style is path or host')
 }
 
-/** Of several that have it, the longest. A location is below a prefix where a `/` is between them. */
+/** Of several that have it, the longest. */
 export function endpointOf<E extends Pick<Endpoint, 'prefix'>>(endpoints: readonly E[], url: string): E | undefined {
-  return endpoints
-    .filter(({ prefix }) => url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
-    .sort((a, b) => b.prefix.length - a.prefix.length)[0]
+  return endpoints.filter(({ prefix }) => isBelow(url, prefix)).sort((a, b) => b.prefix.length - a.prefix.length)[0]
 }
 
 /** The text of a file that an option names. @throws CONFIG_INVALID without the file's place */

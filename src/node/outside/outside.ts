@@ -4,11 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HASH_BYTES, pieceCount, pieceRange } from '../../protocols/manifest/pieces.ts'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
 import type { SourceFile } from '../publish/port.ts'
-import { type Endpoint, endpointOf, isOutside, normalised, parseEndpoints } from './endpoint.ts'
+import { type Endpoint, endpointOf, parseEndpoints } from './endpoint.ts'
+import { hdfsSource } from './hdfs.ts'
 import { httpSource, httpWay, type Way } from './http.ts'
+import { isOutside, type Kind, normalised } from './location.ts'
 import type { Listed, OutsideRef, OutsideSource } from './port.ts'
+import { rcloneSource } from './rclone.ts'
 import { s3Source } from './s3.ts'
 import { type BringOptions, stage } from './stage.ts'
+import { xrootdSource } from './xrootd.ts'
 
 export interface OutsideInit {
   /** As in `outside.sources`. */
@@ -52,15 +56,23 @@ const NEVER = new AbortController().signal
 const SEEN_MS = 15_000
 const MAX_SEEN = 100_000
 
+/** One for each entry; those of the web share one, since a redirect leads from entry to entry. */
+const SOURCES: Record<Exclude<Kind, 'http'>, (endpoint: Endpoint) => OutsideSource> = {
+  s3: s3Source,
+  hdfs: hdfsSource,
+  root: xrootdSource,
+  rclone: rcloneSource,
+}
+
 /** @throws CONFIG_INVALID */
 export function outside(init: OutsideInit): OutsidePort {
   const endpoints = parseEndpoints(init.sources)
   const { againMs = FIRST_AGAIN_MS } = init
   const ways = new Map<Endpoint, Way>()
-  const s3 = new Map<Endpoint, OutsideSource>()
+  const others = new Map<Endpoint, OutsideSource>()
   for (const endpoint of endpoints)
-    if (endpoint.kind === 's3') s3.set(endpoint, s3Source(endpoint))
-    else ways.set(endpoint, httpWay(endpoint))
+    if (endpoint.kind === 'http') ways.set(endpoint, httpWay(endpoint))
+    else others.set(endpoint, SOURCES[endpoint.kind](endpoint))
   const web = httpSource((url) => {
     const endpoint = endpointOf([...ways.keys()], url)
     return endpoint && ways.get(endpoint)
@@ -73,7 +85,7 @@ export function outside(init: OutsideInit): OutsidePort {
     const endpoint = endpointOf(endpoints, url)
     if (endpoint === undefined)
       throw new ArchipelError('SOURCE_NOT_ALLOWED', 'that outside source is not one of those that this island may read')
-    return s3.get(endpoint) ?? web
+    return others.get(endpoint) ?? web
   }
 
   async function* read(ref: OutsideRef, { offset, length }: { offset: number; length: number }, signal: AbortSignal) {
@@ -145,7 +157,7 @@ export function outside(init: OutsideInit): OutsidePort {
     async stop() {
       await Promise.all([
         ...[...ways.values()].map((way) => way.dispatcher.destroy()),
-        ...[...s3.values()].map((s) => s.close()),
+        ...[...others.values()].map((each) => each.close()),
       ])
     },
   }

@@ -16,6 +16,7 @@ const CONNECT_MS = 10_000
 /** Without a byte for so long, a connection counts as lost. */
 const SILENCE_MS = 60_000
 const CONNECTIONS = 16
+const MAX_TEXT_BYTES = 16 * 1024 * 1024
 
 export function agent(ca?: string): Agent {
   return new Agent({
@@ -52,7 +53,7 @@ export async function discard(answer: Answer): Promise<void> {
   answer.body.destroy()
 }
 
-export async function* bytesOf(answer: Answer, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* bytesOf(answer: Answer, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of answer.body) yield chunk as Uint8Array
   } catch (cause) {
@@ -60,6 +61,18 @@ export async function* bytesOf(answer: Answer, signal: AbortSignal): AsyncGenera
   } finally {
     await discard(answer)
   }
+}
+
+/** A body that is no file: lists and the like. @throws UNREADABLE where it is too long for that */
+export async function textOf(answer: Answer, signal?: AbortSignal): Promise<string> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of bytesOf(answer, signal)) {
+    bytes += chunk.length
+    if (bytes > MAX_TEXT_BYTES) throw new ArchipelError('UNREADABLE', 'the outside source answers without end')
+    parts.push(chunk)
+  }
+  return Buffer.concat(parts).toString('utf8')
 }
 
 /** A header that comes once. */
@@ -82,8 +95,9 @@ export function stale(): ArchipelError {
   return new ArchipelError('STALE', 'the outside source has another file there by now')
 }
 
-function lost(cause: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted || cause instanceof ArchipelError) return signal.aborted ? signal.reason : cause
+function lost(cause: unknown, signal?: AbortSignal): unknown {
+  if (signal?.aborted) return signal.reason
+  if (cause instanceof ArchipelError) return cause
   const code = (cause as NodeJS.ErrnoException).code ?? 'no answer'
   return new ArchipelError('SOURCE_UNREACHABLE', `the outside source cannot be reached (${code})`, { cause })
 }

@@ -5,10 +5,9 @@ import { type Credentials, credentialsOf } from './credentials.ts'
 import { type Endpoint, optionFile } from './endpoint.ts'
 import type { Listed, OutsideSource } from './port.ts'
 import { rangeBytes, rangeHeaders } from './ranges.ts'
-import { type Answer, agent, ask, type Call, discard, header, tagOf } from './request.ts'
+import { type Answer, agent, ask, type Call, discard, header, tagOf, textOf } from './request.ts'
 
 const DEFAULT_REGION = 'us-east-1'
-const MAX_PAGE_BYTES = 16 * 1024 * 1024
 
 /** @throws CONFIG_INVALID */
 export function s3Source(endpoint: Endpoint): OutsideSource {
@@ -100,17 +99,6 @@ async function sign(
   const signer = new AwsV4Signer({ method, url, headers, ...credentials, service: 's3', region })
   const signed = await signer.sign()
   return { url: signed.url.href, headers: Object.fromEntries(signed.headers) }
-}
-
-async function textOf(answer: Answer): Promise<string> {
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of answer.body) {
-    bytes += (chunk as Uint8Array).length
-    if (bytes > MAX_PAGE_BYTES) throw notAList()
-    parts.push(chunk as Uint8Array)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 /** A page of `ListObjectsV2`. @throws UNREADABLE */

@@ -60,7 +60,7 @@ export function define(command: Command, cli: Cli): void {
   command
     .argument(
       '[path]',
-      'a file or folder on the machine of the island, or a place in an outside source: s3://..., https://...',
+      'a file or folder on the machine of the island, or a place in an outside source: https://..., s3://..., hdfs://..., root://..., rclone:...',
     )
     .option('--update <dataset>', 'publish this dataset again: a new version, where anything changed')
     .option('--dry-run', 'with --update: say what would change, and write nothing')
