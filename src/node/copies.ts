@@ -1,5 +1,6 @@
 /** Copies of datasets, put together: giving and getting them, promises to keep them, and whatever asks for them. */
 import type { Logger } from 'pino'
+import type { Signer } from '../protocols/record/keys.ts'
 import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
@@ -30,6 +31,8 @@ export interface CopiesComponents {
   catalog: CatalogPort
   network: NetworkPort
   own: OwnData
+  /** Own key. */
+  signer: Signer
   roster: Roster
   presence: PresencePort
   browse: BrowsePort
@@ -100,6 +103,8 @@ export async function copies(components: CopiesComponents, undo: (() => unknown)
     rules,
     async serve(options) {
       await moving.provider.start(options)
+      undo.push(() => moving.https.stop())
+      await moving.https.start(options)
       await requested.serve(options)
       await kept.serve(options)
     },

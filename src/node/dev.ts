@@ -110,6 +110,7 @@ export function devConfig(dataDir: string, name: string, settings: Record<string
         name,
         'network.listen': ['/ip4/127.0.0.1/tcp/0'],
         'web.port': 0,
+        'transfers.https.listen': '127.0.0.1:0',
         'catalog.syncIntervalMs': 5000,
         'catalog.heartbeatMs': 3000,
         ...settings,

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { Card } from '../protocols/model/island.ts'
 import { decodeGenesis } from '../protocols/record/genesis.ts'
+import { signerFromSeed } from '../protocols/record/keys.ts'
 import type { IslandPort } from '../web/ports.ts'
 import { webServer } from '../web/server/web-server.ts'
 import type { Named } from './archipelago.ts'
@@ -55,6 +56,8 @@ export interface StartedIsland {
   stopped: Promise<void>
   stop(): Promise<void>
 }
+
+const offered = (https: Card['https']) => (https === undefined ? {} : { https })
 
 /** Datasets that come at once and are indexed at once; more by a thread beside. */
 const INDEXED_AT_ONCE = 100
@@ -224,6 +227,7 @@ async function compose(
       catalog,
       network: net,
       own,
+      signer: signerFromSeed(key.seed),
       roster: who,
       presence: present,
       browse: shelf,
@@ -327,6 +331,7 @@ async function compose(
     addresses: net.addresses().announced.slice(0, 16),
     engines: engine.engines().flatMap(({ info }) => (info.kind === 'disabled' ? [] : [info])),
     services: ownServices(config.web),
+    ...offered(copied.moving.https.offer(net.addresses().announced)),
     software: SOFTWARE,
     ...(config.labels.length === 0 ? {} : { labels: config.labels }),
     ...(config.rules.accept.length === 0 ? {} : { rulesFrom: config.rules.accept }),

@@ -8,7 +8,11 @@ export function islandHealth(parts: IslandParts) {
   function moved() {
     const { states, bytes, transfers, receivedBytes, care } = parts.moving.replicas.numbers()
     const sentBytes = parts.moving.provider.sentBytes()
-    return { replicas: { states, bytes, ...care }, transfers: { states: transfers, receivedBytes, sentBytes } }
+    const httpsBytes = parts.moving.httpsBytes()
+    return {
+      replicas: { states, bytes, ...care },
+      transfers: { states: transfers, receivedBytes, sentBytes, httpsBytes },
+    }
   }
 
   return {

@@ -2,10 +2,13 @@
 import { availableParallelism, loadavg } from 'node:os'
 import type { Logger } from 'pino'
 import { datasetBody } from '../protocols/model/dataset.ts'
+import type { Signer } from '../protocols/record/keys.ts'
 import type { CatalogChange, CatalogPort } from './catalog/port.ts'
 import type { Config } from './config/schema.ts'
 import { blocks } from './contents/blocks.ts'
+import { type HttpsGiving, httpsGiving } from './https-giving.ts'
 import type { JournalPort } from './journal/journal.ts'
+import type { Roster } from './members/roster.ts'
 import type { NetworkPort } from './network/port.ts'
 import { newId } from './new-id.ts'
 import { type OwnData, replicasDir } from './own-datasets.ts'
@@ -30,6 +33,9 @@ export interface ReplicationComponents {
   connect(island: string, options: { signal: AbortSignal }): Promise<string>
   dropCopy: PromisesPort['drop']
   needs: Needs
+  /** Own key. */
+  signer: Signer
+  roster: Pick<Roster, 'isMember' | 'member' | 'card'>
   policy: PolicyPort
   journal: JournalPort
   logger: (component: string) => Logger
@@ -37,6 +43,9 @@ export interface ReplicationComponents {
 
 export interface Replication {
   provider: Provider
+  https: HttpsGiving
+  /** Bytes by HTTPS since the start. */
+  httpsBytes(): { received: number; sent: number }
   replicas: ReplicasPort
   /** After what this island holds became something else. */
   forget(): void
@@ -45,6 +54,7 @@ export interface Replication {
 export function replication(components: ReplicationComponents): Replication {
   const { config, self, own, catalog, network, lookup, resolver, connect, dropCopy, needs, policy, journal, logger } =
     components
+  const { signer, roster } = components
   const { held, publishing, away, replicaShelf, replicaStore } = own
   const published: typeof held.published = (pinned, options) => held.published(pinned, options)
   const blocksOf = blocks({
@@ -61,6 +71,21 @@ export function replication(components: ReplicationComponents): Replication {
     published,
     block: (pinned, hash) => held.block(pinned, hash),
   })
+  const sources = remotes({
+    network,
+    connect,
+    offerOf: (island) => roster.card(island)?.https,
+    signer,
+    logger: logger('replicas'),
+  })
+  const giving = provider(
+    {
+      upBytesPerSecond: config.transfers.upBytesPerSecond,
+      upBytesPerSecondPerIsland: config.transfers.upBytesPerSecondPerIsland,
+    },
+    { network, held: files, policy, outside: away, logger: logger('provider') },
+  )
+  const https = httpsGiving({ config, self, network, provider: giving, signer, roster, logger: logger('provider') })
   const getting = replicas(
     {
       self,
@@ -83,7 +108,7 @@ export function replication(components: ReplicationComponents): Replication {
       bodyOf: async (publisher, id) => datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data,
       block: blocksOf,
       published,
-      remote: remotes({ network, connect }),
+      remote: sources.of,
       held: files,
       outside: away,
       nameOf: lookup.nameOf,
@@ -105,19 +130,9 @@ export function replication(components: ReplicationComponents): Replication {
   }
   return {
     forget: () => files.forget(),
-    provider: provider(
-      {
-        upBytesPerSecond: config.transfers.upBytesPerSecond,
-        upBytesPerSecondPerIsland: config.transfers.upBytesPerSecondPerIsland,
-      },
-      {
-        network,
-        held: files,
-        policy,
-        outside: away,
-        logger: logger('provider'),
-      },
-    ),
+    provider: giving,
+    https,
+    httpsBytes: () => ({ received: sources.receivedBytes(), sent: https.sentBytes() }),
     replicas: {
       ...getting,
       async start() {
@@ -127,6 +142,7 @@ export function replication(components: ReplicationComponents): Replication {
       async stop() {
         off?.()
         await getting.stop()
+        await sources.stop()
       },
     },
   }

@@ -417,8 +417,13 @@ export interface IslandNumbers {
     /** Bad files that are not here again. */
     waitingFiles: number
   }
-  /** Unfinished ones to this island by state, and bytes since the start: received, and given to others. */
-  transfers: { states: Record<string, number>; receivedBytes: number; sentBytes: number }
+  /** Unfinished ones to this island by state, and bytes since the start: received, given to others, and what of both went by HTTPS. */
+  transfers: {
+    states: Record<string, number>
+    receivedBytes: number
+    sentBytes: number
+    httpsBytes: { received: number; sent: number }
+  }
   /** Of the queue of the engine. */
   work: { running: number; waiting: number; slots: number }
   engine: { up: boolean; sandbox: boolean; running: number; waiting: number }

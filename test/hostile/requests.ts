@@ -19,7 +19,7 @@ import {
   readSpec,
   runSpec,
 } from '../../src/protocols/task/messages.ts'
-import { haveSpec, rangesSpec, tablesSpec } from '../../src/protocols/transfer/messages.ts'
+import { capabilitySpec, haveSpec, rangesSpec, tablesSpec } from '../../src/protocols/transfer/messages.ts'
 import { type ProtocolSpec, protocolId } from '../../src/protocols/wire/spec.ts'
 import { BEAT, framed } from './raw-peer.ts'
 
@@ -38,6 +38,7 @@ export const SPECS = {
   'transfer-have/1': haveSpec,
   'transfer-tables/1': tablesSpec,
   'transfer-ranges/1': rangesSpec,
+  'transfer-capability/1': capabilitySpec,
   'keep-promise/1': promiseSpec,
   'replicate/1': replicateSpec,
   'task-run/1': runSpec,
@@ -104,6 +105,8 @@ export function request(name: string, about: About): unknown {
       return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64), block: '0'.repeat(64) }
     case 'transfer-have/1':
       return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64) }
+    case 'transfer-capability/1':
+      return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64), files: ['a'] }
     case 'transfer-tables/1':
       return { dataset: `archipel:${about.island}/something`, version: '0'.repeat(64), paths: ['a'] }
     case 'transfer-ranges/1':

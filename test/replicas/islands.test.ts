@@ -2,6 +2,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import { pathIn } from '../../src/node/identity/data-dir.ts'
 import { settled as converged, found, joined } from '../hostile/islands.ts'
 import { eventually, rejects, suite, type TestContext } from '../kit/index.ts'
 import { bytes, finalFiles, settled, sha256, writeFiles } from './kit.ts'
@@ -74,7 +75,7 @@ test('a dataset is fetched whole, resolves here, feeds a third island, and is dr
 
 test('a part is fetched by patterns, advertises exactly what it holds, and grows to the whole', async (t) => {
   const a = await found(t, 'a')
-  const b = await joined(t, a, 'b')
+  const b = await joined(t, a, 'b', { 'web.enabled': true })
   await converged(t, [a, b])
   const path = await writeFiles(join(await t.tmpdir(), 'data'), {
     '2025/a.bin': bytes(2000),
@@ -94,10 +95,15 @@ test('a part is fetched by patterns, advertises exactly what it holds, and grows
   const whole = await settled(b.port, (await b.port.get(id)).id, t)
   assert.is(whole.state, 'available')
   assert.is(whole.sources[0]!.bytes, 2000, 'what was there is not fetched again')
+  const headers = { authorization: `Bearer ${(await readFile(pathIn(b.dataDir, 'token'), 'utf8')).trim()}` }
+  const metrics = await (await fetch(new URL('/metrics', b.url), { headers })).text()
+  const bytesByHttps = 2000 + 3000 + 3 * MiB
+  assert.match(metrics, `archipel_transfers_https_bytes_total{direction="received"} ${bytesByHttps}`)
 })
 
 test('the last copy is not dropped, bad files are found, put aside and fetched again', async (t) => {
-  const a = await found(t, 'a')
+  // Here over libp2p.
+  const a = await found(t, 'a', { 'transfers.https.listen': 'off' })
   const b = await joined(t, a, 'b')
   await converged(t, [a, b])
   const content = { 'one.bin': bytes(MiB + 1), 'two.bin': bytes(100) }

@@ -418,7 +418,12 @@ export function fakeHealth(waiting: string[] = []): IslandHealth {
       catalog: { records: 5, origins: 2, datasets: 2 },
       datasets: { served: 2, stale: 0, lost: 0 },
       replicas: { states: { available: 1 }, bytes: 10, scrubbedBytes: 7, badFiles: 1, repairs: 1, waitingFiles: 0 },
-      transfers: { states: { transferring: 1 }, receivedBytes: 10, sentBytes: 20 },
+      transfers: {
+        states: { transferring: 1 },
+        receivedBytes: 10,
+        sentBytes: 20,
+        httpsBytes: { received: 3, sent: 4 },
+      },
       tasks: { queued: 0, placing: 0, staging: 0, running: 1 },
       work: { running: 1, waiting: 0, slots: 4 },
       engine: { up: true, sandbox: true, running: 1, waiting: 0 },

@@ -1,4 +1,5 @@
 /** Settings of replicas and transfers. */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { islandId } from '../../protocols/model/ids.ts'
 import { about, bytes, DAY_MS, GiB, MiB, ms } from './parts.ts'
@@ -33,7 +34,43 @@ export const replicas = z.strictObject({
     .register(about, { unit: 'ms' }),
 })
 
+/** Where bytes are given by HTTPS: an IP address and a port. */
+const httpsAddress = z
+  .string()
+  .max(64)
+  .refine(
+    (text) => text === 'auto' || text === 'off' || parseAddress(text) !== undefined,
+    'not auto, off, or an IP address with a port; write it like 0.0.0.0:9412 or [::]:9412',
+  )
+
+/** Of `transfers.https.listen`; undefined for what is no address. */
+export function parseAddress(text: string): { host: string; port: number } | undefined {
+  const [, host, port] = /^(?:\[([0-9a-f:.]+)\]|[0-9.]+):(\d{1,5})$/i.exec(text) ?? []
+  const name = host ?? text.slice(0, text.lastIndexOf(':'))
+  if (port === undefined || Number(port) > 65_535 || isIP(name) === 0) return undefined
+  return { host: name, port: Number(port) }
+}
+
+const https = z.strictObject({
+  listen: httpsAddress
+    .default('auto')
+    .describe(
+      'Where bytes are given to other islands by HTTPS, which is faster than libp2p: an IP address and a port. auto: port 9412 of web.host where others can reach that, else off.',
+    ),
+  announce: z
+    .array(
+      z
+        .string()
+        .max(256)
+        .regex(/^https:\/\/[^/?#@\s]+$/, 'not an address as https://island.example.org:9412'),
+    )
+    .max(8)
+    .default([])
+    .describe('Addresses under which others reach it; none: where it listens, or network.announce with its port.'),
+})
+
 export const transfers = z.strictObject({
+  https: https.prefault({}),
   active: z.int().min(1).max(64).default(2).describe('Transfers to this island that run at a time; others wait.'),
   kept: z.int().min(1).max(100_000).default(1_000).describe('Ended transfers that are remembered.'),
   downBytesPerSecond: perSecond()

@@ -16,6 +16,8 @@ export const FILES = {
   token: 'owner.token',
   /** Hashes of the tokens that were given out. */
   tokens: 'tokens.json',
+  /** The key of the HTTPS server that gives bytes to other islands. */
+  transferKey: 'transfer.key',
   daemon: 'daemon.json',
   store: 'store',
   search: 'search.db',
@@ -61,6 +63,7 @@ const DERIVED = new Set<string>([
   FILES.livyOutputs,
   FILES.daemon,
   FILES.joining,
+  FILES.transferKey,
 ])
 const FOLDERS = new Set<string>([
   FILES.store,
@@ -154,6 +157,8 @@ function seenHint(name: string): string {
   const mode = `Set the mode of ${name} to 0600.`
   if (name === FILES.token)
     return `Delete ${name} and start again: a new token is made. Or, if nobody has read it: ${mode}`
+  if (name === FILES.transferKey)
+    return `Delete ${name} and start again: a new key is made, and told to the other islands.`
   if (name === FILES.tokens) return `${mode} Others learned names and scopes of tokens, no token itself.`
   if (name === FILES.key)
     return `${mode} If others may have read it, they can act as this island: have it revoked, and join again as a new one.`

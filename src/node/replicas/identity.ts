@@ -52,21 +52,22 @@ export async function openSame(file: SourceFile): Promise<FileHandle> {
 /**
  * Bytes of that file and of no other one: each is looked after once it was read.
  *
- * @param buffer taken again for each part, where nobody needs the last one when asking for the next
+ * @param buffers so many are taken again and again, where nobody needs the part before the last so many; else each part has its own
  * @throws STALE
  */
 export async function* readSame(
   file: SourceFile,
   { offset, length }: { offset: number; length: number },
-  { signal, buffer }: { signal: AbortSignal; buffer?: 'again' },
+  { signal, buffers = 0 }: { signal: AbortSignal; buffers?: number },
 ): AsyncGenerator<Buffer> {
   const handle = await openSame(file)
   try {
     const most = Math.min(READ_BYTES, length)
-    const again = buffer === 'again' ? Buffer.allocUnsafeSlow(most) : undefined
-    for (let done = 0; done < length; ) {
+    const again: Buffer[] = []
+    for (let done = 0, part = 0; done < length; part++) {
       signal.throwIfAborted()
-      const bytes = again ?? Buffer.allocUnsafeSlow(Math.min(most, length - done))
+      const bytes = again[part % buffers] ?? Buffer.allocUnsafeSlow(Math.min(most, length - done))
+      if (again.length < buffers) again.push(bytes)
       const { bytesRead } = await handle.read(bytes, 0, Math.min(bytes.length, length - done), offset + done)
       await assertSame(file, handle)
       if (bytesRead === 0) throw changed(file.path)
@@ -86,7 +87,7 @@ export function readSource(
   outside: OutsideFiles | undefined,
   file: SourceFile,
   range: { offset: number; length: number },
-  options: { signal: AbortSignal; buffer?: 'again' },
+  options: { signal: AbortSignal; buffers?: number },
 ): AsyncGenerator<Uint8Array> {
   return outside?.isOutside(file.local) ? outside.read(file, range, options.signal) : readSame(file, range, options)
 }

@@ -35,7 +35,7 @@ import { keeper } from './read/keeper.ts'
 import { pieces } from './read/pieces.ts'
 import { type FileReading, reader } from './read/reader.ts'
 import { reuse } from './reuse.ts'
-import type { RemoteHolder } from './run/port.ts'
+import type { RemoteOf } from './run/port.ts'
 import type { HeldFiles } from './serve/port.ts'
 import type { ReplicaShelf } from './shelf.ts'
 import { type Space, space } from './space.ts'
@@ -74,7 +74,7 @@ export interface ReplicasComponents {
   block(dataset: string, version: string, holders: readonly string[], signal: AbortSignal): Block
   /** Files that this island publishes of a version itself. */
   published(pinned: { id: string; version: string }, options?: PublishedOptions): Promise<SourceFile[] | undefined>
-  remote(island: string): RemoteHolder
+  remote: RemoteOf
   /** Files that are here whole. */
   held: Pick<HeldFiles, 'file' | 'look'>
   /** Own files that lie elsewhere. */

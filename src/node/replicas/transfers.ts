@@ -3,14 +3,19 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
-import { TRANSFER_ENDS, type TransferPriority, type TransferState } from '../../protocols/model/transfer.ts'
+import {
+  TRANSFER_ENDS,
+  type TransferCarrier,
+  type TransferPriority,
+  type TransferState,
+} from '../../protocols/model/transfer.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { SourceFile } from '../publish/port.ts'
 import { tellBad } from './bad-piece.ts'
 import { matches } from './names.ts'
 import { type Amount, grown, type Replica, type ReplicaStore, type StoredFile, type Transfer } from './port.ts'
 import { type Rate, rate, rates } from './rate.ts'
-import type { RemoteHolder } from './run/port.ts'
+import type { RemoteOf } from './run/port.ts'
 import { runTransfer, type TakePiece } from './run/run.ts'
 import type { Source } from './run/source.ts'
 import type { ReplicaShelf } from './shelf.ts'
@@ -33,7 +38,7 @@ export interface TransfersComponents {
   journal: JournalPort
   /** Other islands that say they hold it. */
   holders(transfer: Transfer, signal: AbortSignal): Promise<string[]>
-  remote(island: string): RemoteHolder
+  remote: RemoteOf
   pieceTable(file: SourceFile): Promise<Uint8Array>
   /** Takes over what another version has; `save` makes it count. */
   reuse(
@@ -50,7 +55,7 @@ export interface TransfersComponents {
 /** What is known of a transfer only while it runs. */
 export interface Live {
   bytesPerSecond: number
-  sources: { island: string; bytesPerSecond: number }[]
+  sources: { island: string; bytesPerSecond: number; carrier: TransferCarrier | undefined }[]
 }
 
 export interface Transfers {
@@ -216,7 +221,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
       {
         block: shelf.block(folder),
         holders: (during) => components.holders(get(id), during),
-        remote: components.remote,
+        remote: (island) => components.remote(island, globs),
         limits,
         state: (path) => store.file(folder, path),
         save,
@@ -361,7 +366,11 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     live(id) {
       const one = running.get(id)
       if (one === undefined) return undefined
-      const sources = [...one.sources].map(([island, s]) => ({ island, bytesPerSecond: s.bytesPerSecond() }))
+      const sources = [...one.sources].map(([island, s]) => ({
+        island,
+        bytesPerSecond: s.bytesPerSecond(),
+        carrier: s.carrier(),
+      }))
       return { bytesPerSecond: one.perSecond, sources }
     },
     pause: (id) => halt(id, 'paused'),

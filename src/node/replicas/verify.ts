@@ -94,6 +94,6 @@ const sameHash = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0
 async function sha256(outside: OutsideFiles | undefined, file: SourceFile, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
   const all = { offset: 0, length: file.size }
-  for await (const bytes of readSource(outside, file, all, { signal, buffer: 'again' })) hash.update(bytes)
+  for await (const bytes of readSource(outside, file, all, { signal, buffers: 1 })) hash.update(bytes)
   return hash.digest('hex')
 }

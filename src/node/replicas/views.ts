@@ -59,8 +59,8 @@ export function transferView(
   live: Live | undefined,
   nameOf: (island: string) => string,
 ): TransferView {
-  const rates = new Map(live?.sources.map((s) => [s.island, s.bytesPerSecond]))
-  const islands = new Set([...Object.keys(transfer.sources), ...rates.keys()])
+  const asked = new Map(live?.sources.map((s) => [s.island, s]))
+  const islands = new Set([...Object.keys(transfer.sources), ...asked.keys()])
   const left = transfer.wanted.bytes - transfer.done.bytes
   const perSecond = live?.bytesPerSecond
   return {
@@ -79,9 +79,16 @@ export function transferView(
     ...(perSecond === undefined ? {} : { bytesPerSecond: perSecond }),
     ...(perSecond === undefined || perSecond < 1 ? {} : { secondsLeft: left / perSecond }),
     sources: [...islands].map((island) => {
-      const rate = rates.get(island)
+      const now = asked.get(island)
       const { bytes, bad } = transfer.sources[island] ?? { bytes: 0, bad: 0 }
-      return { island, name: nameOf(island), bytes, bad, ...(rate === undefined ? {} : { bytesPerSecond: rate }) }
+      return {
+        island,
+        name: nameOf(island),
+        bytes,
+        bad,
+        ...(now === undefined ? {} : { bytesPerSecond: now.bytesPerSecond }),
+        ...(now?.carrier === undefined ? {} : { carrier: now.carrier }),
+      }
     }),
     ...(transfer.evicted === undefined ? {} : { evicted: transfer.evicted }),
     ...(transfer.problem === undefined ? {} : { problem: transfer.problem }),

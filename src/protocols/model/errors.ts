@@ -154,6 +154,16 @@ export const ERRORS = {
     retryable: false,
     hint: 'The other side sent something that is not the protocol; check the versions of both islands.',
   },
+  CAPABILITY_INVALID: {
+    status: 401,
+    retryable: false,
+    hint: 'The permission to fetch these bytes is not for this island, these files, or this asker; islands ask for a new one by themselves.',
+  },
+  CAPABILITY_EXPIRED: {
+    status: 401,
+    retryable: true,
+    hint: 'The permission to fetch these bytes has run out; islands ask for a new one by themselves.',
+  },
   // catalog
   RECORD_INVALID: {
     status: 400,

@@ -34,6 +34,21 @@ export const card = z.object({
   services: z
     .array(z.object({ type: z.string().max(64), url: z.string().max(512), version: z.string().max(64).optional() }))
     .max(32),
+  /** Where it gives bytes of datasets by HTTPS, and the SHA-256 of the public key (SPKI) that answers there, in hex. */
+  https: z
+    .object({
+      urls: z
+        .array(
+          z
+            .string()
+            .max(256)
+            .regex(/^https:\/\/[^/?#@\s]+$/),
+        )
+        .min(1)
+        .max(8),
+      key: z.string().regex(/^[0-9a-f]{64}$/),
+    })
+    .optional(),
   software: z.string().max(64),
   /** The operator's own words for the island, which work may ask for: `gpu`, `near-telescope`. */
   labels: z.array(z.string().min(1).max(64)).max(32).optional(),

@@ -19,6 +19,10 @@ export type TransferState = z.infer<typeof transferState>
 export const transferPriority = z.enum(['low', 'normal', 'high'])
 export type TransferPriority = z.infer<typeof transferPriority>
 
+/** How bytes come from an island: by HTTPS where it offers that and can be reached so, else over a libp2p stream. */
+export const transferCarrier = z.enum(['https', 'libp2p'])
+export type TransferCarrier = z.infer<typeof transferCarrier>
+
 /** Nothing happens to it any more. */
 export const TRANSFER_ENDS: ReadonlySet<TransferState> = new Set(['available', 'partial', 'failed', 'cancelled'])
 
@@ -63,6 +67,7 @@ export const transferView = z.object({
       bytes: z.number(),
       /** Absent while it is not asked. */
       bytesPerSecond: z.number().optional(),
+      carrier: transferCarrier.optional(),
       /** Files of which it sent bad pieces: it is not asked for them again. */
       bad: z.number().int(),
     }),

@@ -49,6 +49,44 @@ export const rangesSpec: ProtocolSpec<RangesRequest, RangeItem> = {
   strangers: false,
 }
 
+/** Patterns of files of one capability, and characters of all of them: it is sent in a header. */
+export const MAX_CAPABILITY_PATTERNS = 32
+export const MAX_CAPABILITY_CHARS = 2048
+/** Bytes of a capability. */
+export const MAX_CAPABILITY_BYTES = 6 * 1024
+
+export const capabilityRequest = z.object({
+  ...pinned,
+  /** Patterns of the files that will be asked for; none: all. */
+  files: z
+    .array(z.string().min(1).max(500))
+    .max(MAX_CAPABILITY_PATTERNS)
+    .refine((all) => all.join('').length <= MAX_CAPABILITY_CHARS, 'too long'),
+})
+export type CapabilityRequest = z.infer<typeof capabilityRequest>
+
+/** See `capability.ts`; good for so many milliseconds from now. */
+export const capabilityAnswer = z.object({
+  capability: bytes.refine((value) => value.length <= MAX_CAPABILITY_BYTES, 'too long'),
+  validMs: natural,
+})
+export type CapabilityAnswer = z.infer<typeof capabilityAnswer>
+
+/** Leave to ask the same island for ranges by HTTPS. */
+export const capabilitySpec: ProtocolSpec<CapabilityRequest, CapabilityAnswer> = {
+  name: 'transfer-capability',
+  version: 1,
+  request: capabilityRequest,
+  item: capabilityAnswer,
+  answer: 'single',
+  maxRequestBytes: 16 * 1024,
+  maxItemBytes: MAX_CAPABILITY_BYTES + 1024,
+  maxItems: 1,
+  timeoutMs: 20_000,
+  quota: { concurrent: 4, perMinute: 300 },
+  strangers: false,
+}
+
 export const haveRequest = z.object(pinned)
 export type HaveRequest = z.infer<typeof haveRequest>
 

@@ -43,6 +43,7 @@ const GAUGES: readonly [
   ['archipel_transfers', 'Unfinished transfers to this island, by state.', 'state', (n) => n.transfers.states],
   ['archipel_transfers_received_bytes_total', 'Verified bytes received.', undefined, (n) => n.transfers.receivedBytes],
   ['archipel_transfers_sent_bytes_total', 'Bytes of files given to others.', undefined, (n) => n.transfers.sentBytes],
+  ['archipel_transfers_https_bytes_total', 'Bytes of files by HTTPS.', 'direction', (n) => n.transfers.httpsBytes],
   ['archipel_tasks', 'Unfinished tasks that this island asked for, by state.', 'state', (n) => n.tasks],
   ['archipel_work_running', 'Pieces of work that run here.', undefined, (n) => n.work.running],
   ['archipel_work_waiting', 'Pieces of work that wait here.', undefined, (n) => n.work.waiting],

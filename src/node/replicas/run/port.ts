@@ -1,3 +1,4 @@
+import type { TransferCarrier } from '../../../protocols/model/transfer.ts'
 import type {
   HaveAnswer,
   RangeItem,
@@ -12,4 +13,9 @@ export interface RemoteHolder {
   have(pinned: Pinned, signal: AbortSignal): Promise<HaveAnswer>
   tables(request: TablesRequest, signal: AbortSignal): AsyncIterable<TableItem>
   ranges(request: RangesRequest, signal: AbortSignal): AsyncIterable<RangeItem>
+  /** How the bytes that were asked for last came. */
+  carrier?(): TransferCarrier
 }
+
+/** @param files patterns of what will be asked for; none: all */
+export type RemoteOf = (island: string, files?: readonly string[]) => RemoteHolder

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FileEntry } from '../../../protocols/manifest/messages.ts'
 import { pieceCount, pieceTableHash } from '../../../protocols/manifest/pieces.ts'
 import { ArchipelError, type ErrorCode, toArchipelError } from '../../../protocols/model/errors.ts'
+import type { TransferCarrier } from '../../../protocols/model/transfer.ts'
 import { MAX_RANGES, MAX_TABLES } from '../../../protocols/transfer/messages.ts'
 import type { Rate } from '../rate.ts'
 import type { Pinned } from '../serve/port.ts'
@@ -46,6 +47,7 @@ export interface Source {
   run(signal: AbortSignal): Promise<SourceEnd | undefined>
   /** Bytes a second, of late. */
   bytesPerSecond(): number
+  carrier(): TransferCarrier | undefined
 }
 
 /** Requests under way at one source: the next is there when the first is answered. */
@@ -229,6 +231,7 @@ export function source(components: SourceComponents): Source {
   return {
     holder,
     bytesPerSecond: () => perSecond,
+    carrier: () => remote.carrier?.(),
     async run(outer) {
       const stop = new AbortController()
       const signal = AbortSignal.any([outer, stop.signal])

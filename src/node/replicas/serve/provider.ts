@@ -7,6 +7,7 @@ import {
   MAX_REQUEST_BYTES,
   RANGE_CHUNK_BYTES,
   type RangeItem,
+  type RangesRequest,
   rangesSpec,
   type TableItem,
   tablesSpec,
@@ -33,8 +34,20 @@ export interface ProviderComponents {
   logger: Logger
 }
 
+/** Who asks, by whatever carrier. */
+export interface Asker {
+  island: string
+  signal: AbortSignal
+  /** Items that are in use at a time: the bytes of an earlier one are overwritten. */
+  inUse: number
+}
+
 export interface Provider {
   start(options: { stopping: AbortSignal }): Promise<void>
+  /** @throws FORBIDDEN */
+  check(pinned: Pinned, island: string): void
+  /** @throws FORBIDDEN, DATASET_NOT_FOUND, NOT_FOUND, BAD_RANGE, TOO_LARGE, STALE */
+  ranges(request: RangesRequest, asker: Asker): AsyncGenerator<RangeItem>
   /** Bytes sent since the start. */
   sentBytes(): number
 }
@@ -58,11 +71,11 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
     return version
   }
 
-  function check(pinned: Pinned, context: HandlerContext): string {
-    const island = context.remote.island ?? ''
+  function check(pinned: Pinned, island: string): void {
     policy.check({ island, user: '', action: 'dataset:fetch', datasets: [pinned.dataset] })
-    return island
   }
+
+  const islandOf = ({ remote }: HandlerContext) => remote.island ?? ''
 
   function fileOf(version: HeldVersion, { path, offset, length }: FileRange): SourceFile {
     const file = version.file(path)
@@ -73,18 +86,16 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
     return file
   }
 
-  async function* ranges(
-    request: Pinned & { ranges: FileRange[] },
-    context: HandlerContext,
-  ): AsyncGenerator<RangeItem> {
-    const limits = [all, perIsland(check(request, context))]
+  async function* ranges(request: RangesRequest, asker: Asker): AsyncGenerator<RangeItem> {
+    check(request, asker.island)
+    const limits = [all, perIsland(asker.island)]
     const version = await versionOf(request)
     if (request.ranges.reduce((sum, { length }) => sum + length, 0) > MAX_REQUEST_BYTES)
       throw new ArchipelError('TOO_LARGE', `a request is for at most ${MAX_REQUEST_BYTES} bytes`)
     for (const [number, range] of request.ranges.entries()) {
       const file = fileOf(version, range)
       try {
-        yield* chunks(number, range, file, limits, context.signal)
+        yield* chunks(number, range, file, limits, asker)
       } catch (cause) {
         const error = toArchipelError(cause)
         if (error.code === 'STALE') await lookAgain(request, error)
@@ -98,10 +109,9 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
     { offset, length }: FileRange,
     file: SourceFile,
     limits: Rate[],
-    signal: AbortSignal,
+    { signal, inUse }: Asker,
   ): AsyncGenerator<RangeItem> {
-    // One buffer for the whole range: an item has been encoded, and so copied, before the next one is asked for.
-    for await (const bytes of readSource(outside, file, { offset, length }, { signal, buffer: 'again' })) {
+    for await (const bytes of readSource(outside, file, { offset, length }, { signal, buffers: inUse })) {
       for (let at = 0; at < bytes.length; at += RANGE_CHUNK_BYTES) {
         const chunk = bytes.subarray(at, at + RANGE_CHUNK_BYTES)
         for (const limit of limits) await limit.pass(chunk.length, signal)
@@ -144,13 +154,18 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
   }
 
   return {
+    check,
+    ranges,
     async start(options) {
-      await serve(network, rangesSpec, (request, context) => ranges(request, context), options)
+      // An item has been encoded, and so copied, before the next one is asked for.
+      const stream = (request: RangesRequest, context: HandlerContext) =>
+        ranges(request, { island: islandOf(context), signal: context.signal, inUse: 1 })
+      await serve(network, rangesSpec, stream, options)
       await serve(
         network,
         haveSpec,
         async (request, context): Promise<HaveAnswer> => {
-          check(request, context)
+          check(request, islandOf(context))
           const { files, bits } = await versionOf(request)
           return bits === undefined ? { files } : { files, bits }
         },
@@ -160,7 +175,7 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
         request: Pinned & { paths: string[] },
         context: HandlerContext,
       ): AsyncGenerator<TableItem> {
-        check(request, context)
+        check(request, islandOf(context))
         await versionOf(request)
         for (const [number, path] of request.paths.entries()) yield { path: number, table: await table(request, path) }
       }
