@@ -1,4 +1,4 @@
-/** Work of every kind, asked at one island and run by a real Spark at another. */
+/** Work of every kind, asked at one island and run by a real Spark at another, whose Livy is behind TLS and asks who one is. */
 import { spawnSync } from 'node:child_process'
 import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,19 +9,27 @@ import { assemble } from '../../docker/livy/assemble.ts'
 import { createArchipelago, joinArchipelago } from '../../src/node/archipelago.ts'
 import type { Config } from '../../src/node/config/schema.ts'
 import { devConfig } from '../../src/node/dev.ts'
+import { livyOf } from '../../src/node/engines/choose.ts'
 import { type StartedIsland, startIsland } from '../../src/node/island.ts'
 import type { LivySession } from '../../src/protocols/livy/objects.ts'
 import type { SubmitRequest, TaskView } from '../../src/protocols/model/views.ts'
 import { createClient, type IslandClient } from '../../src/web/client/node.ts'
+import { memoryStore } from '../engines/livy/store.ts'
 import { livyRest } from '../gateway/rest.ts'
+import { selfSigned } from '../kit/certificates.ts'
 import { eventually, rejects, suite, type TestContext } from '../kit/index.ts'
 import { LIVY_START_MS, startLivy, type TestLivy } from '../kit/livy.ts'
+import { type Front, tlsFront } from './front.ts'
 
 const test = suite('tasks on a real Spark')
 const STARS = fileURLToPath(new URL('../../examples/data/bright_stars.csv', import.meta.url))
 const TASK = { timeoutMs: 240_000 }
+const WHO = { user: 'archipel', password: 'geheim-7f3a', token: 'marke-91c2' }
 
 let livy: TestLivy
+let front: Front
+/** What both islands write into their logs. */
+const logged: string[] = []
 let asker: StartedIsland
 let site: StartedIsland
 let asked: IslandClient
@@ -41,14 +49,25 @@ test.before(
     const dir = await t.tmpdir()
     stop = new AbortController()
     const { signal } = stop
-    livy = await startLivy(t, { dataDirs: [fileURLToPath(new URL('../../examples/data', import.meta.url))] })
-    const logger = pino({ level: 'silent' })
+    livy = await startLivy(t, {
+      dataDirs: [fileURLToPath(new URL('../../examples/data', import.meta.url))],
+      livy: { 'livy.impersonation.enabled': 'true' },
+    })
+    front = await tlsFront(t, livy.url, WHO)
+    const logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
+    const password = join(dir, 'livy.password')
+    await writeFile(password, `${WHO.password}\n`)
     const first = devConfig(join(dir, 'asker'), 'asker')
     await createArchipelago({ config: first, name: 'spark' })
     asker = await startIsland({ config: first, signal, logger })
     t.cleanup(() => asker.stop())
     const config = devConfig(join(dir, 'site'), 'site', {
-      'livy.url': livy.url,
+      'livy.url': front.url,
+      'livy.ca': front.authority.certFile,
+      'livy.user': WHO.user,
+      'livy.password': `@${password}`,
+      'livy.proxyUsers': [`owner@${asker.id}=ana_unix`, '*=nobody_unix'],
+      'livy.sessions': 2,
       'livy.staging': join(livy.runDir, 'staging'),
       'livy.spare': 0,
       'policy.forwarded.spark': [`owner@${asker.id}`],
@@ -99,10 +118,10 @@ test(
     const python = await ran(t, {
       kind: 'python',
       engine: 'livy',
-      code: 'print(spark.range(100).count(), archipel.read("bright_stars").count())',
+      code: 'print(spark.range(100).count(), archipel.read("bright_stars").count(), sc.sparkUser())',
       datasets: ['bright_stars'],
     })
-    assert.match((await asked.tasks.log(python.id, { offset: 0, limit: 1000 })).text, '100 9096')
+    assert.match((await asked.tasks.log(python.id, { offset: 0, limit: 1000 })).text, '100 9096 ana_unix')
     const sql = await ran(t, {
       kind: 'sql',
       engine: 'livy',
@@ -121,7 +140,7 @@ test(
       'import sys',
       'from pyspark.sql import SparkSession',
       'spark = SparkSession.builder.getOrCreate()',
-      'print("got", sys.argv[1:], spark.range(7).count(), spark.conf.get("spark.archipel.test"))',
+      'print("got", sys.argv[1:], spark.range(7).count(), spark.conf.get("spark.archipel.test"), spark.sparkContext.sparkUser())',
     ].join('\n')
     const python = await ran(t, {
       kind: 'python',
@@ -130,7 +149,7 @@ test(
       spark: { conf: { 'spark.archipel.test': 'set' }, name: 'a batch' },
     })
     const printed = (await asked.tasks.log(python.id, { offset: 0, limit: 200_000 })).text
-    assert.match(printed, "got ['one', 'two words'] 7 set")
+    assert.match(printed, "got ['one', 'two words'] 7 set ana_unix")
     assert.not.match(printed, / INFO /, 'what Spark says of itself does not hide it')
 
     // A JAR with a main class that every Spark has: it lists what an archive holds.
@@ -198,7 +217,9 @@ test(
         'print(n)',
       ].join('\n')
     const conf = { 'spark.archipel.datasets': 'moving' }
+    await eventually(() => livy.drivers().length === 0, { timeoutMs: 60_000, signal: t.signal })
     const session = await livyOfAsker.ok<LivySession>('POST', '/sessions', { kind: 'pyspark', conf })
+    assert.is(session.proxyUser, 'ana_unix')
     const work: SubmitRequest = { kind: 'python', engine: 'livy', datasets: ['moving'], code: code('task') }
     const { id } = await asked.tasks.submit(work)
     await livyOfAsker.session(session.id, 'idle', 200_000)
@@ -209,6 +230,11 @@ test(
     const reads = async () =>
       (await readdir(dir)).filter((name) => name === 'task' || name === 'statement').length === 2
     await eventually(reads, { timeoutMs: 120_000, signal: t.signal })
+    const more = await livyOfAsker.ask('POST', '/sessions', { kind: 'pyspark', conf })
+    assert.equal(more, { status: 400, body: { msg: 'Rejected, too many sessions are being created!' } })
+    const other = await livyOfAsker.ask<{ msg: string }>('POST', '/sessions', { kind: 'sql', conf, proxyUser: 'root' })
+    assert.is(other.status, 403)
+    assert.match(other.body.msg, /^User 'owner@isl\w+' not allowed to impersonate 'Some\(root\)'\.$/)
     await appendFile(path, '3,4\n')
     await writeFile(join(dir, 'go'), '')
     const { output } = await livyOfAsker.statement(session.id, 1, 60_000)
@@ -247,6 +273,78 @@ test(
     assert.is(view.state, 'succeeded', JSON.stringify(view.error))
     assert.equal(view.batch?.args, [archive])
     assert.match((await asked.tasks.log(id, { offset: 0, limit: 200_000 })).text, 'inside.txt')
+  },
+  TASK,
+)
+
+test(
+  'what is wrong about the way to Livy is said, with the setting to correct, and no secret is told anywhere',
+  async (t) => {
+    const dir = await t.tmpdir()
+    const ca = front.authority.certFile
+    const basic = { 'livy.user': WHO.user, 'livy.password': WHO.password }
+    const settings = (set: object) =>
+      devConfig(join(dir, 'settings'), 'settings', { 'livy.url': front.url, ...set }).livy
+    const logger = pino({ level: 'silent' })
+    const place = { self: asker.id, store: memoryStore(), stagingDir: dir, resultBytes: 1, logger }
+    const version = async (set: object) => {
+      const { site } = livyOf(settings(set), place)!
+      t.cleanup(() => site.stop())
+      return await site.version()
+    }
+    const token = { 'livy.header': 'X-Gate', 'livy.token': WHO.token }
+    assert.match((await version({ 'livy.ca': ca, ...token })).version, /^0\.\d/)
+    const { certFile: other } = await selfSigned(t)
+    const wrong: [object, RegExp, RegExp][] = [
+      [basic, /certificate is not accepted/, /^livy\.ca /],
+      [{ ...basic, 'livy.ca': other }, /certificate is not accepted/, /^livy\.ca /],
+      [{ ...basic, 'livy.ca': ca, 'livy.url': `https://localhost:${front.port}` }, /certificate/, /host of livy\.url/],
+      [{ ...basic, 'livy.ca': ca, 'livy.password': 'geraten' }, /credentials \(401\)/, /livy\.password/],
+      [{ ...token, 'livy.ca': ca, 'livy.token': 'geraten' }, /credentials \(401\)/, /livy\.token/],
+      [{ 'livy.ca': ca }, /credentials \(401\)/, /livy\.user/],
+    ]
+    for (const [set, words, hint] of wrong) {
+      const error = await rejects(version(set), 'ENGINE_DOWN')
+      assert.match(error.message, words)
+      assert.match(error.hint, hint)
+      assert.not.match(error.message + error.hint, /127\.0\.0\.1|geheim|geraten|marke/)
+    }
+    const noPem = join(dir, 'no.pem')
+    await writeFile(noPem, 'no certificate')
+    assert.match(
+      (await rejects(() => version({ 'livy.ca': noPem }), 'CONFIG_INVALID')).message,
+      /^livy\.ca: .*no certificate/,
+    )
+
+    const config = devConfig(join(dir, 'wrong'), 'wrong', {
+      'livy.url': front.url,
+      'livy.ca': ca,
+      'livy.user': WHO.user,
+      'livy.password': `${WHO.password}-`,
+    })
+    await createArchipelago({ config, name: 'wrong' })
+    const lines = pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) })
+    const island = await startIsland({ config, signal: stop.signal, logger: lines })
+    t.cleanup(() => island.stop())
+    const answer = await livyRest(config, t.signal).ask('POST', '/sessions', { kind: 'spark' })
+    const { findings } = await (await clientOf(t, island, config)).status()
+    const told = JSON.stringify([answer, findings, (await there.config()).settings])
+    assert.ok(answer.status >= 400, told)
+    assert.match(told, /does not accept the credentials \(401\)/)
+    assert.match(told, /livy\.user/)
+    const secrets = [
+      WHO.password,
+      WHO.token,
+      Buffer.from(`${WHO.user}:${WHO.password}`).toString('base64').slice(0, -4),
+    ]
+    for (const secret of secrets) {
+      assert.not.ok(told.includes(secret), 'no answer has it')
+      assert.not.ok(
+        logged.some((line) => line.includes(secret)),
+        'no log has it',
+      )
+    }
+    assert.ok(logged.length > 0 && front.passed > 0 && front.refused > 0)
   },
   TASK,
 )

@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { parseEndpoints } from '../../src/node/outside/endpoint.ts'
-import { rejects, requires, suite } from '../kit/index.ts'
+import { selfSigned } from '../kit/certificates.ts'
+import { rejects, suite } from '../kit/index.ts'
 import { bytes } from '../replicas/kit.ts'
-import { fileOf, listed, readAll, selfSigned, sourcesOf, webServer } from './kit.ts'
+import { fileOf, listed, readAll, sourcesOf, webServer } from './kit.ts'
 
 const test = suite('outside sources: web servers')
 const MiB = 1024 * 1024
@@ -117,7 +117,6 @@ test('only what the operator names is asked, redirects included, and each gets i
 })
 
 test('TLS is believed with the authority that the operator names, and not without', async (t) => {
-  await requires('openssl', () => execFileSync('openssl', ['version']), 'install openssl')
   const pem = await selfSigned(t)
   const web = await webServer(t, pem)
   web.files.set('f', { bytes: Buffer.from('sealed'), etag: '"1"' })

@@ -1,6 +1,4 @@
 /** A web server with files of its own, and the outside sources of an island that may read it. */
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -54,17 +52,6 @@ function answer(file: Served | undefined, request: IncomingMessage, response: Se
   const part = bytes.subarray(from, to + 1)
   const headers = { etag, 'content-range': `bytes ${from}-${to}/${bytes.length}`, 'content-length': part.length }
   response.writeHead(206, headers).end(part)
-}
-
-/** A key and a certificate of 127.0.0.1, signed by itself. */
-export async function selfSigned(t: TestContext): Promise<{ key: string; cert: string; certFile: string }> {
-  const dir = await t.tmpdir()
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
-  execFileSync('openssl', [...request, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
-  })
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8'), certFile: cert }
 }
 
 export async function sourcesOf(

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { ArchipelError } from '../../protocols/model/errors.ts'
@@ -119,7 +120,7 @@ export function livyOf(settings: LivySettings, { self, store, stagingDir, result
     url,
     timeoutMs,
     ...(auth === undefined ? {} : { auth }),
-    ...(settings.ca === undefined ? {} : { ca: fileText('livy.ca', settings.ca) }),
+    ...(settings.ca === undefined ? {} : { ca: certificate('livy.ca', settings.ca) }),
   })
   const site = livySite({
     prefix: `archipel-${self.slice(3, 15)}`,
@@ -161,6 +162,17 @@ function fileText(name: string, path: string): string {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new ArchipelError('CONFIG_INVALID', `${name}: its file cannot be read`, { cause })
+  }
+}
+
+/** @throws CONFIG_INVALID: with anything else no connection could be made, and nobody would know why */
+function certificate(name: string, path: string): string {
+  const text = fileText(name, path)
+  try {
+    void new X509Certificate(text)
+    return text
+  } catch (cause) {
+    throw new ArchipelError('CONFIG_INVALID', `${name}: its file holds no certificate (PEM)`, { cause })
   }
 }
 

@@ -29,6 +29,8 @@ export interface SessionInit {
   limits?: Partial<EngineLimits>
   /** Work of another island: a program then runs in a sandbox or not at all. */
   forwarded?: boolean
+  /** Whose work it is: the name of a token, `user@island` for work of others. Spark may run it as somebody of the site's. */
+  user?: string
   /** Which engine it has to be, where an island has more than one; without it the built-in one where that can do it. */
   engine?: 'livy' | 'embedded'
   /** A program as at a prompt: what its last line gives is printed, magics of Livy work, and there is an object `spark`. */

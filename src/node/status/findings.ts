@@ -229,7 +229,7 @@ function livy(f: StatusFacts): Finding | undefined {
     severity: 'error',
     message: `Livy is down${f.livy.reason === undefined ? '' : `: ${f.livy.reason}`}.`,
     remedy:
-      'Start Livy, or correct livy.url and what proves to it who asks (livy.user, livy.token); this island connects again by itself.',
+      'Start Livy, or correct livy.url, livy.ca and what proves to it who asks (livy.user, livy.token); this island connects again by itself.',
   }
 }
 

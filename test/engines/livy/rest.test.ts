@@ -1,13 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { type LivyRestInit, livyRest } from '../../../src/node/engines/livy/rest.ts'
 import { LivyRefusal } from '../../../src/protocols/livy/refusal.ts'
-import { rejects, requires, suite, type TestContext } from '../../kit/index.ts'
+import { selfSigned } from '../../kit/certificates.ts'
+import { rejects, suite, type TestContext } from '../../kit/index.ts'
 
 const test = suite('the REST client of Livy')
 
@@ -120,18 +118,12 @@ test('a file is one part with a plain name', async (t) => {
 })
 
 test('TLS is believed with the authority that the operator names, and not without', async (t) => {
-  await requires('openssl', async () => execFileSync('openssl', ['version']), 'install openssl')
-  const dir = await t.tmpdir()
-  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
-  execFileSync('openssl', [...request, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
-  })
-  const pem = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+  const pem = await selfSigned(t)
   const url = `https://127.0.0.1:${await serve(t, json(200, { version: '0.9.0' }), pem)}`
   assert.equal(await client(t, { url, ca: pem.cert }).call('GET', '/version'), { version: '0.9.0' })
   const error = await rejects(client(t, { url }).call('GET', '/version'), 'ENGINE_DOWN')
   assert.match(error.message, /certificate is not accepted/)
+  assert.match(error.hint, /^livy\.ca /)
 })
 
 test.run()

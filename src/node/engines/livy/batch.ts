@@ -75,8 +75,9 @@ export function livyBatch(
   }
 
   async function made(file: string, signal: AbortSignal): Promise<LivyBatch> {
-    const { datasets, forwarded = false, key } = init
-    const mark = { mark: parts.mark, datasets, forwarded, ...(key === undefined ? {} : { key }) }
+    const { datasets, forwarded = false, user, key } = init
+    const named = { ...(key === undefined ? {} : { key }), ...(user === undefined ? {} : { user }) }
+    const mark = { mark: parts.mark, datasets, forwarded, ...named }
     return await site.createBatch(request(file), mark, { signal, stays: parts.stays })
   }
 

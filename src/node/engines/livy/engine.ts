@@ -83,7 +83,11 @@ export function livyEngine(init: LivyEngineInit) {
         hint: 'The operator of that island starts Livy, or corrects livy.url; `archipel status` there tells more.',
       })
     const conf = { 'livy.rsc.sql.num-rows': String(Math.min(init.limits.resultRows, MOST_ROWS) + 1) }
-    const spares = spareSessions({ count: init.spares ?? 0, open: (signal) => openAtLivy({}, signal), close })
+    const spares = spareSessions({
+      count: init.spares ?? 0,
+      open: (signal) => openAtLivy({}, undefined, signal),
+      close,
+    })
 
     const marks = new Map<number, string>()
 
@@ -121,10 +125,20 @@ export function livyEngine(init: LivyEngineInit) {
     const newMark = () => MARK + randomBytes(8).toString('hex')
 
     /** A session that is up. @throws ENGINE_FAILED with the end of its log when it does not start */
-    async function openAtLivy(asked: NonNullable<SessionInit['spark']>, signal: AbortSignal): Promise<number> {
+    async function openAtLivy(
+      asked: NonNullable<SessionInit['spark']>,
+      user: string | undefined,
+      signal: AbortSignal,
+    ): Promise<number> {
       const { name: _name, ...spark } = asked
       const request = { ...spark, kind: 'shared' as const, conf: { ...conf, ...spark.conf } }
-      const mark = { mark: newMark(), datasets: [], params: {}, forwarded: false }
+      const mark = {
+        mark: newMark(),
+        datasets: [],
+        params: {},
+        forwarded: false,
+        ...(user === undefined ? {} : { user }),
+      }
       inUse.add(mark.mark)
       const { id } = await site.createSession(request, mark, { signal }).catch((error: unknown) => {
         inUse.delete(mark.mark)
@@ -212,11 +226,12 @@ export function livyEngine(init: LivyEngineInit) {
     }
 
     async function freshSession(
-      { datasets, params = {}, forwarded = false, spark = {}, key }: SessionInit,
+      { datasets, params = {}, forwarded = false, user, spark = {}, key }: SessionInit,
       signal: AbortSignal,
     ): Promise<number> {
-      const spare = Object.keys(spark).length === 0 ? spares.take() : undefined
-      const livy = spare ?? (await openAtLivy(spark, signal))
+      // A spare one runs as nobody in particular.
+      const common = Object.keys(spark).length === 0 && site.runsAs(user) === site.runsAs(undefined)
+      const livy = (common ? spares.take() : undefined) ?? (await openAtLivy(spark, user, signal))
       const binding = { datasets, params, forwarded, ...(key === undefined ? {} : { key }) }
       await site.bind(livy, binding).catch(async (error: unknown) => {
         await close(livy)

@@ -46,6 +46,8 @@ const CONNECTIONS = 16
 const GONE = new Set([502, 503, 504])
 
 const LIVY_HINT = 'Is Livy running? `archipel status` at the island tells; livy.url in its configuration names it.'
+const CA_HINT =
+  'livy.ca in the configuration of the island names the file with the certificate (PEM) of the authority that signed that of Livy, which has to name the host of livy.url.'
 const AUTH_HINT = 'Check livy.user, livy.password, livy.header and livy.token in the configuration of the island.'
 
 /** Connects to one Livy. Nothing is asked before the first call. */
@@ -82,7 +84,8 @@ export function livyRest(init: LivyRestInit): LivyRest {
     } catch (error) {
       if (error instanceof ArchipelError) throw error
       if (options.signal?.aborted) throw toArchipelError(Object.assign(new DOMException('', 'AbortError')))
-      throw down(words(error), LIVY_HINT, error)
+      const why = words(error)
+      throw down(why, why.includes('certificate') ? CA_HINT : LIVY_HINT, error)
     }
   }
 

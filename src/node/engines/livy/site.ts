@@ -68,6 +68,8 @@ export interface KeptAtLivy {
 }
 
 export interface RealLivySite extends LivySite {
+  /** As whom work of this user runs that does not ask to be somebody; undefined: as Livy itself. */
+  runsAs(user: string | undefined): string | undefined
   /** Reads what an earlier run left at Livy; asks Livy nothing. */
   start(): Promise<void>
   /** Sessions and batches go on. */
@@ -237,6 +239,7 @@ export function livySite(init: LivySiteInit) {
     return {
       engine: 'livy',
       kinds: () => new Set(LIVY_KINDS),
+      runsAs: (user) => proxyUserOf(undefined, user, init.proxyUsers ?? {}),
       state: () => rest.state(),
       version: async (options = {}) => readVersion(await rest.call('GET', '/version', options)),
 

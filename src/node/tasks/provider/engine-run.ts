@@ -12,6 +12,8 @@ interface Ready {
   work: Work
   datasets: BoundDataset[]
   forwarded: boolean
+  /** Whose it is, `user@island` for work of others. */
+  user: string
   /** Absolute path of the main file. */
   file: string | undefined
   /** Of the attempt, for good. */
@@ -20,13 +22,14 @@ interface Ready {
 
 /** A session that runs the code, or a batch that is begun when it is its turn. */
 export async function prepared(engine: EnginePort, ready: Ready, signal: AbortSignal): Promise<Run> {
-  const { work, datasets, forwarded, key } = ready
+  const { work, datasets, forwarded, user, key } = ready
   const init: BatchInit = {
     kind: work.kind,
     code: work.code,
     datasets,
     params: work.params,
     forwarded,
+    user,
     key,
     ...(work.engine === undefined ? {} : { engine: work.engine }),
     ...(work.spark === undefined ? {} : { spark: work.spark }),

@@ -41,8 +41,9 @@ export function executor(
       mainPath(work, record.requester, signal),
     ])
     const forwarded = record.requester !== init.self
+    const user = forwarded ? `${work.user}@${record.requester}` : work.user
     const [run, writer] = await both(
-      prepared(engine, { work, datasets: bound, forwarded, file, key }, signal),
+      prepared(engine, { work, datasets: bound, forwarded, user, file, key }, signal),
       spool.write(record, { again }),
     )
     const startMs = clock.elapsed() - began
