@@ -13,6 +13,7 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { gossip } from './gossip.ts'
 import { membersOnly } from './guard.ts'
 import { inOnePiece } from './in-one-piece.ts'
+import { openingSafely } from './opening.ts'
 import type { NetworkAdmission } from './port.ts'
 import { youngBuffers } from './young.ts'
 
@@ -94,7 +95,7 @@ export async function createNode(
       membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never,
     ],
     connectionEncrypters: [inOnePiece(noise(), youngBuffers())],
-    streamMuxers: [yamux({ streamOptions: STREAM_OPTIONS } as never)],
+    streamMuxers: [openingSafely(yamux({ streamOptions: STREAM_OPTIONS } as never))],
     connectionManager: {
       maxConnections: init.maxConnections,
       // The defaults refuse bursts of joins; our own quotas stand behind this.

@@ -1,4 +1,5 @@
 import type { ComponentLogger, Connection, PeerId, Stream } from '@libp2p/interface'
+import { MessageType } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { CID } from 'multiformats/cid'
@@ -294,7 +295,10 @@ export async function network(init: NetworkInit, components: NetworkComponents):
     },
     async provide(key, options = {}) {
       if (node.services.dht === undefined) return
-      await node.contentRouting.provide(cidOf(key), options)
+      let told = 0
+      for await (const event of node.services.dht.provide(cidOf(key), options))
+        if (event.name === 'PEER_RESPONSE' && event.messageType === MessageType.ADD_PROVIDER) told += 1
+      if (told === 0) throw new ArchipelError('UNREACHABLE', 'no island took the provider record')
     },
     async *findProviders(key, options = {}): AsyncGenerator<Provider> {
       if (node.services.dht === undefined) return

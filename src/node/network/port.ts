@@ -55,7 +55,7 @@ export interface NetworkPort extends StreamOpener, StreamAcceptor {
   drop(peerId: string): void
   publish(topic: GossipTopic, bytes: Uint8Array): Promise<void>
   onGossip(topic: GossipTopic, listener: (bytes: Uint8Array, from: string) => void): void
-  /** Tells the DHT that this island provides the key. Slow (0.1-2 s): call in the background. */
+  /** Tells the DHT that this island provides the key. Slow (0.1-2 s): call in the background. @throws UNREACHABLE when no other island took it */
   provide(key: Uint8Array, options?: { signal?: AbortSignal }): Promise<void>
   findProviders(key: Uint8Array, options?: { signal?: AbortSignal }): AsyncIterable<Provider>
   on<E extends keyof NetworkEvents>(event: E, listener: NetworkEvents[E]): () => void

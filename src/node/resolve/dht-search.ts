@@ -26,8 +26,11 @@ export interface DhtSearchOptions {
 
 /** Islands asked that the DHT names. */
 const MAX_PROVIDERS = 20
-/** Milliseconds that the id itself is looked up alone: few islands hold so much that they are named by prefixes only. */
-const PREFIX_AFTER_MS = 50
+/**
+ * Milliseconds for the nearest answer before more is set in motion: the walk through the DHT, which goes on behind the records
+ * that are here already, and the look-up of prefixes, which name few islands only.
+ */
+const NEAREST_MS = 50
 
 /**
  * Adds to `located` what the DHT knows of these ids. Where no holder is known yet, the first island that says yes is an
@@ -46,6 +49,7 @@ export async function dhtSearch(
   const enough = new AbortController()
   const ended = AbortSignal.any([signal, AbortSignal.timeout(ms), enough.signal])
   const asks: Promise<void>[] = []
+  const nearest = sleep(NEAREST_MS, undefined, { signal: ended }).catch(() => {})
   /** What comes later counts no more: the answer was given. */
   let over = false
 
@@ -68,7 +72,9 @@ export async function dhtSearch(
           continue
         }
         asked.add(island)
-        asks.push(askProvider(island, provider.addresses))
+        const asking = askProvider(island, provider.addresses)
+        asks.push(asking)
+        if (!beside) await Promise.race([asking, nearest])
       }
     } catch (error) {
       if (!ended.aborted) logger.debug({ error: (error as Error).message }, 'a DHT look-up failed')
@@ -90,7 +96,7 @@ export async function dhtSearch(
   async function searchAll(): Promise<void> {
     const keys = keysOf(network.archipelagoId, ids)
     const singles = Promise.all(keys.filter((key) => key.exact).map(search))
-    await sleep(PREFIX_AFTER_MS, undefined, { signal: ended }).catch(() => {})
+    await nearest
     if (!ended.aborted) await Promise.all([singles, ...keys.filter((key) => !key.exact).map(search)])
   }
 
