@@ -11,6 +11,7 @@ import type { OwnData } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import type { PresencePort } from './presence/presence.ts'
 import { promiseKeeping } from './promise-keeping.ts'
+import { folderOf } from './replicas/names.ts'
 import { type Replication, replication } from './replication.ts'
 import { requesting } from './requesting.ts'
 import type { RequestsPort } from './requests/port.ts'
@@ -89,7 +90,9 @@ export async function copies(components: CopiesComponents, undo: (() => unknown)
   await moving.replicas.start()
   undo.push(() => moving.replicas.stop())
 
-  const asking = { ...components, replicas: moving.replicas }
+  const heldState = (publisher: string, dataset: string, version: string) =>
+    own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state
+  const asking = { ...components, replicas: moving.replicas, heldState }
   const subscribed = subscribing({ ...asking, nameOf: roster.nameOf, logger: logger('subscriptions') })
   const requested = requesting({ ...asking, logger: logger('requests') })
   const rules = ruleKeeping(asking)

@@ -6,13 +6,11 @@ import type { Config } from './config/schema.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { NetworkPort } from './network/port.ts'
 import { newId } from './new-id.ts'
-import type { OwnData } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import { finder } from './replicas/find.ts'
-import { folderOf } from './replicas/names.ts'
 import type { ReplicasPort } from './replicas/replicas.ts'
 import { levelRequests } from './requests/level-requests.ts'
-import type { RequestsPort } from './requests/port.ts'
+import type { RequestsComponents, RequestsPort } from './requests/port.ts'
 import { requests } from './requests/requests.ts'
 import { remoteRequests, serveRequests } from './requests/wire.ts'
 import type { IslandLookup } from './resolve/port.ts'
@@ -39,12 +37,12 @@ export function requesting(components: {
   lookup: IslandLookup
   islandNamed(text: string): string
   replicas: ReplicasPort
-  own: Pick<OwnData, 'replicaShelf'>
+  heldState: RequestsComponents['heldState']
   policy: PolicyPort
   journal: JournalPort
   logger: Logger
 }): Requesting {
-  const { config, self, store, catalog, network, connect, resolver, lookup, own, logger, ...rest } = components
+  const { config, self, store, catalog, network, connect, resolver, lookup, logger, ...rest } = components
   const find = finder({
     self,
     locate: (ref, options) => resolver.locate(ref, { via: 'both', confirm: false, ...options }),
@@ -62,7 +60,6 @@ export function requesting(components: {
         const found = await find(ref, version, { signal })
         return { dataset: found.claim.id, publisher: found.claim.publisher, version: found.version }
       },
-      heldState: (publisher, dataset, version) => own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state,
       nameOf: lookup.nameOf,
       isMember: lookup.isMember,
       newId: () => newId('req'),

@@ -5,14 +5,12 @@ import type { BrowsePort } from './browse/browse.ts'
 import type { CatalogPort } from './catalog/port.ts'
 import type { JournalPort } from './journal/journal.ts'
 import { newId } from './new-id.ts'
-import type { OwnData } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
-import { folderOf } from './replicas/names.ts'
 import type { ReplicasPort } from './replicas/replicas.ts'
 import type { ResolverPort } from './resolve/resolver.ts'
 import type { StorePort } from './store/port.ts'
 import { levelSubscriptions } from './subscriptions/level-subscriptions.ts'
-import type { SubscriptionsPort } from './subscriptions/port.ts'
+import type { SubscriptionsComponents, SubscriptionsPort } from './subscriptions/port.ts'
 import { subscriptions } from './subscriptions/subscriptions.ts'
 
 export function subscribing(components: {
@@ -22,13 +20,13 @@ export function subscribing(components: {
   browse: Pick<BrowsePort, 'view' | 'viewOf'>
   resolver: ResolverPort
   nameOf(island: string): string
-  own: Pick<OwnData, 'replicaShelf'>
+  heldState: SubscriptionsComponents['heldState']
   replicas: ReplicasPort
   policy: PolicyPort
   journal: JournalPort
   logger: Logger
 }): SubscriptionsPort {
-  const { self, store, browse, resolver, own, logger, ...rest } = components
+  const { self, store, browse, resolver, logger, ...rest } = components
   return subscriptions(
     { self },
     {
@@ -44,7 +42,6 @@ export function subscribing(components: {
           throw new ArchipelError('DATASET_NOT_FOUND', `${ref.slice(0, 200)} is not in the catalog any more`)
         return view
       },
-      heldState: (publisher, dataset, version) => own.replicaShelf.asked(folderOf(publisher, dataset, version))?.state,
       newId: () => newId('sub'),
       logger,
     },

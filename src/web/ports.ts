@@ -3,6 +3,7 @@
  * Every method throws `ArchipelError`; every long one takes a signal and reports progress.
  */
 
+import type { CallOptions } from '../protocols/model/call-options.ts'
 import type { FileUrl, FileUrlRequest } from '../protocols/model/file-url.ts'
 import type { DropPlan, ReplicaPage, ReplicaView } from '../protocols/model/replica.ts'
 import type { ReplicaRequestPage, ReplicaRequestView, ReplicateRequest } from '../protocols/model/replica-request.ts'
@@ -66,12 +67,6 @@ import type {
   UpdateRequest,
 } from '../protocols/model/views.ts'
 import type { Scope } from './contract/scopes.ts'
-
-export interface CallOptions {
-  signal?: AbortSignal
-  /** Who asks: the name of a token, as the journal and tasks have it; the owner when absent. */
-  user?: string
-}
 
 export interface PageRequest {
   limit?: number

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { CallOptions } from '../../protocols/model/call-options.ts'
 import type { MainFile } from '../../protocols/model/spark.ts'
 import type {
   ActionPage,
@@ -13,11 +14,6 @@ import type { CatalogPort } from '../catalog/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { MainsPort } from '../mains/port.ts'
 import type { Bucket } from '../store/port.ts'
-
-interface CallOptions {
-  signal?: AbortSignal
-  user?: string
-}
 
 interface OwnOptions extends CallOptions {
   /** Refuse what other users saved. */

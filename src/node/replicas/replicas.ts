@@ -1,5 +1,6 @@
 /** Replicas of other islands' datasets: got, read, verified, dropped. */
 import type { Logger } from 'pino'
+import type { CallOptions } from '../../protocols/model/call-options.ts'
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError } from '../../protocols/model/errors.ts'
 import { pageOf } from '../../protocols/model/paging.ts'
@@ -90,11 +91,6 @@ export interface ReplicasComponents {
   busy(): boolean
   newId(): string
   logger: Logger
-}
-
-interface CallOptions {
-  signal?: AbortSignal
-  user?: string
 }
 
 interface GetOptions extends CallOptions {

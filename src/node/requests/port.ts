@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { CallOptions } from '../../protocols/model/call-options.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type {
   ReplicaRequestPage,
@@ -63,9 +64,9 @@ export interface RequestsComponents {
     version: string | undefined,
     signal: AbortSignal,
   ): Promise<Pick<WantedReplica, 'dataset' | 'publisher' | 'version'>>
-  /** @throws NOT_FOUND, AMBIGUOUS */
   /** What is here of that version of a claim: nothing, or the state of the replica. */
   heldState(publisher: string, dataset: string, version: string): string | undefined
+  /** @throws NOT_FOUND, AMBIGUOUS */
   islandNamed(text: string): string
   nameOf(island: string): string
   isMember(island: string): boolean
@@ -73,11 +74,6 @@ export interface RequestsComponents {
   journal: JournalPort
   newId(): string
   logger: Logger
-}
-
-interface CallOptions {
-  signal?: AbortSignal
-  user?: string
 }
 
 /** Asking other islands to hold data, and being asked. */

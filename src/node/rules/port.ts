@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { CallOptions } from '../../protocols/model/call-options.ts'
 import type { Card } from '../../protocols/model/island.ts'
 import type { RuleExplanation, RulePage, RuleRequest, RuleView } from '../../protocols/model/rule.ts'
 import type { TransferPriority } from '../../protocols/model/transfer.ts'
@@ -6,11 +7,6 @@ import type { CatalogPort } from '../catalog/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { HeldBy } from '../resolve/port.ts'
-
-interface CallOptions {
-  signal?: AbortSignal
-  user?: string
-}
 
 /** Rules of all islands, and what this one does for them. */
 export interface RulesPort {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { CallOptions } from '../../protocols/model/call-options.ts'
 import type { ErrorInfo } from '../../protocols/model/errors.ts'
 import type {
   SubscriptionExplanation,
@@ -71,11 +72,6 @@ export interface SubscriptionsComponents {
   journal: JournalPort
   newId(): string
   logger: Logger
-}
-
-interface CallOptions {
-  signal?: AbortSignal
-  user?: string
 }
 
 /** Datasets that are fetched as they appear. */
