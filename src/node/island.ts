@@ -217,48 +217,13 @@ async function compose(
   const resolving = resolver({ catalog: shelf, islands: lookup, network: net, ask, logger: log('resolve') })
   const dht = announcer({ network: net, ids: () => held.served(), logger: log('dht') })
 
-  // Bytes of datasets, to others and from them.
-  const copied = await copies(
-    {
-      config,
-      self,
-      startedAt,
-      store,
-      catalog,
-      network: net,
-      own,
-      signer: signerFromSeed(key.seed),
-      roster: who,
-      presence: present,
-      browse: shelf,
-      lookup,
-      resolver: resolving,
-      policy,
-      journal: diary,
-      islandNamed: island,
-      running: () => [...work.tasks.provider.datasets(), ...interactive.datasets(), ...livyPort.datasets()],
-      connect,
-      onForget(forget) {
-        onServedChange = () => {
-          forget()
-          dht.changed()
-        }
-      },
-      logger: log,
-    },
-    undo,
-  )
-
-  const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
-
-  // Work.
-  const work = islandWork({
+  /** What most of the following needs. */
+  const base = {
     config,
     self,
     store,
     catalog,
     network: net,
-    engine,
     datasets: held,
     browse: shelf,
     roster: who,
@@ -269,9 +234,31 @@ async function compose(
     journal: diary,
     islandNamed: island,
     connect,
-    onTask: (task) => events.taskChanged(task),
     logger: log,
-  })
+  }
+
+  // Bytes of datasets, to others and from them.
+  const copied = await copies(
+    {
+      ...base,
+      startedAt,
+      own,
+      signer: signerFromSeed(key.seed),
+      running: () => [...work.tasks.provider.datasets(), ...interactive.datasets(), ...livyPort.datasets()],
+      onForget(forget) {
+        onServedChange = () => {
+          forget()
+          dht.changed()
+        }
+      },
+    },
+    undo,
+  )
+
+  const ownBlock: OwnBlock = ({ dataset, version, block }) => held.block({ id: dataset, version }, block)
+
+  // Work.
+  const work = islandWork({ ...base, engine, onTask: (task) => events.taskChanged(task) })
 
   const inside = contents({
     self,
@@ -285,36 +272,10 @@ async function compose(
     sql: work.sql,
   })
 
-  const interactive = interactiveSessions({
-    config,
-    self,
-    store,
-    engine,
-    datasets: held,
-    resolver: resolving,
-    policy,
-    journal: diary,
-    places: forSessions,
-    logger: log,
-  })
+  const interactive = interactiveSessions({ ...base, engine, places: forSessions })
   undo.push(() => interactive.stop())
 
-  const livyPort = livyGateway({
-    config,
-    self,
-    store,
-    sites: [...(livy === undefined ? [] : [livy.site]), plain],
-    network: net,
-    datasets: held,
-    roster: who,
-    lookup,
-    resolver: resolving,
-    policy,
-    journal: diary,
-    islandNamed: island,
-    connect,
-    logger: log,
-  })
+  const livyPort = livyGateway({ ...base, sites: [...(livy === undefined ? [] : [livy.site]), plain] })
   undo.push(() => livyPort.stop())
 
   const tickets = ticketBook({ store: levelTickets(store) })
@@ -372,19 +333,12 @@ async function compose(
     return stopOnce
   }
   const parts: IslandParts = {
-    config,
-    self,
+    ...base,
     archipelago,
     startedAt,
     logger: log('island'),
     signal: stopping.signal,
-    catalog,
-    roster: who,
-    presence: present,
     reach: reachable,
-    network: net,
-    browse: shelf,
-    resolver: resolving,
     work,
     moving: copied.moving,
     subscriptions: copied.subscriptions,
@@ -393,16 +347,12 @@ async function compose(
     contents: inside,
     sessions: interactive,
     livy: livyPort.shown,
-    datasets: held,
     engine,
-    policy,
-    journal: diary,
     tickets,
     tokens,
     sync,
     events,
     webUrl,
-    islandNamed: island,
     key,
     admins: decodeGenesis(home.membership.archipelago.genesis).admins,
     adminKey: home.adminKey,
