@@ -1,13 +1,10 @@
 import type { Command } from 'commander'
 import type { ReplicaView } from '../../../protocols/model/replica.ts'
 import type { Cli } from '../context.ts'
-import { firstOf, MAX_SHOWN } from '../first-of.ts'
 import { age, bytes } from '../format.ts'
 import { evictionWord } from '../replica-words.ts'
-import { table } from '../table.ts'
-import { wholeNumber } from '../whole-number.ts'
+import { showList } from '../show-list.ts'
 
-const PAGE = 500
 const COLUMNS = [
   { header: 'DATASET', min: 8 },
   { header: 'VERSION', min: 12 },
@@ -37,12 +34,12 @@ export function define(command: Command, cli: Cli): void {
     .option('--limit <n>', 'replicas to show', '100')
     .addHelpText('after', '\nExample:\n  $ archipel replicas')
     .action(async ({ limit }: { limit: string }) => {
-      const { io, signal } = cli
-      const most = wholeNumber(limit, '--limit', MAX_SHOWN)
-      const client = await cli.client()
-      const { items, total } = await firstOf((page) => client.replicas(page, { signal }), { most, pageSize: PAGE })
-      if (io.json) return io.printJson({ items, total })
-      if (items.length === 0) return io.note('no replicas')
-      io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
+      await showList(cli, {
+        limit,
+        what: 'replicas',
+        columns: COLUMNS,
+        row,
+        ask: (client, page, options) => client.replicas(page, options),
+      })
     })
 }

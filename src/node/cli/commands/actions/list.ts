@@ -2,11 +2,8 @@ import type { Command } from 'commander'
 import type { ActionView } from '../../../../protocols/model/views.ts'
 import { paramText } from '../../action-params.ts'
 import type { Cli } from '../../context.ts'
-import { firstOf, MAX_SHOWN } from '../../first-of.ts'
-import { table } from '../../table.ts'
-import { wholeNumber } from '../../whole-number.ts'
+import { showList } from '../../show-list.ts'
 
-const PAGE = 500
 const COLUMNS = [
   { header: 'NAME', min: 10 },
   { header: 'KIND' },
@@ -35,20 +32,16 @@ export function define(command: Command, cli: Cli): void {
     .option('--limit <n>', 'actions to show', '50')
     .addHelpText('after', '\nExample:\n  $ archipel actions list stars --island grenoble')
     .action(async (words: string[], { island, limit }: { island?: string; limit: string }) => {
-      const { io, signal } = cli
-      const most = wholeNumber(limit, '--limit', MAX_SHOWN)
-      const client = await cli.client()
       const query = {
         ...(words.length === 0 ? {} : { text: words.join(' ') }),
         ...(island === undefined ? {} : { island }),
       }
-      const { items, next } = await firstOf((page) => client.actions.list({ ...query, ...page }, { signal }), {
-        most,
-        pageSize: PAGE,
+      await showList(cli, {
+        limit,
+        what: 'actions',
+        columns: COLUMNS,
+        row,
+        ask: (client, page, options) => client.actions.list({ ...query, ...page }, options),
       })
-      if (io.json) return io.printJson({ items })
-      if (items.length === 0) return io.note('no actions')
-      io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
-      if (next !== undefined) io.note('there are more; --limit shows them')
     })
 }

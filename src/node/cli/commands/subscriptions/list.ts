@@ -1,14 +1,10 @@
 import type { Command } from 'commander'
 import type { SubscriptionView } from '../../../../protocols/model/subscription.ts'
-import { clean } from '../../clean.ts'
 import type { Cli } from '../../context.ts'
-import { firstOf, MAX_SHOWN } from '../../first-of.ts'
 import { age, bytes } from '../../format.ts'
+import { showList } from '../../show-list.ts'
 import { filterWords, metWords, stateWords } from '../../subscription-words.ts'
-import { table } from '../../table.ts'
-import { wholeNumber } from '../../whole-number.ts'
 
-const PAGE = 500
 const COLUMNS = [
   { header: 'ID', min: 20 },
   { header: 'CONDITIONS', min: 12 },
@@ -19,8 +15,8 @@ const COLUMNS = [
 ]
 
 function row(view: SubscriptionView): string[] {
-  const state = clean(stateWords(view))
-  return [view.id, clean(filterWords(view)), metWords(view), bytes(view.bytes), `${age(view.created)} ago`, state]
+  const asked = bytes(view.bytes)
+  return [view.id, filterWords(view), metWords(view), asked, `${age(view.created)} ago`, stateWords(view)]
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -28,15 +24,12 @@ export function define(command: Command, cli: Cli): void {
     .option('--limit <n>', 'subscriptions to show, newest first', '20')
     .addHelpText('after', '\nExample:\n  $ archipel subscriptions list --limit 5')
     .action(async ({ limit }: { limit: string }) => {
-      const { io, signal } = cli
-      const most = wholeNumber(limit, '--limit', MAX_SHOWN)
-      const client = await cli.client()
-      const { items, total } = await firstOf((page) => client.subscriptions.list(page, { signal }), {
-        most,
-        pageSize: PAGE,
+      await showList(cli, {
+        limit,
+        what: 'subscriptions',
+        columns: COLUMNS,
+        row,
+        ask: (client, page, options) => client.subscriptions.list(page, options),
       })
-      if (io.json) return io.printJson({ items, total })
-      if (items.length === 0) return io.note('no subscriptions')
-      io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
     })
 }

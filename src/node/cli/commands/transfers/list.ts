@@ -1,13 +1,10 @@
 import type { Command } from 'commander'
 import type { TransferView } from '../../../../protocols/model/views.ts'
 import type { Cli } from '../../context.ts'
-import { firstOf, MAX_SHOWN } from '../../first-of.ts'
 import { age, bytes } from '../../format.ts'
-import { table } from '../../table.ts'
+import { showList } from '../../show-list.ts'
 import { progressWords } from '../../transfer-words.ts'
-import { wholeNumber } from '../../whole-number.ts'
 
-const PAGE = 500
 const COLUMNS = [
   { header: 'ID', min: 21 },
   { header: 'DATASET', min: 8 },
@@ -28,15 +25,12 @@ export function define(command: Command, cli: Cli): void {
     .option('--limit <n>', 'transfers to show, newest first', '20')
     .addHelpText('after', '\nExample:\n  $ archipel transfers list --limit 5')
     .action(async ({ limit }: { limit: string }) => {
-      const { io, signal } = cli
-      const most = wholeNumber(limit, '--limit', MAX_SHOWN)
-      const client = await cli.client()
-      const { items, total } = await firstOf((page) => client.transfers.list(page, { signal }), {
-        most,
-        pageSize: PAGE,
+      await showList(cli, {
+        limit,
+        what: 'transfers',
+        columns: COLUMNS,
+        row,
+        ask: (client, page, options) => client.transfers.list(page, options),
       })
-      if (io.json) return io.printJson({ items, total })
-      if (items.length === 0) return io.note('no transfers')
-      io.print(table(COLUMNS, items.map(row), { width: io.width, style: (text) => io.style('bold', text) }))
     })
 }
