@@ -82,8 +82,8 @@ export async function ownDatasets(
     {
       store: replicaStore,
       publisher: publishing,
-      async append(id, body) {
-        await catalog.appendMany([body === undefined ? { kind: 'replica', id } : { kind: 'replica', id, body }])
+      async append(records) {
+        await catalog.appendMany(records.map((record) => ({ kind: 'replica', ...record })))
       },
       ownReplicas: () => catalog.own('replica'),
       onChange: components.onChange,

@@ -20,7 +20,7 @@ export interface RuleKeepingComponents {
   roster: Roster
   presence: Pick<PresencePort, 'of'>
   browse: Pick<BrowsePort, 'holders'>
-  replicas: Pick<ReplicasPort, 'get' | 'list'>
+  replicas: Pick<ReplicasPort, 'get' | 'list' | 'claim' | 'unclaim'>
   islandNamed(text: string): string
   policy: PolicyPort
   journal: JournalPort
@@ -45,6 +45,8 @@ export function ruleKeeping(components: RuleKeepingComponents): RulesPort {
       islandNamed: components.islandNamed,
       silentMs,
       holders: browse.holders,
+      claim: replicas.claim,
+      unclaim: replicas.unclaim,
       bring: ({ id, publisher, version }, { priority, ...options }) =>
         replicas.get({ ref: `${id}@${publisher}`, version, priority }, { ...options, by: options.user }),
       paused: ({ id, publisher, version }) =>

@@ -38,7 +38,7 @@ import { type FileReading, reader } from './read/reader.ts'
 import { reuse } from './reuse.ts'
 import type { RemoteOf } from './run/port.ts'
 import type { HeldFiles } from './serve/port.ts'
-import type { ReplicaShelf } from './shelf.ts'
+import type { Claimed, ReplicaShelf } from './shelf.ts'
 import { type Space, space } from './space.ts'
 import { type Transfers, transfers } from './transfers.ts'
 import { verifier } from './verify.ts'
@@ -106,6 +106,10 @@ export interface ReplicasPort {
   /** Durable when it resolves. @throws DATASET_NOT_FOUND, AMBIGUOUS, NO_HOLDER, NOT_FOUND, QUOTA_EXCEEDED, DISK_FULL, RECORD_INVALID, FORBIDDEN */
   get(request: GetRequest, options?: GetOptions): Promise<TransferView>
   plan(request: GetRequest, options?: CallOptions): Promise<TransferPlan>
+  /** Tells others that those of these for which the quota has room will be brought, before they are asked for. */
+  claim(versions: readonly (Claimed & { bytes: number })[]): Promise<void>
+  /** After it was asked for, or could not be. */
+  unclaim(version: Claimed): Promise<void>
   /** A file of any dataset; nothing of it is read before its `open`. @throws as `Reader` */
   read(
     request: { ref: string; path: string; version?: string | undefined },
@@ -279,6 +283,16 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     },
     read: ({ ref, path, version }, { signal = NEVER, user = 'owner' } = {}) =>
       files.open({ ref, path, version }, { signal, user }),
+    async claim(versions) {
+      let bytes = 0
+      const fits = versions.filter((each) => {
+        if (room.lacking(bytes + each.bytes) > 0) return false
+        bytes += each.bytes
+        return true
+      })
+      await shelf.claim(fits)
+    },
+    unclaim: (version) => shelf.unclaim(version),
     plan: async (request, { signal = NEVER } = {}) => ({
       ...(await getting.plan(request, { signal })),
       quotaLeftBytes: Math.max(0, init.quotaBytes - heldBytes() - moving.promised()),

@@ -25,13 +25,20 @@ export interface ShelfInit {
 export interface ShelfComponents {
   store: ReplicaStore
   publisher: Pick<PublisherPort, 'pieceTable' | 'check'>
-  /** Writes into the own log; without a body: a withdrawal. */
-  append(id: string, body?: ReplicaBody): Promise<void>
+  /** Writes into the own log, all under one head; without a body: a withdrawal. */
+  append(records: { id: string; body?: ReplicaBody }[]): Promise<void>
   /** Own live replica records. */
   ownReplicas(): AsyncIterable<{ id: string; body?: unknown }>
   /** The set of what is served is another one. */
   onChange(): void
   logger: Logger
+}
+
+/** A version that is going to be brought. */
+export interface Claimed {
+  publisher: string
+  id: string
+  version: string
 }
 
 /** What a change brings with it. */
@@ -74,6 +81,10 @@ export interface ReplicaShelf extends FolderQueue {
    * @param next gets what it is by then; undefined: nothing is changed, and nothing of `more` kept
    */
   change(folder: string, next: (now: Replica | undefined) => Replica | undefined, more?: More): Promise<void>
+  /** Tells others at once that all of these will be brought, before anything of them is here. Durable there, not here. */
+  claim(versions: readonly Claimed[]): Promise<void>
+  /** Takes that back; what is here by then is told as it is. */
+  unclaim(version: Claimed): Promise<void>
   /** Forgets it, then deletes its files. For who is alone with it. */
   remove(folder: string): Promise<void>
   /** Takes files away that were found broken, alone with the folder. */
@@ -85,6 +96,8 @@ export interface ReplicaShelf extends FolderQueue {
 }
 
 const COMING = new Set(['requested', 'transferring', 'verifying'])
+/** Claims under one head. */
+const CLAIMS_AT_ONCE = 500
 /** Milliseconds between two notes that a replica is read. */
 const USED_MS = 60_000
 
@@ -93,6 +106,8 @@ const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested',
 export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
   const { store, publisher, logger } = components
   const known = new Map<string, Replica>()
+  /** Versions that are claimed, by the id of the record that says so. */
+  const claimed = new Map<string, string>()
   const writers = folderQueue()
   const changes = folderQueue()
   const lostListeners: ((folder: string, files: number) => void)[] = []
@@ -120,11 +135,17 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
   /** What is said of a claim: of the replica that has most of it. Single pieces are nothing that others could use. */
   function recordOf(publisherId: string, id: string): ReplicaBody | undefined {
     const best = ofClaim(publisherId, id, (r) => r.state !== 'partial' || r.held.files > 0)
-    if (best === undefined) return undefined
+    const next = claimed.get(replicaRecordId(publisherId, id))
+    if (best === undefined)
+      return next === undefined
+        ? undefined
+        : { dataset: id, publisher: publisherId, version: next, state: 'requested', bytes: 0 }
     const { version, state, held, total, heldHash } = best
-    const coming = [...known.values()].find(
+    const other = [...known.values()].find(
       (r) => r.publisher === publisherId && r.id === id && r.version !== version && COMING.has(r.state),
     )?.version
+    // A part that grows to the whole is coming, too.
+    const coming = other ?? (next !== version || state === 'partial' ? next : undefined)
     const body = {
       dataset: id,
       publisher: publisherId,
@@ -140,7 +161,21 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
   }
 
   async function tell(publisherId: string, id: string): Promise<void> {
-    await components.append(replicaRecordId(publisherId, id), recordOf(publisherId, id))
+    await components.append([entryOf(publisherId, id)])
+  }
+
+  function entryOf(publisherId: string, id: string): { id: string; body?: ReplicaBody } {
+    const body = recordOf(publisherId, id)
+    return { id: replicaRecordId(publisherId, id), ...(body === undefined ? {} : { body }) }
+  }
+
+  /** Those of them of which something else is said now. */
+  async function say(versions: readonly Claimed[], change: () => void): Promise<void> {
+    const before = versions.map(({ publisher: of, id }) => recordOf(of, id))
+    change()
+    const other = versions.filter(({ publisher: of, id }, i) => !isDeepStrictEqual(before[i], recordOf(of, id)))
+    for (let at = 0; at < other.length; at += CLAIMS_AT_ONCE)
+      await components.append(other.slice(at, at + CLAIMS_AT_ONCE).map(({ publisher: of, id }) => entryOf(of, id)))
   }
 
   async function* files(folder: string): AsyncGenerator<SourceFile> {
@@ -178,8 +213,10 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     const said = recordOf(next.publisher, next.id)
     known.set(next.folder, next)
     if (before?.state === next.state && before.heldHash === next.heldHash) return
-    if (said === undefined && recordOf(next.publisher, next.id) === undefined) return
-    await tell(next.publisher, next.id)
+    const says = recordOf(next.publisher, next.id)
+    if (said === undefined && says === undefined) return
+    // What was claimed is said already.
+    if (!isDeepStrictEqual(said, says)) await tell(next.publisher, next.id)
     components.onChange()
   }
 
@@ -385,6 +422,11 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     lose,
     onLost: (listener) => void lostListeners.push(listener),
     note: (folder, progress) => remember(folder, ({ scrubAt: _, ...rest }) => ({ ...rest, ...progress })),
+    claim: (versions) =>
+      say(versions, () => {
+        for (const { publisher: of, id, version } of versions) claimed.set(replicaRecordId(of, id), version)
+      }),
+    unclaim: (version) => say([version], () => claimed.delete(replicaRecordId(version.publisher, version.id))),
     async remove(folder) {
       const replica = known.get(folder)
       await changes.alone(folder, async () => {

@@ -54,6 +54,10 @@ export interface RulesComponents {
   silentMs(island: string): number
   /** Who says that it has what of a dataset. */
   holders(publisher: string, dataset: string): HeldBy[]
+  /** Tells others at once which copies this island is going to bring. */
+  claim(datasets: readonly { id: string; publisher: string; version: string; bytes: number }[]): Promise<void>
+  /** After the copy was begun, or could not be. */
+  unclaim(dataset: { id: string; publisher: string; version: string }): Promise<void>
   /** Begins to bring a copy. @throws what `get` throws */
   bring(
     dataset: { id: string; publisher: string; version: string },
@@ -66,5 +70,7 @@ export interface RulesComponents {
   newId(): string
   /** Milliseconds since 1970; `Date.now` by default. */
   now?(): number
+  /** Calls it once after so many milliseconds; the answer cancels it. `setTimeout` by default. */
+  after?(ms: number, fn: () => void): () => void
   logger: Logger
 }

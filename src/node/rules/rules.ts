@@ -31,13 +31,14 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
   const { self } = init
   const { catalog, journal, logger, nameOf, policy } = components
   const now = components.now ?? Date.now
+  const after = components.after ?? timeout
   const table = ruleTable({ catalog })
   const stopping = new AbortController()
   /** When a copy was first seen to be missing, by dataset and version. */
   const since = new Map<string, number>()
   /** Until when this island does not try again. */
   const notBefore = new Map<string, number>()
-  let timer: NodeJS.Timeout | undefined
+  let cancel = () => {}
   let due = Number.POSITIVE_INFINITY
   let up = false
   let off = () => {}
@@ -52,16 +53,16 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
 
   function later(ms: number): void {
     if (!up || stopping.signal.aborted || due <= now() + ms) return
-    clearTimeout(timer)
+    cancel()
     due = now() + ms
-    timer = setTimeout(() => {
+    cancel = after(ms, () => {
       due = Number.POSITIVE_INFINITY
       inTurn(round)
         .catch((error: unknown) => {
           if (!stopping.signal.aborted) logger.warn({ err: error }, 'a round over the rules failed')
         })
         .finally(() => later(init.claimMs / ROUNDS_PER_WINDOW))
-    }, ms)
+    })
   }
 
   const islands = () => decidedIslands(init, components)
@@ -90,20 +91,42 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
     }
     for (const key of since.keys()) if (!lacking.has(key)) since.delete(key)
     for (const [key, time] of notBefore) if (time <= now()) notBefore.delete(key)
+    await claim(due)
     const bringing = async () => {
       for (let next = due.shift(); next !== undefined; next = due.shift()) await bring(next.dataset, next.rule)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, bringing))
   }
 
+  /** Ahead of the bytes: setting up many transfers takes longer than a window. */
+  async function claim(due: readonly { dataset: Selected; rule: KnownRule }[]): Promise<void> {
+    const willing = due.filter(({ dataset, rule }) => !components.paused(dataset) && mayObey(dataset, rule))
+    if (willing.length > 0 && !stopping.signal.aborted) await components.claim(willing.map(({ dataset }) => dataset))
+  }
+
+  const userOf = ({ id }: KnownRule) => `rule ${id}`
+
+  /** @throws FORBIDDEN */
+  const checkObey = (dataset: Selected, rule: KnownRule) =>
+    policy.check({ island: rule.origin, user: userOf(rule), action: 'rule:obey', datasets: [dataset.id] })
+
+  function mayObey(dataset: Selected, rule: KnownRule): boolean {
+    try {
+      checkObey(dataset, rule)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   async function bring(dataset: Selected, rule: KnownRule): Promise<void> {
     if (stopping.signal.aborted || components.paused(dataset)) return
     // A transfer that fails is not begun again at once, either.
     notBefore.set(keyOf(dataset), now() + BACK_OFF_WINDOWS * init.claimMs)
-    const user = `rule ${rule.id}`
+    const user = userOf(rule)
     const { publisher, id, version } = dataset
     try {
-      policy.check({ island: rule.origin, user, action: 'rule:obey', datasets: [id] })
+      checkObey(dataset, rule)
       await components.bring(
         { publisher, id, version },
         { priority: rule.body.priority, user, signal: stopping.signal },
@@ -118,6 +141,8 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
       )
       const outcome = code === 'FORBIDDEN' ? 'refused' : 'failed'
       journal.write({ actor: `${user}@${rule.origin}`, action: 'rule:obey', subject: id, outcome, code })
+    } finally {
+      if (!stopping.signal.aborted) await components.unclaim(dataset)
     }
   }
 
@@ -244,7 +269,7 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
     async stop() {
       off()
       stopping.abort()
-      clearTimeout(timer)
+      cancel()
       await work
     },
     add: (request, { user = 'owner' } = {}) =>
@@ -295,6 +320,11 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
         return { id }
       }),
   }
+}
+
+function timeout(ms: number, fn: () => void): () => void {
+  const timer = setTimeout(fn, ms)
+  return () => clearTimeout(timer)
 }
 
 function sameAim(a: RuleBody, b: RuleBody): boolean {
