@@ -153,7 +153,8 @@ test('asked for and killed before that was written down: the transfer that is th
   await second.stop()
 })
 
-test('one that nobody gives now waits, does not hold up others, and is asked for when a holder comes', async (t) => {
+/** Of two datasets that match, `two` is asked for; nobody has `one` now. */
+async function oneWithoutHolder(t: TestContext) {
   const w = world(t)
   const port = await w.up()
   await port.create(ALL)
@@ -161,6 +162,11 @@ test('one that nobody gives now waits, does not hold up others, and is asked for
   w.publish('one')
   w.publish('two')
   await soon(t, () => assert.is(w.kept.get('sub-1')?.met.get('two')?.state, 'asked'))
+  return { w, port }
+}
+
+test('one that nobody gives now waits, does not hold up others, and is asked for when a holder comes', async (t) => {
+  const { w, port } = await oneWithoutHolder(t)
   const { recent } = await port.show('sub-1')
   assert.equal(recent?.find((each) => each.dataset === 'one')?.problem?.code, 'NO_HOLDER')
   assert.match((await port.explain('sub-1', 'one')).reason, /^it will|waits|looked at/)
@@ -171,13 +177,7 @@ test('one that nobody gives now waits, does not hold up others, and is asked for
 })
 
 test('withdrawn while it waits or comes, it is not fetched; published again, it is', async (t) => {
-  const w = world(t)
-  const port = await w.up()
-  await port.create(ALL)
-  w.answer((name) => (name === 'one' ? new ArchipelError('NO_HOLDER', 'nobody is there') : undefined))
-  w.publish('one')
-  w.publish('two')
-  await soon(t, () => assert.is(w.kept.get('sub-1')?.met.get('two')?.state, 'asked'))
+  const { w, port } = await oneWithoutHolder(t)
   w.withdraw('one')
   w.withdraw('two')
   await soon(t, () => assert.is(w.kept.get('sub-1')?.met.get('two')?.state, 'withdrawn'))
