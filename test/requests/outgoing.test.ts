@@ -1,13 +1,14 @@
-/** What is said to an island, when a request is cancelled while something else is being said. */
+/** What is said to an island: when a request is cancelled while something else is being said, and when it takes no more. */
 import pino from 'pino'
 import * as assert from 'uvu/assert'
 import { book } from '../../src/node/requests/book.ts'
 import { outgoing } from '../../src/node/requests/outgoing.ts'
 import type { RequestsComponents, StoredRequest } from '../../src/node/requests/port.ts'
+import { ArchipelError } from '../../src/protocols/model/errors.ts'
 import type { RequestStatus } from '../../src/protocols/replicate/messages.ts'
 import { eventually, suite, type TestContext } from '../kit/index.ts'
 
-const test = suite('requests: cancelled in the middle of a message')
+const test = suite('requests: what is said to an island')
 
 const OTHER = 'other'
 
@@ -53,7 +54,14 @@ async function world(t: TestContext, ids: readonly string[], state: StoredReques
     })
   return {
     said,
+    there,
     outward,
+    /** It takes no request any more. */
+    fill() {
+      during = async (message) => {
+        if (message.startsWith('ask ')) throw new ArchipelError('TOO_MANY', 'it has many')
+      }
+    },
     kept,
     cancelWhen(message: string, id: string) {
       during = async (now) => {
@@ -92,6 +100,24 @@ test('cancelled while one before it is asked for: it is never asked for', async 
   await delivered('req-two')
   assert.equal(said.slice(0, 2), ['ask req-one', 'cancel req-two'])
   assert.not.ok(said.includes('ask req-two'))
+})
+
+test('an island that takes no more is asked how those are that it took, and told what is cancelled', async (t) => {
+  const { said, there, kept, outward, fill, delivered } = await world(t, ['req-one', 'req-two', 'req-three'])
+  await kept.put(kept.get('req-one'), { state: 'accepted', owed: false })
+  there.set('req-one', { id: 'req-one', state: 'available' })
+  await kept.put(kept.get('req-three'), { state: 'cancelled' })
+  await kept.put({ ...kept.get('req-two'), id: 'req-four' })
+  fill()
+  outward.talk(OTHER)
+  await delivered('req-three')
+  await eventually(async () => assert.is(kept.get('req-one').state, 'available'), {
+    timeoutMs: 10_000,
+    intervalMs: 5,
+    signal: t.signal,
+  })
+  assert.equal(said.slice(0, 3), ['ask req-two', 'cancel req-three', 'state req-one'])
+  assert.ok(kept.get('req-four').owed, 'and what it did not take is asked again')
 })
 
 test.run()

@@ -22,8 +22,8 @@ export function infoOf(cause: unknown): ErrorInfo {
 export interface Incoming {
   handle: RequestsPort['handle']
   cancel(request: StoredRequest): Promise<StoredRequest>
-  /** With how far its transfer is now. */
-  shown(request: StoredRequest): StoredRequest
+  /** With how far their transfers are now. */
+  shown(requests: readonly StoredRequest[]): StoredRequest[]
   /** Looks at all that is under way: now, and as long as there is something. */
   look(): void
   stop(): Promise<void>
@@ -36,10 +36,11 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
 
+  /** Without that one: ids of two islands may be the same. */
   const promised = (but: string) =>
     kept
       .all('incoming')
-      .filter((r) => r.id !== but && takesRoom(r))
+      .filter((r) => labelOf(r) !== but && takesRoom(r))
       .reduce((sum, r) => sum + (r.wanted?.bytes ?? 0), 0)
 
   /** One that has ended does until it is dropped. */
@@ -66,7 +67,7 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       throw new ArchipelError('TOO_LARGE', `this island takes at most ${init.maxBytes} bytes by one request`, {
         hint: 'Ask for some of its files (--files); or its operator raises policy.replicate.maxBytes.',
       })
-    const left = Math.min(init.quotaBytes - promised(asked.id), plan.quotaLeftBytes)
+    const left = Math.min(init.quotaBytes - promised(labelOf({ island, id: asked.id })), plan.quotaLeftBytes)
     if (plan.missing.bytes > 0 && bytes > left)
       throw new ArchipelError('QUOTA_EXCEEDED', `this island has room for ${Math.max(0, left)} bytes by requests`, {
         hint: 'Ask another island; or its operator raises policy.replicate.quotaBytes and replicas.quotaBytes.',
@@ -199,9 +200,12 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       })
   }
 
-  function shown(request: StoredRequest): StoredRequest {
-    const transfer = isOver(request) ? undefined : replicas.list().find((t) => t.id === request.transfer)
-    return transfer === undefined ? request : { ...request, wanted: transfer.wanted, done: transfer.done }
+  function shown(requests: readonly StoredRequest[]): StoredRequest[] {
+    const transfers = new Map(replicas.list().map((t) => [t.id, t]))
+    return requests.map((request) => {
+      const transfer = isOver(request) ? undefined : transfers.get(request.transfer ?? '')
+      return transfer === undefined ? request : { ...request, wanted: transfer.wanted, done: transfer.done }
+    })
   }
 
   const newOne = (island: string, wanted: WantedReplica, state: StoredRequest['state']): StoredRequest => ({
@@ -237,8 +241,7 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
           return { id: wanted.id, state: 'refused', problem: infoOf(cause) }
         }
       },
-      state: async (island, ids) =>
-        ids.flatMap((id) => kept.find('incoming', island, id) ?? []).map((request) => statusOf(shown(request))),
+      state: async (island, ids) => shown(ids.flatMap((id) => kept.find('incoming', island, id) ?? [])).map(statusOf),
       async cancel(island, id) {
         const before = kept.find('incoming', island, id)
         if (before !== undefined) return statusOf(await cancel(before))

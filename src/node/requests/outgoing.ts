@@ -24,6 +24,11 @@ interface Conversation {
   again: boolean
 }
 
+/** That island takes no more now: those that it has taken are followed, and make room. */
+function laterIfFull(cause: unknown): undefined {
+  if (toArchipelError(cause).code !== 'TOO_MANY') throw cause
+}
+
 export function outgoing(kept: Book, { remote, isMember, logger }: RequestsComponents): Outgoing {
   const stopping = new AbortController()
   const conversations = new Map<string, Conversation>()
@@ -60,6 +65,7 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
 
   async function turn(island: string): Promise<boolean> {
     let news = false
+    let full = false
     if (!isMember(island)) {
       const problem = infoOf(new ArchipelError('NOT_A_MEMBER', 'that island is no member any more'))
       await kept.inTurn(async () => {
@@ -76,7 +82,11 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
         await remote.cancel(island, request.id, stopping.signal)
         await kept.inTurn(() => kept.put(request, { owed: false }))
         news = true
-      } else news = (await heard(request, await remote.ask(island, wantedOf(request), stopping.signal))) || news
+      } else if (!full) {
+        const status = await remote.ask(island, wantedOf(request), stopping.signal).catch(laterIfFull)
+        full = status === undefined
+        if (status !== undefined) news = (await heard(request, status)) || news
+      }
     }
     const asked = open(island).filter((r) => !r.owed)
     for (let from = 0; from < asked.length; from += MAX_STATES) {

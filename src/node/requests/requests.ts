@@ -20,17 +20,16 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
   const outward = outgoing(kept, components)
   const named = (id: string) => ({ id, name: nameOf(id) })
 
-  function view(request: StoredRequest): ReplicaRequestView {
-    const { island, publisher, created, updated, owed, ...rest } = inward.shown(request)
-    return {
+  const views = (of: readonly StoredRequest[]): ReplicaRequestView[] =>
+    inward.shown(of).map(({ island, publisher, created, updated, owed, ...rest }) => ({
       ...rest,
       island: named(island),
       publisher: named(publisher),
       undelivered: owed,
       created: new Date(created).toISOString(),
       updated: new Date(updated).toISOString(),
-    }
-  }
+    }))
+  const view = (request: StoredRequest): ReplicaRequestView => views([request])[0]!
 
   function journalled<T>(action: string, subject: string, user: string, work: () => Promise<T>): Promise<T> {
     return withJournal(journal, { actor: `${user}@${self}`, action, subject }, work)
@@ -84,7 +83,7 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
         descending(Date.parse(created)),
         `${id} ${way} ${island.id}`,
       ]
-      return pageOf(kept.all(direction).map(view), order, { limit, cursor }, 'requests')
+      return pageOf(views(kept.all(direction)), order, { limit, cursor }, 'requests')
     },
     show: async (id) => view(kept.get(id)),
     async cancel(id, { user = 'owner' } = {}) {
