@@ -20,7 +20,7 @@ export interface RuleKeepingComponents {
   roster: Roster
   presence: Pick<PresencePort, 'of'>
   browse: Pick<BrowsePort, 'holders'>
-  replicas: Pick<ReplicasPort, 'get' | 'list' | 'claim' | 'unclaim'>
+  replicas: Pick<ReplicasPort, 'get' | 'isPaused' | 'claim' | 'unclaim'>
   islandNamed(text: string): string
   policy: PolicyPort
   journal: JournalPort
@@ -49,12 +49,7 @@ export function ruleKeeping(components: RuleKeepingComponents): RulesPort {
       unclaim: replicas.unclaim,
       bring: ({ id, publisher, version }, { priority, ...options }) =>
         replicas.get({ ref: `${id}@${publisher}`, version, priority }, { ...options, by: options.user }),
-      paused: ({ id, publisher, version }) =>
-        replicas
-          .list()
-          .some(
-            (t) => t.dataset === id && t.publisher.id === publisher && t.version === version && t.state === 'paused',
-          ),
+      paused: replicas.isPaused,
       policy,
       journal,
       newId: () => newId('rule'),

@@ -100,7 +100,7 @@ export function follower(components: FollowerComponents): Follower {
   return {
     start() {
       up = true
-      for (const { publisher, id } of components.replicas()) look(publisher, id)
+      for (const { publisher, id, mode } of components.replicas()) if (mode === 'follow') look(publisher, id)
     },
     look,
     async stop() {

@@ -30,6 +30,7 @@ import { follower } from './follow.ts'
 import { type GetRequest, getter } from './getting.ts'
 import type { OutsideFiles } from './identity.ts'
 import { keeping } from './keeping.ts'
+import { folderOf } from './names.ts'
 import type { Replica, ReplicaStore, Transfer } from './port.ts'
 import { pieceFetcher } from './read/holders.ts'
 import { keeper } from './read/keeper.ts'
@@ -117,6 +118,8 @@ export interface ReplicasPort {
   ): Promise<FileReading>
   list(): TransferView[]
   show(id: string): TransferView
+  /** Whether somebody, or a full disk, paused a transfer of that version. */
+  isPaused(of: { publisher: string; id: string; version: string }): boolean
   pause(id: string): Promise<TransferView>
   resume(id: string): Promise<TransferView>
   cancel(id: string): Promise<TransferView>
@@ -303,6 +306,10 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
         .sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1))
         .map(view),
     show: (id) => view(moving.get(id)),
+    isPaused({ publisher, id, version }) {
+      const folder = folderOf(publisher, id, version)
+      return moving.all().some((t) => t.folder === folder && t.state === 'paused')
+    },
     pause: async (id) => view(await moving.pause(id)),
     async resume(id) {
       const { state, wanted, done } = moving.get(id)
