@@ -21,6 +21,7 @@ const NAMES = [
   'queue',
   'rows',
   'placement',
+  'transfers',
   'web',
 ]
 /** Needs a Spark: its smoke run is among the tests against a real Livy. */

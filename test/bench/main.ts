@@ -22,6 +22,7 @@ import { rowsBench } from './rows.ts'
 import { start } from './start.ts'
 import { figuresTable } from './table.ts'
 import { tasksBench } from './tasks.ts'
+import { transfersBench } from './transfers.ts'
 import { visibility } from './visibility.ts'
 import { webBench } from './web.ts'
 
@@ -38,6 +39,7 @@ const BENCHMARKS: Benchmark[] = [
   queueBench,
   rowsBench,
   placementBench,
+  transfersBench,
   webBench,
   livyBench,
 ]
