@@ -8,6 +8,7 @@ import type { NetworkPort } from './network/port.ts'
 import { newId } from './new-id.ts'
 import type { PolicyPort } from './policy/policy.ts'
 import { finder } from './replicas/find.ts'
+import { matches } from './replicas/names.ts'
 import type { ReplicasPort } from './replicas/replicas.ts'
 import { levelRequests } from './requests/level-requests.ts'
 import type { RequestsComponents, RequestsPort } from './requests/port.ts'
@@ -62,6 +63,7 @@ export function requesting(components: {
       },
       nameOf: lookup.nameOf,
       isMember: lookup.isMember,
+      matches,
       newId: () => newId('req'),
       logger,
     },
@@ -72,6 +74,7 @@ export function requesting(components: {
     serve: (options) => serveRequests(network, port, options),
     async start() {
       await port.start()
+      rest.replicas.onUse(port.used)
       off.push(
         catalog.on('membership', () => port.news()),
         catalog.on('change', (changes) => {

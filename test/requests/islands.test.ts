@@ -69,6 +69,44 @@ test('the island asked fetches it from its holder, the asking one carries no byt
   assert.is((await a.port.transfers.list()).total, 0)
 })
 
+test('with --when-used it is promised, moves nothing, and comes at the first use there of what was promised', async (t) => {
+  const { a, b, c, publish } = await three(t)
+  const data = bytes(2_500_000)
+  const id = await publish('lazy', { 'x/big.bin': data, 'y/small.bin': bytes(10) })
+  const part = { to: 'c', files: ['x/**'], whenUsed: true }
+  assert.is((await b.port.replicate(id, { ...part, dryRun: true })).state, 'promised')
+  const asked = await b.port.replicate(id, part)
+  const unwanted = await b.port.replicate(id, { to: 'c', whenUsed: true })
+  for (const each of [asked, unwanted]) await inState(t, b, each.id, 'promised')
+  assert.equal((await c.port.requests.show(asked.id)).wanted, { files: 1, bytes: data.length })
+  await b.port.requests.cancel(unwanted.id)
+  await inState(t, c, unwanted.id, 'cancelled')
+  assert.is((await c.port.transfers.list()).total, 0)
+  assert.is((await c.port.files(id, { limit: 10 })).total, 2)
+
+  const small = await c.port.read({ ref: id, path: 'y/small.bin' })
+  for await (const _ of small.open({ from: 0, to: 10 }));
+  assert.is((await c.port.requests.show(asked.id)).state, 'promised', 'that file was not promised')
+  const big = await c.port.read({ ref: id, path: 'x/big.bin' })
+  for await (const _ of big.open({ from: 5, to: 6 }));
+  await inState(t, b, asked.id, 'available')
+  assert.ok([...(await finalFiles(c.dataDir)).values()].map(sha256).includes(sha256(data)))
+  assert.is((await c.port.verify(id)).bad.length, 0)
+  assert.is((await c.port.requests.show(unwanted.id)).state, 'cancelled')
+
+  // A get is a use, too; what is here already needs no promise.
+  const other = await publish('lazy-too', { 'x.bin': bytes(10) })
+  const second = await b.port.replicate(other, { to: 'c', whenUsed: true })
+  await inState(t, b, second.id, 'promised')
+  await c.port.get(other)
+  await inState(t, b, second.id, 'available')
+  const third = await b.port.replicate(other, { to: 'c', whenUsed: true })
+  await inState(t, b, third.id, 'available')
+  const home = await b.port.replicate(other, { to: 'a', whenUsed: true })
+  await inState(t, b, home.id, 'available')
+  assert.is((await a.port.transfers.list()).total, 0)
+})
+
 test('it decides by its own rules, and says why not', async (t) => {
   const { b, c, publish } = await three(t, {
     'policy.replicate.maxBytes': 100 * KiB,

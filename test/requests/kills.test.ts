@@ -31,6 +31,9 @@ test(
     await fleet.converged([a, c])
     const kept = await publish('kept')
     const unwanted = await publish('unwanted')
+    const lazy = await publish('lazy')
+    const promised = await fleet.json<ReplicaRequestView>(a, ['replicate', lazy, '--to', 'c', '--when-used'])
+    assert.is(promised.state, 'promised')
     await fleet.stop(c, 'SIGKILL')
     const first = await fleet.json<ReplicaRequestView>(a, ['replicate', kept, '--to', 'c', '--detach'])
     assert.equal([first.state, first.undelivered], ['requested', true])
@@ -52,6 +55,18 @@ test(
     await shown(c, second.id, 'cancelled')
     assert.equal([...(await finalFiles(c.dataDir)).keys()], ['kept.bin'])
     assert.is((await c.client().transfers.list()).total, 1)
+    // It outlived two kills; then somebody reads it there, and it is killed again.
+    assert.is((await c.client().requests.show(promised.id)).state, 'promised')
+    const read = async () => {
+      const file = await c.client().read({ ref: lazy, path: 'lazy.bin' })
+      for await (const _ of file.open({ from: 0, to: 1 }));
+    }
+    await read()
+    await fleet.stop(c, 'SIGKILL')
+    await fleet.up(c)
+    await read()
+    await shown(a, promised.id, 'available')
+    assert.equal([...(await finalFiles(c.dataDir)).keys()].sort(), ['kept.bin', 'lazy.bin'])
     assert.match(await fleet.run(c, ['requests', 'list', '--incoming'], { json: false }), /from a .*available/)
     assert.match(await fleet.run(a, ['requests', 'show', second.id], { json: false }), /^state {5}cancelled$/m)
   },

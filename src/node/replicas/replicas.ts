@@ -35,7 +35,7 @@ import type { Replica, ReplicaStore, Transfer } from './port.ts'
 import { pieceFetcher } from './read/holders.ts'
 import { keeper } from './read/keeper.ts'
 import { pieces } from './read/pieces.ts'
-import { type FileReading, reader } from './read/reader.ts'
+import { type FileReading, reader, type VersionUse } from './read/reader.ts'
 import { reuse } from './reuse.ts'
 import type { RemoteOf } from './run/port.ts'
 import type { HeldFiles } from './serve/port.ts'
@@ -45,7 +45,7 @@ import { type Transfers, transfers } from './transfers.ts'
 import { verifier } from './verify.ts'
 import { replicaView, transferView } from './views.ts'
 
-export type { GetRequest }
+export type { GetRequest, VersionUse }
 
 export interface ReplicasInit {
   self: string
@@ -116,6 +116,10 @@ export interface ReplicasPort {
     request: { ref: string; path: string; version?: string | undefined },
     options?: CallOptions,
   ): Promise<FileReading>
+  /** What a version consists of is here from then on, no byte of its files. @throws DATASET_EXISTS (it is published here), and as `read` */
+  keepManifest(request: { ref: string; version: string }, options: { signal: AbortSignal }): Promise<void>
+  /** Called when bytes of a version are wanted here: by a reader, or by a get. */
+  onUse(listener: (use: VersionUse) => void): void
   list(): TransferView[]
   show(id: string): TransferView
   /** Whether somebody, or a full disk, paused a transfer of that version. */
@@ -206,7 +210,11 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
     space: room,
     logger: components.logger,
   })
-  const files = reader({ self: init.self }, { ...components, find, pieces: reading })
+  const users: ((use: VersionUse) => void)[] = []
+  const onUse = (use: VersionUse) => {
+    for (const listener of users) listener(use)
+  }
+  const files = reader({ self: init.self }, { ...components, find, pieces: reading, onUse })
   const caring: Care = care(init.scrub, {
     shelf,
     inUse: dropping.inUse,
@@ -271,6 +279,8 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
         throw new ArchipelError('BAD_INPUT', 'a replica follows the newest version, not a certain one')
       const asked = await getting.get(request, { signal, user, by })
       following.look(asked.publisher, asked.dataset)
+      const { dataset, publisher, version } = asked
+      onUse({ dataset, publisher, version })
       return view(asked)
     },
     look: (publisher, id) => following.look(publisher, id),
@@ -296,6 +306,13 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
       await shelf.claim(fits)
     },
     unclaim: (version) => shelf.unclaim(version),
+    async keepManifest(request, { signal }) {
+      const { claim, version } = await find(request.ref, request.version, { signal })
+      if ((await components.published({ id: claim.id, version })) !== undefined)
+        throw new ArchipelError('DATASET_EXISTS', `this island publishes ${claim.id} itself`)
+      await files.keepManifest(request, { signal })
+    },
+    onUse: (listener) => void users.push(listener),
     plan: async (request, { signal = NEVER } = {}) => ({
       ...(await getting.plan(request, { signal })),
       quotaLeftBytes: Math.max(0, init.quotaBytes - heldBytes() - moving.promised()),

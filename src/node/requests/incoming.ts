@@ -2,6 +2,7 @@
 import { ArchipelError, type ErrorInfo, toArchipelError } from '../../protocols/model/errors.ts'
 import type { TransferView } from '../../protocols/model/transfer.ts'
 import type { RequestStatus, WantedReplica } from '../../protocols/replicate/messages.ts'
+import type { VersionUse } from '../replicas/replicas.ts'
 import { type Book, isOver, statusOf } from './book.ts'
 import type { RequestsComponents, RequestsInit, RequestsPort, StoredRequest } from './port.ts'
 
@@ -14,6 +15,9 @@ const MAX_WAIT_MS = 60_000
 /** The user of a transfer that a request asked for: no user of this island is called so. */
 const labelOf = ({ island, id }: Pick<StoredRequest, 'island' | 'id'>) => `${id}@${island}`
 
+/** Something happens to it by itself. */
+const isUnderWay = (request: StoredRequest) => !isOver(request) && request.state !== 'promised'
+
 export function infoOf(cause: unknown): ErrorInfo {
   const { code, message, hint, retryable } = toArchipelError(cause)
   return { code, message, hint, retryable }
@@ -22,6 +26,7 @@ export function infoOf(cause: unknown): ErrorInfo {
 export interface Incoming {
   handle: RequestsPort['handle']
   cancel(request: StoredRequest): Promise<StoredRequest>
+  used(use: VersionUse): void
   /** With how far their transfers are now. */
   shown(requests: readonly StoredRequest[]): StoredRequest[]
   /** Looks at all that is under way: now, and as long as there is something. */
@@ -90,7 +95,9 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       const before = replicas.list().find((t) => t.user === label)
       let transfer: TransferView | undefined = before
       if (transfer === undefined) {
-        const { wanted } = await decide(request.island, request, stopping.signal)
+        const { wanted, missing } = await decide(request.island, request, stopping.signal)
+        if (request.whenUsed && request.state === 'requested' && missing.files > 0)
+          return await promise(request, wanted)
         if (current(request)?.state === 'requested')
           await kept.inTurn(async () => {
             const now = current(request)
@@ -116,6 +123,33 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       if (stopping.signal.aborted) return
       await refused(request, toArchipelError(cause))
     }
+  }
+
+  /** What it is and what it consists of is here; its bytes come at the first use. */
+  async function promise(request: StoredRequest, wanted: StoredRequest['wanted']): Promise<void> {
+    await replicas.keepManifest(refOf(request), { signal: stopping.signal })
+    const taken = await kept.inTurn(async () => {
+      const now = current(request)
+      if (now?.state !== 'requested') return false
+      await kept.put({ ...now, wanted, problem: undefined }, { state: 'promised' })
+      return true
+    })
+    if (taken) wrote(request, 'ok')
+  }
+
+  async function use({ dataset, publisher, version, path }: VersionUse): Promise<void> {
+    await kept.inTurn(async () => {
+      for (const request of kept.all('incoming'))
+        if (
+          request.state === 'promised' &&
+          request.dataset === dataset &&
+          request.publisher === publisher &&
+          request.version === version &&
+          (path === undefined || components.matches(request.files, path))
+        )
+          await kept.put(request, { state: 'accepted' })
+    })
+    look()
   }
 
   async function refused(request: StoredRequest, error: ArchipelError): Promise<void> {
@@ -171,7 +205,8 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       if (isOver(request)) continue
       if (!components.isMember(request.island)) {
         await cancel(request, infoOf(new ArchipelError('NOT_A_MEMBER', 'the island that asked is no member any more')))
-      } else if (request.transfer !== undefined) await follow(request, transfers.get(request.transfer))
+      } else if (request.state === 'promised') continue
+      else if (request.transfer !== undefined) await follow(request, transfers.get(request.transfer))
       else if ((waits.get(labelOf(request))?.due ?? 0) <= Date.now()) await begin(request)
     }
   }
@@ -196,7 +231,7 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       .catch((error: unknown) => logger.error({ err: error }, 'requests of others could not be looked at'))
       .then(() => {
         looking = undefined
-        if (!stopping.signal.aborted && kept.all('incoming').some((r) => !isOver(r))) timer = setTimeout(look, LOOK_MS)
+        if (!stopping.signal.aborted && kept.all('incoming').some(isUnderWay)) timer = setTimeout(look, LOOK_MS)
       })
   }
 
@@ -235,7 +270,8 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       async plan(island, wanted, signal): Promise<RequestStatus> {
         try {
           const plan = await decide(island, wanted, signal)
-          return { id: wanted.id, state: 'accepted', wanted: plan.wanted, done: plan.here }
+          const state = wanted.whenUsed ? 'promised' : 'accepted'
+          return { id: wanted.id, state, wanted: plan.wanted, done: plan.here }
         } catch (cause) {
           signal.throwIfAborted()
           return { id: wanted.id, state: 'refused', problem: infoOf(cause) }
@@ -252,6 +288,10 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
     },
     cancel: (request) =>
       cancel(request, infoOf(new ArchipelError('CANCELLED', 'the island that should hold it cancelled it'))),
+    used(what) {
+      if (!kept.all('incoming').some((r) => r.state === 'promised')) return
+      use(what).catch((error: unknown) => logger.error({ err: error }, 'a use of promised data was not noted'))
+    },
     shown,
     look,
     async stop() {

@@ -17,6 +17,10 @@ export interface Outgoing {
   stop(): Promise<void>
 }
 
+const named = ({ id, dataset, publisher, version, files, priority, user }: WantedReplica): WantedReplica => ({
+  ...{ id, dataset, publisher, version, files, priority, user },
+})
+
 interface Conversation {
   waitMs: number
   timer?: NodeJS.Timeout
@@ -59,8 +63,9 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
     })
   }
 
-  const wantedOf = ({ id, dataset, publisher, version, files, priority, user }: StoredRequest): WantedReplica => ({
-    ...{ id, dataset, publisher, version, files, priority, user },
+  const wantedOf = ({ whenUsed, ...request }: StoredRequest): WantedReplica => ({
+    ...named(request),
+    ...(whenUsed === undefined ? {} : { whenUsed }),
   })
 
   async function turn(island: string): Promise<boolean> {

@@ -11,7 +11,7 @@ import type { RequestStatus, WantedReplica } from '../../protocols/replicate/mes
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { Amount } from '../replicas/port.ts'
-import type { ReplicasPort } from '../replicas/replicas.ts'
+import type { ReplicasPort, VersionUse } from '../replicas/replicas.ts'
 
 /** A request as it is kept at either side. Durable. */
 export interface StoredRequest extends WantedReplica {
@@ -57,7 +57,7 @@ export interface RequestsInit {
 export interface RequestsComponents {
   store: RequestStore
   remote: RemoteRequests
-  replicas: Pick<ReplicasPort, 'get' | 'plan' | 'list' | 'cancel'>
+  replicas: Pick<ReplicasPort, 'get' | 'plan' | 'list' | 'cancel' | 'keepManifest'>
   /** The claim and the version that are meant. @throws DATASET_NOT_FOUND, AMBIGUOUS, NOT_FOUND (no such version) */
   pin(
     ref: string,
@@ -70,6 +70,8 @@ export interface RequestsComponents {
   islandNamed(text: string): string
   nameOf(island: string): string
   isMember(island: string): boolean
+  /** Whether patterns of paths mean this one; none mean all. */
+  matches(globs: readonly string[], path: string): boolean
   policy: PolicyPort
   journal: JournalPort
   newId(): string
@@ -88,6 +90,8 @@ export interface RequestsPort {
   show(id: string): Promise<ReplicaRequestView>
   /** From either side. One that has ended stays as it is. @throws REQUEST_NOT_FOUND */
   cancel(id: string, options?: CallOptions): Promise<ReplicaRequestView>
+  /** Somebody wants bytes of it here: what was promised of it is fetched. @param path of a file; of any when absent */
+  used(use: VersionUse): void
   /** What other islands say. */
   handle: {
     ask(island: string, wanted: WantedReplica): Promise<RequestStatus>

@@ -46,7 +46,7 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
       await inward.stop()
       await kept.inTurn(async () => {})
     },
-    async replicate(ref, { to, files = [], version, priority = 'normal', dryRun = false }, options = {}) {
+    async replicate(ref, { to, files = [], version, priority = 'normal', whenUsed, dryRun = false }, options = {}) {
       const { signal = AbortSignal.timeout(PLAN_MS), user = 'owner' } = options
       const island = components.islandNamed(to)
       if (island === self)
@@ -62,6 +62,7 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
         files: [...new Set(files)].sort(),
         priority,
         user,
+        ...(whenUsed ? { whenUsed } : {}),
         direction: 'outgoing',
         island,
         state: 'requested',
@@ -92,6 +93,7 @@ export function requests(init: RequestsInit, components: RequestsComponents): Re
       const side = request.direction === 'incoming' ? inward : outward
       return view(await journalled('replica:cancel', id, user, () => side.cancel(request)))
     },
+    used: inward.used,
     handle: inward.handle,
     news(island) {
       inward.look()

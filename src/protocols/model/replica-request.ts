@@ -4,11 +4,13 @@ import { named, problemView } from './parts.ts'
 import { MAX_GLOB_LENGTH, MAX_GLOBS, transferPriority } from './transfer.ts'
 
 /**
- * `requested`: not decided yet, or not delivered; `accepted`: it will be fetched; `partial` and `available` say what the holder has
+ * `requested`: not decided yet, or not delivered; `promised`: its manifest is there, and it will be fetched at its first use there;
+ * `accepted`: it will be fetched; `partial` and `available` say what the holder has
  * at the end. `refused`, `failed` and `cancelled` are ends, too.
  */
 export const replicaRequestState = z.enum([
   'requested',
+  'promised',
   'accepted',
   'transferring',
   'available',
@@ -41,6 +43,10 @@ export const replicateBody = z.strictObject({
     .optional()
     .describe('A version, or its first eight digits or more; the newest when absent.'),
   priority: transferPriority.optional(),
+  whenUsed: z
+    .boolean()
+    .optional()
+    .describe('It promises to hold them, and fetches them when somebody reads or gets them there for the first time.'),
   dryRun: z.boolean().optional().describe('Answer what the island would say; nothing is kept there or here.'),
 })
 export type ReplicateRequest = z.infer<typeof replicateBody>
@@ -63,6 +69,8 @@ export const replicaRequestView = z.object({
   version: z.string(),
   files: z.array(z.string()),
   priority: transferPriority,
+  /** It is fetched at its first use there. */
+  whenUsed: z.boolean().optional(),
   state: replicaRequestState,
   /** The other island has not heard of this state yet. */
   undelivered: z.boolean(),

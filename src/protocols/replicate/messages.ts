@@ -18,6 +18,8 @@ export const wantedReplica = z.object({
   files: z.array(z.string().min(1).max(MAX_GLOB_LENGTH)).max(MAX_GLOBS),
   priority: transferPriority,
   user: z.string().min(1).max(128),
+  /** Promised now, fetched at its first use there. */
+  whenUsed: z.boolean().optional(),
 })
 export type WantedReplica = z.infer<typeof wantedReplica>
 

@@ -34,7 +34,17 @@ export interface ReaderComponents {
   policy: PolicyPort
   /** Files that this island publishes and that lie elsewhere. */
   outside?: OutsideFiles
+  /** Bytes of that file are wanted. */
+  onUse(use: VersionUse): void
   logger: Logger
+}
+
+/** Somebody wants bytes of a version: of that file, or of any. */
+export interface VersionUse {
+  dataset: string
+  publisher: string
+  version: string
+  path?: string
 }
 
 /** A file with what is known of it before it is read. */
@@ -51,6 +61,8 @@ export interface FileReading {
 }
 
 export interface Reader {
+  /** What that version consists of is here from then on, no byte of its files. @throws as `open` */
+  keepManifest(request: { ref: string; version: string }, options: { signal: AbortSignal }): Promise<void>
   /** @throws DATASET_NOT_FOUND, AMBIGUOUS, BAD_ID, NOT_FOUND (no such file or version), NO_HOLDER, RECORD_INVALID, FORBIDDEN */
   open(
     request: { ref: string; path: string; version?: string | undefined },
@@ -251,8 +263,15 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
         path,
         bytes: entry.size,
         pieces: Buffer.from(entry.pieces).toString('hex'),
-        open: ({ from, to }) => stream(file, from, Math.min(to, entry.size), signal),
+        open({ from, to }) {
+          components.onUse({ dataset: file.dataset, publisher: found.claim.publisher, version: file.version, path })
+          return stream(file, from, Math.min(to, entry.size), signal)
+        },
       }
+    },
+    async keepManifest({ ref, version }, { signal }) {
+      const found = await find(ref, version, { signal })
+      await replicaOf(found, folderOf(found.claim.publisher, found.claim.id, found.version), signal)
     },
   }
 }

@@ -23,6 +23,7 @@ export function define(command: Command, cli: Cli): void {
         ['done', doneWords(view)],
         ['transfer', view.transfer ?? ''],
         ['priority', view.priority],
+        ['when', view.whenUsed ? 'fetched at its first use there' : ''],
         ['asked', `${view.created} by ${view.user}`],
       ]
       for (const [label, value] of rows) if (value !== '') io.print(label.padEnd(10) + clean(value))
