@@ -16,6 +16,7 @@ import type { PolicyPort } from './policy/policy.ts'
 import type { PromisesPort } from './promises/port.ts'
 import type { Needs } from './replicas/evicting.ts'
 import { heldFiles } from './replicas/held.ts'
+import { isOrigin, origins } from './replicas/origin.ts'
 import { type ReplicasPort, replicas } from './replicas/replicas.ts'
 import { remotes } from './replicas/run/remotes.ts'
 import { type Provider, provider } from './replicas/serve/provider.ts'
@@ -86,6 +87,9 @@ export function replication(components: ReplicationComponents): Replication {
     { network, held: files, policy, outside: away, logger: logger('provider') },
   )
   const https = httpsGiving({ config, self, network, provider: giving, signer, roster, logger: logger('provider') })
+  const bodyOf = async (publisher: string, id: string) =>
+    datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data
+  const beside = origins({ outside: away, publisher: publishing, bodyOf })
   const getting = replicas(
     {
       self,
@@ -105,13 +109,17 @@ export function replication(components: ReplicationComponents): Replication {
       locate: (ref, { known = false, ...options }) =>
         resolver.locate(ref, { via: known ? 'catalog' : 'both', confirm: !known, ...options }),
       one: (ref, located) => resolver.one(ref, located),
-      bodyOf: async (publisher, id) => datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data,
-      block: blocksOf,
+      bodyOf,
+      origin: beside.holderOf,
+      block(dataset, version, holders, signal) {
+        const asked = holders.filter((holder) => !isOrigin(holder))
+        return beside.block(dataset, version, holders, blocksOf(dataset, version, asked, signal), signal)
+      },
       published,
-      remote: sources.of,
+      remote: (holder) => beside.remote(holder) ?? sources.of(holder),
       held: files,
       outside: away,
-      nameOf: lookup.nameOf,
+      nameOf: (holder) => (isOrigin(holder) ? 'its origin' : lookup.nameOf(holder)),
       rttMs: lookup.rttMs,
       dropCopy,
       needs,

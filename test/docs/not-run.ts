@@ -40,6 +40,7 @@ export const NOT_RUN: Record<string, string> = {
   'archipel publish s3://survey/dr1/ --id dr1 --title "Survey, first release"': `${ELSEWHERE}test/outside`,
   'archipel publish hdfs://namenode.example.org:8020/survey/dr1/': `${ELSEWHERE}test/outside`,
   'archipel publish root://xrootd.example.org//survey/dr1/': `${ELSEWHERE}test/outside`,
+  'archipel publish /data/stars.parquet --origin https://data.example.org/survey/stars.parquet': `${ELSEWHERE}test/outside`,
   'archipel publish rclone:observatory:survey/dr1/': `${ELSEWHERE}test/outside`,
   'npm run livy:down': `${ELSEWHERE}test/livy/server.test.ts`,
   'archipel revoke --ticket 1h4bIbrK9m3B': 'the id of a ticket is another one each time',

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import type { ArchipelError } from '../../src/protocols/model/errors.ts'
 import { settled as converged, found, joined } from '../hostile/islands.ts'
 import { eventually, rejects, suite } from '../kit/index.ts'
-import { bytes, finalFiles, settled, sha256 } from '../replicas/kit.ts'
+import { bytes, finalFiles, settled, sha256, writeFiles } from '../replicas/kit.ts'
 import { webServer } from './kit.ts'
 
 const test = suite('outside sources: islands')
@@ -77,6 +77,47 @@ test('what is larger than the room for copies is hashed on its way, and fetched 
 
   web.before = (_, response) => Boolean(response.writeHead(403).end())
   await rejects(a.port.verify(view.id), 'SOURCE_REFUSED')
+})
+
+test('with its holder away a dataset comes from its public origin, and never once other bytes are there', async (t) => {
+  const web = await webServer(t)
+  const folder = await t.tmpdir()
+  const contents = new Map<string, Buffer>()
+  const a = await found(t, 'a')
+  const b = await joined(t, a, 'b', { 'outside.sources': [`${web.url}open/`] })
+  for (const name of ['kept.bin', 'changed.bin', 'listed/x.bin', 'listed/y z.bin']) {
+    const content = bytes(2 * MiB + name.length)
+    contents.set(name, content)
+    web.files.set(`open/${name}`, { bytes: content, etag: '"1"' })
+  }
+  await writeFiles(folder, Object.fromEntries(contents))
+  const [kept, changed, listed] = await Promise.all(
+    ['kept.bin', 'changed.bin', 'listed/'].map((name) =>
+      a.port.publish({ path: join(folder, name), origin: `${web.url}open/${name}` }),
+    ),
+  )
+  await rejects(a.port.publish({ path: join(folder, 'kept.bin'), id: 'x', origin: 'https://u:p@h/f' }), 'BAD_INPUT')
+  await converged(t, [a, b])
+  // What is in a folder of a web server only an island knows, and has to tell before it goes.
+  await b.port.getPlan(listed!.id)
+  await a.stop()
+  const other = Buffer.from(contents.get('changed.bin')!)
+  other[MiB] = other[MiB]! ^ 1
+  web.files.set('open/changed.bin', { bytes: other, etag: '"2"' })
+
+  for (const view of [kept!, listed!]) {
+    const done = await settled(b.port, (await b.port.get(view.id)).id, t)
+    assert.is(done.state, 'available', JSON.stringify(done.problem))
+  }
+  const files = await finalFiles(b.dataDir)
+  for (const [path, name] of [
+    ['kept.bin', 'kept.bin'],
+    ['x.bin', 'listed/x.bin'],
+    ['y z.bin', 'listed/y z.bin'],
+  ] as const)
+    assert.is(sha256(files.get(path)!), sha256(contents.get(name)!), `${path} is what was published`)
+  await rejects(b.port.get(changed!.id), 'BAD_DATA')
+  assert.not.ok((await finalFiles(b.dataDir)).has('changed.bin'), 'nothing of it has its name')
 })
 
 test.run()

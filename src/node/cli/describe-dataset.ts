@@ -40,6 +40,7 @@ function facts(view: DatasetView): [string, string][] {
     ['creators', creators.join('; ')],
     ['keywords', body.keywords.join(', ')],
     ['licence', body.licence],
+    ['origin', body.origin],
     ['data', amount],
     ['coverage', coverageLines(view).join('; ')],
     ['version', body.version],

@@ -9,6 +9,7 @@ export function keepGiven(request: PublishRequest, next: DatasetBody, before: Da
   if (request.description === undefined && before.description !== undefined) kept.description = before.description
   if (request.keywords === undefined || request.keywords.length === 0) kept.keywords = before.keywords
   if (request.licence === undefined && before.licence !== undefined) kept.licence = before.licence
+  if (request.origin === undefined && before.origin !== undefined) kept.origin = before.origin
   if (request.creators === undefined || request.creators.length === 0) kept.creators = before.creators
   if (request.aliases === undefined || request.aliases.length === 0) kept.aliases = before.aliases
   if (before.provenance !== undefined && next.provenance === undefined && next.version === before.version)

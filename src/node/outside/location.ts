@@ -61,6 +61,14 @@ export function normalised(text: string): string {
   return kind === 's3' ? object(place) : hostPlace(kind, place)
 }
 
+/** A place that everybody may be told. @throws BAD_INPUT */
+export function publicPlace(text: string): string {
+  const place = normalised(text)
+  if (!/^(https?|s3):/.test(place))
+    throw new ArchipelError('BAD_INPUT', 'an origin is a public place: http(s)://host/path or s3://bucket/prefix')
+  return place
+}
+
 /** A key of S3 is taken as it is written: it is no path, and % in it stands for itself. */
 function object(place: string): string {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(place) ?? []

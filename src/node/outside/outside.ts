@@ -7,7 +7,7 @@ import type { SourceFile } from '../publish/port.ts'
 import { type Endpoint, endpointOf, parseEndpoints } from './endpoint.ts'
 import { hdfsSource } from './hdfs.ts'
 import { httpSource, httpWay, type Way } from './http.ts'
-import { isOutside, type Kind, normalised } from './location.ts'
+import { isOutside, type Kind, normalised, publicPlace } from './location.ts'
 import type { Listed, OutsideRef, OutsideSource } from './port.ts'
 import { rcloneSource } from './rclone.ts'
 import { s3Source } from './s3.ts'
@@ -27,6 +27,10 @@ export interface OutsideInit {
 export interface OutsidePort {
   /** Whether a text, or the place of a source file, is in an outside source. */
   isOutside(place: string): boolean
+  /** One spelling of a place that everybody may be told. @throws BAD_INPUT for what is neither of the web nor of S3 */
+  publicPlace(text: string): string
+  /** Whether the operator names that public place, or one around it, without anything secret: others may say where to read. */
+  isOpen(place: string): boolean
   /** Files below a place, as they are now. @throws BAD_INPUT, SOURCE_NOT_ALLOWED, SOURCE_REFUSED, SOURCE_UNREACHABLE, NOT_FOUND */
   list(place: string, signal: AbortSignal): AsyncIterable<Listed>
   /** Undefined where it is not that file any more. @throws SOURCE_REFUSED, SOURCE_UNREACHABLE when nobody can tell */
@@ -49,6 +53,8 @@ export interface HashOptions {
   onPieces?: (table: Buffer, count: number) => void
 }
 
+/** Options that say who asks. */
+const SECRETS = ['token', 'credentials']
 const FAILURES = 5
 const FIRST_AGAIN_MS = 250
 const NEVER = new AbortController().signal
@@ -144,6 +150,11 @@ export function outside(init: OutsideInit): OutsidePort {
 
   return {
     isOutside,
+    publicPlace,
+    isOpen(place) {
+      const options = endpointOf(endpoints, place)?.options
+      return options !== undefined && SECRETS.every((name) => options[name] === undefined)
+    },
     list,
     look,
     read: readFile,

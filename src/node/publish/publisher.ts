@@ -82,7 +82,7 @@ export function publisher(init: PublisherInit) {
 
       async prepare(request, { defaultId, earlier, signal, onProgress }) {
         try {
-          const names = namesOf(request, defaultId)
+          const names = namesOf(request, defaultId, (text) => outside?.publicPlace(text) ?? text)
           const report = reporter(onProgress)
           const looking = {
             ...(signal && { signal }),
@@ -176,10 +176,15 @@ interface Names {
   id: string
   name: string
   licence?: string
+  origin?: string
 }
 
 /** @throws BAD_ID, BAD_INPUT */
-function namesOf(request: PublishRequest, defaultId: (name: string) => string): Names {
+function namesOf(
+  request: PublishRequest,
+  defaultId: (name: string) => string,
+  publicPlace: (text: string) => string,
+): Names {
   // An id may be given as a plain name: then it is the default id of that name.
   const ref = request.id === undefined ? undefined : parseRef(request.id)
   const name = request.name ?? (ref !== undefined && 'name' in ref ? ref.name : suggestName(basename(request.path)))
@@ -193,6 +198,7 @@ function namesOf(request: PublishRequest, defaultId: (name: string) => string): 
     id: ref === undefined ? defaultId(name) : 'name' in ref ? defaultId(ref.name) : ref.id,
     name,
     ...(request.licence !== undefined && { licence: checkedLicence(request.licence) }),
+    ...(request.origin !== undefined && { origin: publicPlace(request.origin) }),
   }
 }
 
@@ -222,6 +228,7 @@ function bodyOf(
     version: manifest.version,
     size: manifest.root.size,
     files: entries.length,
+    ...(names.origin !== undefined && { origin: names.origin }),
     ...description,
     aliases: [...aliases],
     ...(request.provenance !== undefined && { provenance: request.provenance }),

@@ -9,6 +9,8 @@ export interface FinderComponents {
   self: string
   /** Everything known of a dataset; holders are asked just now, unless `known`, from the catalog, is enough. @throws BAD_ID, DATASET_NOT_FOUND */
   locate(ref: string, options: { signal: AbortSignal; known?: boolean; version?: string }): Promise<Located[]>
+  /** Where it is beside islands. */
+  origin?(claim: Located, version: string): Promise<LocatedHolder | undefined>
   /** The one that is meant. @throws AMBIGUOUS */
   one(ref: string, located: Located[]): Located
 }
@@ -27,7 +29,7 @@ export type Find = (
   options: { signal: AbortSignal; known?: boolean },
 ) => Promise<Found>
 
-export function finder({ self, locate, one }: FinderComponents): Find {
+export function finder({ self, locate, one, origin }: FinderComponents): Find {
   return async (ref, version, options) => {
     const wanted = version?.toLowerCase()
     const located = await locate(ref, { ...options, ...(wanted === undefined ? {} : { version: wanted }) })
@@ -40,6 +42,7 @@ export function finder({ self, locate, one }: FinderComponents): Find {
     const claim = one(ref, having)
     const meant = wanted === undefined ? claim.version : of(claim).find((each) => each.startsWith(wanted))!
     const holders = claim.holders.filter((h) => h.island !== self && h.version === meant && GIVES.has(h.state))
-    return { claim, holders, version: meant }
+    const beside = await origin?.(claim, meant)
+    return { claim, holders: beside === undefined ? holders : [...holders, beside], version: meant }
   }
 }

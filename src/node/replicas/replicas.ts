@@ -18,7 +18,7 @@ import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PromisesPort } from '../promises/port.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
-import type { Located } from '../resolve/port.ts'
+import type { Located, LocatedHolder } from '../resolve/port.ts'
 import { tellBad } from './bad-piece.ts'
 import { bringTo } from './bring-to.ts'
 import { type Care, type CareInit, care } from './care.ts'
@@ -68,6 +68,8 @@ export interface ReplicasComponents {
   publisher: Pick<PublisherPort, 'pieceTable'>
   /** Everything known of a dataset; holders are asked just now, unless `known`, from the catalog, is enough. @throws BAD_ID, DATASET_NOT_FOUND */
   locate(ref: string, options: { signal: AbortSignal; known?: boolean; version?: string }): Promise<Located[]>
+  /** Where a version is beside islands, as one more holder. */
+  origin?(claim: Located, version: string): Promise<LocatedHolder | undefined>
   /** The one that is meant. @throws AMBIGUOUS */
   one(ref: string, located: Located[]): Located
   /** As published, where the catalog has it. */

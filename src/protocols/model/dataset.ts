@@ -140,6 +140,8 @@ export const datasetBody = z.object({
   aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20),
   /** Of a dataset that is the result of a task. */
   provenance: provenance.optional(),
+  /** Where everybody may have the same files: an `http(s):` or `s3:` place that asks for no credentials. */
+  origin: z.string().max(2048).optional(),
   /** The newest first, the present one left out. */
   previous: z.array(earlierVersion).max(MAX_EARLIER_VERSIONS).optional(),
 })

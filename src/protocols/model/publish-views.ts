@@ -12,6 +12,8 @@ export interface PublishRequest {
   licence?: string
   creators?: { name: string; orcid?: string; affiliation?: string }[]
   aliases?: string[]
+  /** A public place of the same files (http(s), S3), which is told to all islands. */
+  origin?: string
   /** Overrides detection. */
   as?: 'csv' | 'parquet' | 'jsonl' | 'fits' | 'files'
   /** Given by the island itself for results of tasks; no input of people. */

@@ -135,6 +135,14 @@ export const publishBody = z.strictObject({
   licence: z.string().max(500).optional(),
   creators: z.array(creator).max(200).optional(),
   aliases: z.array(z.string().max(MAX_ID_LENGTH)).max(20).optional(),
+  origin: z
+    .string()
+    .min(1)
+    .max(2048)
+    .optional()
+    .describe(
+      'A public place of the same files, http(s) or S3 without credentials: told to all islands, which may fetch them there.',
+    ),
   as: z.enum(['csv', 'parquet', 'jsonl', 'fits', 'files']).optional().describe('Overrides detection.'),
 })
 

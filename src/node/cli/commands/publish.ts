@@ -23,7 +23,8 @@ export function parseCreator(text: string): NonNullable<PublishRequest['creators
   return { name, ...(orcid === undefined ? {} : { orcid }), ...(affiliation ? { affiliation } : {}) }
 }
 
-const isUrl = (path: string) => /^[a-z][a-z0-9+.-]*:\/\//i.test(path)
+/** Of `rclone:remote:path` the rest is no URL. */
+const isUrl = (path: string) => /^([a-z][a-z0-9+.-]*:\/\/|rclone:)/i.test(path)
 
 /** The island names no path of its own; here it is the user's. */
 function named(error: unknown, path: string): unknown {
@@ -74,6 +75,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--keyword <word>', 'keyword (repeatable)', collect)
     .option('--licence <spdx>', 'licence: SPDX id or URL')
     .option('--creator <name>', '"Name <orcid> (affiliation)" (repeatable)', collect)
+    .option('--origin <place>', 'a public place of the same files, told to all: https://... or s3://...')
     .option('--alias <id>', 'another id of the same dataset (repeatable)', collect)
     .addOption(
       new Option('--as <format>', 'read it as this, whatever it looks like').choices([

@@ -8,7 +8,7 @@ import type { SourceFile } from '../port.ts'
 import { changed } from './hash.ts'
 import { checkedPath, isSkipped, MAX_FILES, refuseDoubles, sourceFileAt } from './scan.ts'
 
-export type Outside = Pick<OutsidePort, 'isOutside' | 'list' | 'look' | 'hash' | 'copies' | 'fits'>
+export type Outside = Pick<OutsidePort, 'isOutside' | 'publicPlace' | 'list' | 'look' | 'hash' | 'copies' | 'fits'>
 
 export interface Amount {
   files: number
