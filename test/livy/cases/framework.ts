@@ -10,7 +10,7 @@ const COBOL = '{"kind":"cobol"}'
 const READ = { status: 400, body: /Invalid kind: cobol/ }
 
 const methods: Case[] = [
-  ...(['PUT', 'PATCH', 'OPTIONS', 'TRACE'] as const).map(
+  ...(['PUT', 'PATCH', 'OPTIONS', 'TRACE', 'PROPFIND'] as const).map(
     (method): Case => ({
       title: `${method} of a collection is 405 with the methods that there are`,
       call: `${method} /sessions`,
@@ -32,6 +32,15 @@ const methods: Case[] = [
     status: 200,
     empty: true,
     headers: { 'content-type': JSON_TYPE },
+  },
+  { title: 'HEAD of an entry has no body', call: 'HEAD /sessions/{main}', status: 200, empty: true },
+  { title: 'HEAD of what there is not is 404', call: 'HEAD /sessions/999999', status: 404, empty: true },
+  {
+    title: 'DELETE of a collection is 405',
+    call: 'DELETE /batches',
+    status: 405,
+    empty: true,
+    headers: { allow: /^(?=.*\bPOST\b)(?=.*\bGET\b)(?=.*\bHEAD\b)/ },
   },
   {
     title: 'an unknown path below sessions is 404 without a body',
@@ -184,6 +193,7 @@ const types: Case[] = [
     headers: {
       'x-content-type-options': 'nosniff',
       'x-frame-options': /SAMEORIGIN|DENY/,
+      'x-xss-protection': /^1/,
       'content-security-policy': /./,
     },
   },
@@ -207,8 +217,24 @@ const slashes: Case[] = [
 const pages: Case[] = [
   { title: 'the root leads to the page', call: 'GET /', status: 302, headers: { location: /^https?:\/\/[^/]+\/.*ui/ } },
   { title: '/metrics answers', call: 'GET /metrics', status: 200 },
+  { title: '/metrics/ping answers', call: 'GET /metrics/ping', status: 200 },
+  {
+    title: '/metrics/healthcheck says that nothing is checked',
+    call: 'GET /metrics/healthcheck',
+    status: 501,
+    endpoint: { why: 'a watcher takes that for a failure', status: 200 },
+  },
   { title: '/metrics/threads answers', call: 'GET /metrics/threads', status: 200 },
   { title: 'an unknown page of /static is 404', call: 'GET /static/nothing.js', status: 404 },
+  ...['/ui', '/ui/'].map(
+    (path): Case => ({
+      title: `${path} is a page`,
+      call: `GET ${path}` as `GET /${string}`,
+      status: 200,
+      headers: { 'content-type': /^text\/html/ },
+      endpoint: { why: 'it leads to the page of the island', status: 302, headers: { location: /./ } },
+    }),
+  ),
   {
     title: 'the version is one that clients can read',
     call: 'GET /version',

@@ -56,10 +56,12 @@ export function lifetime(test: Suite, at: () => At): void {
   test(
     'ids of sessions are counted on and never used again',
     async () => {
-      const create = async () => (await at().call('POST', '/sessions', { kind: 'pyspark' })).json as LivySession
-      const first = await create()
+      const create = async (request: object) => (await at().call('POST', '/sessions', request)).json as LivySession
+      const first = await create({})
+      assert.is(first.kind, 'shared', 'without a kind')
       assert.is((await at().call('DELETE', `/sessions/${first.id}`)).status, 200)
-      const second = await create()
+      const second = await create({ kind: 'scala' })
+      assert.is(second.kind, 'spark')
       assert.is((await at().call('DELETE', `/sessions/${second.id}`)).status, 200)
       assert.ok(Number.isInteger(first.id) && second.id > first.id)
     },
@@ -70,7 +72,8 @@ export function lifetime(test: Suite, at: () => At): void {
     'what is deleted while it starts has no driver left',
     async () => {
       const before = new Set(at().drivers())
-      const { id } = (await at().call('POST', '/sessions', { kind: 'pyspark' })).json as LivySession
+      const { id, kind } = (await at().call('POST', '/sessions', { kind: 'r' })).json as LivySession
+      assert.is(kind, 'sparkr')
       await eventually(
         () =>
           at()

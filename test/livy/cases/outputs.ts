@@ -27,6 +27,7 @@ const python: Row[] = [
     code: 'import sys\nprint("err", file=sys.stderr)\nprint("out")',
     data: text('out\nerr'),
   },
+  { title: 'the end of a text is trimmed', kind: 'pyspark', code: 'print("  a  \\n\\n")', data: text('  a') },
   {
     title: 'three million characters come back whole',
     kind: 'pyspark',
@@ -81,6 +82,17 @@ const python: Row[] = [
           [1, 'a'],
           [2, 'b'],
         ],
+      },
+    },
+  },
+  {
+    title: '%table names the type of each column',
+    kind: 'pyspark',
+    code: 't = [[None, True, 1.5, [1]]]\n%table t',
+    data: {
+      'application/vnd.livy.table.v1+json': {
+        headers: [{ type: 'NULL_TYPE' }, { type: 'BOOLEAN_TYPE' }, { type: 'DOUBLE_TYPE' }, { type: 'ARRAY_TYPE' }],
+        data: [[null, true, 1.5, [1]]],
       },
     },
   },
@@ -149,6 +161,18 @@ const scala: Row[] = [
     error: { ename: 'NameError', evalue: 'Value m does not exist', traceback: [] },
   },
   {
+    title: '%json of a distributed list gives ten of its values',
+    kind: 'spark',
+    code: 'val many = sc.parallelize(1 to 20)\n%json many',
+    data: { 'application/json': [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
+  },
+  {
+    title: '%json of a data frame is an error',
+    kind: 'spark',
+    code: 'val frame = spark.range(2)\n%json frame',
+    error: { ename: 'ValueError', evalue: 'Failed to convert value into a JSON value', traceback: [] },
+  },
+  {
     title: 'an unknown magic of Scala',
     kind: 'spark',
     code: '%foo',
@@ -204,6 +228,18 @@ const sql: Row[] = [
     kind: 'sql',
     code: 'CREATE OR REPLACE TEMPORARY VIEW two AS SELECT 2 AS n',
     data: table([], []),
+  },
+  {
+    title: 'a span of days is an error on this Java',
+    kind: 'sql',
+    code: "SELECT INTERVAL '1' DAY AS span",
+    error: { ename: 'Error', evalue: /^Unable to make field private final .* accessible/ },
+  },
+  {
+    title: 'an error of the parser begins on a line of its own',
+    kind: 'sql',
+    code: 'SELEKT 1',
+    error: { ename: 'Error', evalue: /^\n.*PARSE_SYNTAX_ERROR/ },
   },
   {
     title: 'two statements in one are an error',

@@ -27,6 +27,13 @@ const cases: Case[] = [
   { title: 'a page of a negative size is empty', call: 'GET /batches?size=-3', status: 200, body: { sessions: [] } },
   { title: 'a from that is no number', call: 'GET /sessions?from=x', ...number('x') },
   { title: 'a size that is no number', call: 'GET /batches?size=1.5', ...number('1.5') },
+  { title: 'a from of statements that is no number', call: 'GET /sessions/{main}/statements?from=x', ...number('x') },
+  {
+    title: 'statements of no size are none',
+    call: 'GET /sessions/{main}/statements?size=0',
+    status: 200,
+    body: { statements: [] },
+  },
   { title: 'a size of a log that is no number', call: 'GET /sessions/{main}/log?size=x', ...number('x') },
   {
     title: 'a log past its end is empty and tells from',

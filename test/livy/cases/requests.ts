@@ -70,6 +70,20 @@ const checked: Case[] = [
     { kind: 'pyspark', jars: ['rel.jar'] },
     /^Rejected, Reason: requirement failed: Path 'rel\.jar' is not absolute\.$/,
   ),
+  ...['files', 'archives'].map((field) =>
+    rejected(
+      `${field} that are not on the list`,
+      'POST /sessions',
+      { kind: 'pyspark', [field]: ['file:/etc/passwd'] },
+      'Rejected, Reason: requirement failed: Local path /etc/passwd cannot be added to user sessions.',
+    ),
+  ),
+  rejected(
+    'a setting that would let anybody’s classes in',
+    'POST /sessions',
+    { kind: 'pyspark', conf: { 'spark.submit.proxyUser.allowCustomClasspathInClusterMode': 'true' } },
+    'Rejected, Reason: Blacklisted configuration values in session config: spark.submit.proxyUser.allowCustomClasspathInClusterMode',
+  ),
   rejected(
     'settings that are for the site alone',
     'POST /sessions',
@@ -125,6 +139,13 @@ const statements: Case[] = [
     body: { msg: 'For input string: "x"' },
   },
   {
+    title: 'code that is a number is its text',
+    call: 'POST /sessions/{main}/statements',
+    json: { code: 7, kind: 'python' },
+    status: 201,
+    body: { code: '7' },
+  },
+  {
     title: 'a statement that there is not is a bare string',
     call: 'GET /sessions/{main}/statements/99999',
     status: 404,
@@ -152,6 +173,18 @@ const FULL = {
 
 export function requests(test: Suite, at: () => At): void {
   table(test, at, [...read, ...checked, ...statements])
+
+  test(
+    'statements that are refused take no number',
+    async () => {
+      const main = await at().session('main')
+      const { id } = await at().run(main, '1', 'pyspark')
+      for (const json of [{ code: '1' }, { code: '1', kind: 'cobol' }, { kind: 'pyspark' }])
+        assert.is((await at().call('POST', `/sessions/${main}/statements`, json)).status, 500)
+      assert.is((await at().run(main, '1', 'pyspark')).id, id + 1)
+    },
+    { timeoutMs: SESSION_MS },
+  )
 
   test(
     'numbers as text, and text as numbers, in a session that is deleted while it starts',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { LivySession, LivyStatement } from '../../../src/protocols/livy/objects.ts'
 import type { Suite } from '../../kit/index.ts'
-import { type At, data, SESSION_MS } from './at.ts'
+import { type At, data, fault, SESSION_MS } from './at.ts'
 import { form } from './form.ts'
 import { type Case, like, table } from './table.ts'
 
@@ -126,6 +126,13 @@ const ofStatements: Case[] = [
     body: { msg: 'canceled' },
   },
   {
+    title: 'cancelling a statement that is over',
+    call: 'POST /sessions/{main}/statements/0/cancel',
+    json: {},
+    status: 200,
+    body: { msg: 'canceled' },
+  },
+  {
     title: 'cancelling without a body',
     call: 'POST /sessions/{main}/statements/99999/cancel',
     status: 200,
@@ -183,6 +190,15 @@ const files: Case[] = [
     status: 400,
     body: 'No jar sent!',
   },
+  ...(['jar', 'pyfile'] as const).map(
+    (what): Case => ({
+      title: `adding a ${what} that is not on the list`,
+      call: `POST /sessions/{main}/add-${what}`,
+      json: { uri: 'file:/etc/passwd' },
+      status: 400,
+      body: { msg: /Local path \/etc\/passwd cannot be added to user sessions/ },
+    }),
+  ),
   {
     title: 'adding a file that is not on the list',
     call: 'POST /sessions/{main}/add-file',
@@ -263,6 +279,22 @@ export function routes(test: Suite, at: () => At): void {
         'pyspark',
       )
       assert.equal(data(shown), { 'text/plain': "'name,value\\n'" })
+    },
+    { timeoutMs: SESSION_MS },
+  )
+
+  test(
+    'a module that is uploaded to a shared session is taken, and not found there',
+    async () => {
+      const id = await at().session('main')
+      const sent = await at().call(
+        'POST',
+        `/sessions/${id}/upload-pyfile`,
+        undefined,
+        form('file', 'later.py', 'WORD = 1\n'),
+      )
+      assert.equal([sent.status, sent.text], [200, ''])
+      assert.is(fault(await at().run(id, 'import later', 'pyspark')).ename, 'ModuleNotFoundError')
     },
     { timeoutMs: SESSION_MS },
   )

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import type { LivySession, LivyStatement } from '../../../src/protocols/livy/objects.ts'
-import type { Suite } from '../../kit/index.ts'
+import { eventually, type Suite } from '../../kit/index.ts'
 import type { Answer } from './ask.ts'
 import { type At, data, fault, SESSION_MS } from './at.ts'
 import { like } from './table.ts'
@@ -17,7 +17,9 @@ export function states(test: Suite, at: () => At): void {
   test(
     'a session that starts takes no statements, and nobody else has its name',
     async () => {
-      const created = await post('/sessions', { kind: 'python', name: 'mortal' })
+      const [asked, set] = ['rows.csv', 'good.py'].map((name) => `file:${join(at().files, name)}`)
+      const conf = { 'spark.files': set }
+      const created = await post('/sessions', { kind: 'python', name: 'mortal', files: [asked], conf })
       const session = created.json as LivySession
       like(
         created,
@@ -52,6 +54,23 @@ export function states(test: Suite, at: () => At): void {
   )
 
   test(
+    'a list of a request comes before that of its conf, and a module that is added to a Python session is found',
+    async () => {
+      const { id, files } = (await get('/sessions/mortal')).json as LivySession
+      const shown = data(await at().run(id, 'print(sc.getConf().get("spark.files"))'))
+      like(shown, { 'text/plain': /^[^,]*\/rows\.csv,[^,]*\/good\.py,/ }, 'spark.files')
+      assert.equal(files, [`file:${join(at().files, 'rows.csv')}`])
+      like(
+        await post('/sessions/mortal/add-pyfile', { uri: join(at().files, 'mod.py') }),
+        { status: 200, text: '' },
+        'add-pyfile',
+      )
+      like(data(await at().run(id, 'import mod\nmod.WORD')), { 'text/plain': "'imported'" }, 'imported')
+    },
+    long,
+  )
+
+  test(
     'a dead Python does not end its session: another language brings it back',
     async () => {
       const { id } = (await get('/sessions/mortal')).json as LivySession
@@ -61,7 +80,7 @@ export function states(test: Suite, at: () => At): void {
         'output',
       )
       await at().until('/sessions/mortal', ['error'])
-      like(await get('/sessions/mortal/statements'), { status: 200, json: { total_statements: 1 } }, 'statements')
+      like(await get('/sessions/mortal/statements'), { status: 200, json: { total_statements: 3 } }, 'statements')
       like(fault(await at().run(id, '1')), { ename: 'Error', evalue: 'Interpreter died:\n' }, 'output')
       like(data(await at().run(id, '1', 'spark')), { 'text/plain': 'res0: Int = 1\n' }, 'data')
       await at().until('/sessions/mortal', ['idle'])
@@ -72,6 +91,10 @@ export function states(test: Suite, at: () => At): void {
   test(
     'a driver that ends leaves a dead session, which can be read',
     async () => {
+      const shared = await post('/sessions/mortal/statements', { code: '1', kind: 'shared' })
+      // Livy takes it and never runs it; an island says so at once.
+      assert.is(shared.status, at().name === 'livy' ? 201 : 500, shared.text)
+      await at().until('/sessions/mortal', ['idle'])
       await post('/sessions/mortal/statements', { code: 'System.exit(7)', kind: 'spark' })
       await at().until('/sessions/mortal', ['dead'])
       like(await get('/sessions/mortal/log?size=5'), { status: 200 }, 'log')
@@ -123,7 +146,8 @@ export function states(test: Suite, at: () => At): void {
     async () => {
       const main = await at().session('main')
       const path = `/sessions/${main}/statements`
-      const code = 'import time\nsc.parallelize(range(2), 2).map(lambda x: time.sleep(60)).count()'
+      // Two of four tasks are over at once.
+      const code = 'import time\nsc.parallelize(range(4), 4).map(lambda x: time.sleep(60) if x > 1 else x).count()'
       const running = (await post(path, { code, kind: 'pyspark' })).json as LivyStatement
       const waiting = (await post(path, { code: '1', kind: 'pyspark' })).json as LivyStatement
       like(
@@ -139,10 +163,17 @@ export function states(test: Suite, at: () => At): void {
         { output: null, progress: 1, started: 0 },
         'cancelled',
       )
+      await eventually(
+        async () => like(await get(`${path}/${running.id}`), { json: { progress: 0.5 } }, 'half of it'),
+        {
+          timeoutMs: 30_000,
+        },
+      )
       like(await get(`${path}/${running.id}`), { json: { state: 'running' } }, 'it goes on')
       like(await post(`${path}/${running.id}/cancel`, {}), { status: 200 }, 'cancel')
       const done = await at().until(`${path}/${running.id}`, ['cancelled'])
       assert.is(done.progress, 1)
+      assert.match(JSON.stringify(done.output), /cancelled/)
       await at().until(`/sessions/${main}`, ['idle'])
     },
     long,
