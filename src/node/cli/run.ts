@@ -1,6 +1,7 @@
 /** Runs one command line: signals, exit codes, errors in words or JSON. */
 import type { Command, CommanderError } from 'commander'
-import { ArchipelError, exitCode, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { exitCode } from '../../protocols/model/exit-codes.ts'
 import type { IslandClient } from '../../web/client/index.ts'
 import type { Cli, GlobalFlags } from './context.ts'
 import type { DaemonPort } from './daemon-port.ts'

@@ -1,5 +1,5 @@
 /** Requests of other islands: decided here, then fetched by transfers of this island. */
-import { ArchipelError, type ErrorInfo, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, type ErrorInfo, problemOf, toArchipelError } from '../../protocols/model/errors.ts'
 import type { TransferView } from '../../protocols/model/transfer.ts'
 import type { RequestStatus, WantedReplica } from '../../protocols/replicate/messages.ts'
 import type { VersionUse } from '../replicas/replicas.ts'
@@ -17,11 +17,6 @@ const labelOf = ({ island, id }: Pick<StoredRequest, 'island' | 'id'>) => `${id}
 
 /** Something happens to it by itself. */
 const isUnderWay = (request: StoredRequest) => !isOver(request) && request.state !== 'promised'
-
-export function infoOf(cause: unknown): ErrorInfo {
-  const { code, message, hint, retryable } = toArchipelError(cause)
-  return { code, message, hint, retryable }
-}
 
 export interface Incoming {
   handle: RequestsPort['handle']
@@ -164,9 +159,9 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       } else if (later) {
         const waitMs = Math.min(MAX_WAIT_MS, (waits.get(key)?.waitMs ?? LOOK_MS) * 2)
         waits.set(key, { due: Date.now() + waitMs, waitMs })
-        if (now.problem?.code !== error.code) await kept.put(now, { problem: infoOf(error) })
+        if (now.problem?.code !== error.code) await kept.put(now, { problem: problemOf(error) })
       } else {
-        await kept.put(now, { state: 'refused', problem: infoOf(error) })
+        await kept.put(now, { state: 'refused', problem: problemOf(error) })
         wrote(now, 'refused', error.code)
       }
     })
@@ -181,14 +176,15 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
         : state === 'transferring' || state === 'verifying' || state === 'paused'
           ? { state: 'transferring' }
           : { state }
-    if (transfer === undefined) next.problem = infoOf(new ArchipelError('TRANSFER_NOT_FOUND', 'its transfer is gone'))
+    if (transfer === undefined)
+      next.problem = problemOf(new ArchipelError('TRANSFER_NOT_FOUND', 'its transfer is gone'))
     else {
       next.wanted = transfer.wanted
       next.done = transfer.done
       next.problem = transfer.problem as ErrorInfo | undefined
     }
     if (state === 'cancelled')
-      next.problem = infoOf(new ArchipelError('CANCELLED', 'the island that should hold it cancelled it'))
+      next.problem = problemOf(new ArchipelError('CANCELLED', 'the island that should hold it cancelled it'))
     await kept.inTurn(async () => {
       const now = current(request)
       if (now === undefined || isOver(now)) return
@@ -204,7 +200,10 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       if (stopping.signal.aborted) return
       if (isOver(request)) continue
       if (!components.isMember(request.island)) {
-        await cancel(request, infoOf(new ArchipelError('NOT_A_MEMBER', 'the island that asked is no member any more')))
+        await cancel(
+          request,
+          problemOf(new ArchipelError('NOT_A_MEMBER', 'the island that asked is no member any more')),
+        )
       } else if (request.state === 'promised') continue
       else if (request.transfer !== undefined) await follow(request, transfers.get(request.transfer))
       else if ((waits.get(labelOf(request))?.due ?? 0) <= Date.now()) await begin(request)
@@ -274,7 +273,7 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
           return { id: wanted.id, state, wanted: plan.wanted, done: plan.here }
         } catch (cause) {
           signal.throwIfAborted()
-          return { id: wanted.id, state: 'refused', problem: infoOf(cause) }
+          return { id: wanted.id, state: 'refused', problem: problemOf(cause) }
         }
       },
       state: async (island, ids) => shown(ids.flatMap((id) => kept.find('incoming', island, id) ?? [])).map(statusOf),
@@ -287,7 +286,7 @@ export function incoming(init: RequestsInit, kept: Book, components: RequestsCom
       },
     },
     cancel: (request) =>
-      cancel(request, infoOf(new ArchipelError('CANCELLED', 'the island that should hold it cancelled it'))),
+      cancel(request, problemOf(new ArchipelError('CANCELLED', 'the island that should hold it cancelled it'))),
     used(what) {
       if (!kept.all('incoming').some((r) => r.state === 'promised')) return
       use(what).catch((error: unknown) => logger.error({ err: error }, 'a use of promised data was not noted'))

@@ -1,8 +1,7 @@
 /** Requests to other islands: said until they are answered, then followed to their end. */
-import { ArchipelError, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, problemOf, toArchipelError } from '../../protocols/model/errors.ts'
 import { MAX_STATES, type RequestStatus, type WantedReplica } from '../../protocols/replicate/messages.ts'
 import { type Book, isOver } from './book.ts'
-import { infoOf } from './incoming.ts'
 import type { RequestsComponents, StoredRequest } from './port.ts'
 
 /** Milliseconds between two messages to an island about unfinished requests: the first after a change, and the most. */
@@ -72,7 +71,7 @@ export function outgoing(kept: Book, { remote, isMember, logger }: RequestsCompo
     let news = false
     let full = false
     if (!isMember(island)) {
-      const problem = infoOf(new ArchipelError('NOT_A_MEMBER', 'that island is no member any more'))
+      const problem = problemOf(new ArchipelError('NOT_A_MEMBER', 'that island is no member any more'))
       await kept.inTurn(async () => {
         for (const request of open(island))
           await kept.put(request, isOver(request) ? { owed: false } : { state: 'failed', owed: false, problem })

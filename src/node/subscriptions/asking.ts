@@ -1,5 +1,5 @@
 /** Asking for what a subscription wants, one dataset after the other. */
-import { ArchipelError, type ErrorInfo, toArchipelError } from '../../protocols/model/errors.ts'
+import { ArchipelError, type ErrorInfo, problemOf, toArchipelError } from '../../protocols/model/errors.ts'
 import type { TransferView } from '../../protocols/model/transfer.ts'
 import type { Met, Subscription, SubscriptionsComponents } from './port.ts'
 
@@ -10,11 +10,6 @@ export type Asked =
   | { type: 'full' | 'failed' | 'later'; problem: ErrorInfo }
 
 const FULL = new Set(['QUOTA_EXCEEDED', 'DISK_FULL'])
-
-/** As it is kept: without what only the moment knew. */
-function infoOf({ code, message, hint, retryable }: ArchipelError): ErrorInfo {
-  return { code, message, hint, retryable }
-}
 
 function beyond({ id, maxBytes, bytes }: Subscription, more: number): ArchipelError {
   return new ArchipelError(
@@ -56,7 +51,7 @@ export async function askFor(
       : error.retryable || error.code === 'NOT_FOUND' || error.code === 'INTERNAL'
         ? 'later'
         : 'failed'
-    return { type, problem: infoOf(error) }
+    return { type, problem: problemOf(error) }
   }
 }
 

@@ -1,8 +1,8 @@
 /** The routes of actions, and of the main files that batches and actions name. */
 import { z } from 'zod'
-import * as input from './inputs.ts'
 import { API_PREFIX, type Route } from './route.ts'
 import * as view from './views.ts'
+import * as work from './work-inputs.ts'
 
 const MINUTE_MS = 60_000
 const REF_ERRORS = ['ACTION_NOT_FOUND', 'AMBIGUOUS', 'BAD_ID'] as const
@@ -14,7 +14,7 @@ export const ACTION_ROUTES = {
     path: `${API_PREFIX}/mains`,
     summary: 'Upload the JAR or Python file of a batch; the same bytes again are the same file',
     scope: 'run',
-    query: input.mainQuery,
+    query: work.mainQuery,
     upload: 'application/octet-stream',
     response: view.keptMain,
     timeoutMs: 60 * MINUTE_MS,
@@ -25,7 +25,7 @@ export const ACTION_ROUTES = {
     path: `${API_PREFIX}/actions`,
     summary: 'Save a piece of work under a name, to be run again',
     scope: 'run',
-    body: input.actionBody,
+    body: work.actionBody,
     response: view.actionView,
     errors: ['NOT_FOUND', 'DISK_FULL'],
   },
@@ -34,7 +34,7 @@ export const ACTION_ROUTES = {
     path: `${API_PREFIX}/actions`,
     summary: 'Actions that were saved here or that an island shares, by name',
     scope: 'read',
-    query: input.actionsQuery,
+    query: work.actionsQuery,
     response: view.actionPage,
     errors: ['NOT_FOUND', 'AMBIGUOUS'],
   },
@@ -43,7 +43,7 @@ export const ACTION_ROUTES = {
     path: `${API_PREFIX}/actions/{ref}`,
     summary: 'One action, by id or name',
     scope: 'read',
-    params: input.actionParams,
+    params: work.actionParams,
     response: view.actionView,
     errors: REF_ERRORS,
   },
@@ -54,9 +54,9 @@ export const ACTION_ROUTES = {
     scope: 'run',
     headers: { 'idempotency-key': 'The same key is the same task; instead of the field idempotencyKey.' },
     idempotency: 'task',
-    params: input.actionParams,
-    body: input.actionRunBody,
-    maxBodyBytes: input.MAX_TASK_BODY_BYTES,
+    params: work.actionParams,
+    body: work.actionRunBody,
+    maxBodyBytes: work.MAX_TASK_BODY_BYTES,
     response: view.taskView,
     timeoutMs: 5 * MINUTE_MS,
     errors: [...REF_ERRORS, ...RUN_ERRORS, 'IDEMPOTENCY_CONFLICT', 'UNREACHABLE', 'PROTOCOL', 'DEADLINE'],
@@ -66,7 +66,7 @@ export const ACTION_ROUTES = {
     path: `${API_PREFIX}/actions/{ref}/share`,
     summary: 'Show an action of this island, as it is now, to all islands',
     scope: 'publish',
-    params: input.actionParams,
+    params: work.actionParams,
     response: view.actionView,
     errors: [...REF_ERRORS, 'DISK_FULL'],
   },
@@ -75,7 +75,7 @@ export const ACTION_ROUTES = {
     path: `${API_PREFIX}/actions/{ref}`,
     summary: 'Remove an action of this island, and withdraw it where it was shared; its tasks stay',
     scope: 'run',
-    params: input.actionParams,
+    params: work.actionParams,
     response: z.object({ id: z.string() }),
     errors: REF_ERRORS,
   },

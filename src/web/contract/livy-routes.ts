@@ -3,6 +3,7 @@ import { z } from 'zod'
 import * as input from './inputs.ts'
 import { API_PREFIX, type Route } from './route.ts'
 import * as view from './views.ts'
+import * as work from './work-inputs.ts'
 
 export const LIVY_ROUTES = {
   livyList: {
@@ -19,7 +20,7 @@ export const LIVY_ROUTES = {
     path: `${API_PREFIX}/livy/{type}/{id}`,
     summary: 'End a session or batch of the Livy endpoint, and what runs in it; those of others are for administrators',
     scope: 'run',
-    params: input.livyEntryParams,
+    params: work.livyEntryParams,
     response: z.object({ id: z.number() }),
     errors: ['SESSION_NOT_FOUND', 'FORBIDDEN'],
   },
@@ -28,8 +29,8 @@ export const LIVY_ROUTES = {
     path: `${API_PREFIX}/livy/sessions/{session}/statements/{statement}/output`,
     summary: 'The output of a statement as the text of its JSON, from an offset',
     scope: 'read',
-    params: input.statementParams,
-    query: input.logQuery,
+    params: work.statementParams,
+    query: work.logQuery,
     response: view.logPage,
     errors: ['SESSION_NOT_FOUND', 'STATEMENT_NOT_FOUND', 'FORBIDDEN'],
   },

@@ -4,9 +4,11 @@ import { ERRORS, type ErrorCode } from '../../protocols/model/errors.ts'
 import * as input from './inputs.ts'
 import { PROBLEM_MEDIA_TYPE } from './problem.ts'
 import { problem } from './problem-schema.ts'
+import { parameterShape } from './query.ts'
 import { COMMON_ERRORS, type Route } from './route.ts'
 import { FILE_ADDRESS, routeList, TASK_ADDRESS } from './routes.ts'
 import * as view from './views.ts'
+import * as work from './work-inputs.ts'
 
 type Json = Record<string, unknown>
 
@@ -31,14 +33,14 @@ const NAMED: Record<string, z.ZodType> = {
   TableResult: view.tableResult,
   TaskResult: view.taskResult,
   ErrorInfo: view.errorInfo,
-  SubmitRequest: input.submitBody,
+  SubmitRequest: work.submitBody,
   AttemptView: view.attemptView,
   TaskView: view.taskView,
   TaskSummary: view.taskSummary,
   TaskPage: view.taskPage,
   MainFile: view.keptMain,
-  ActionRequest: input.actionBody,
-  ActionRunRequest: input.actionRunBody,
+  ActionRequest: work.actionBody,
+  ActionRunRequest: work.actionRunBody,
   ActionView: view.actionView,
   ActionPage: view.actionPage,
   Placement: view.placement,
@@ -59,10 +61,10 @@ const NAMED: Record<string, z.ZodType> = {
   IslandEvent: view.islandEvent,
   LostEvents: view.lostEvents,
   ConfigView: view.configView,
-  SessionRequest: input.sessionBody,
+  SessionRequest: work.sessionBody,
   SessionView: view.sessionView,
   SessionPage: view.sessionPage,
-  StatementRequest: input.statementBody,
+  StatementRequest: work.statementBody,
   StatementOutput: view.statementOutput,
   StatementView: view.statementView,
   StatementPage: view.statementPage,
@@ -106,7 +108,7 @@ function parameters(route: Route): Json[] {
   for (const [where, object] of [['path', route.params] as const, ['query', route.query] as const]) {
     for (const [name, field] of Object.entries((object?.shape ?? {}) as Record<string, z.ZodType>)) {
       const inner = field instanceof z.ZodOptional || field instanceof z.ZodDefault ? field.unwrap() : field
-      const shape = input.parameterShape.get(field) ?? input.parameterShape.get(inner)
+      const shape = parameterShape.get(field) ?? parameterShape.get(inner)
       const {
         $schema: _,
         description: own,

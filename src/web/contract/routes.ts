@@ -25,6 +25,7 @@ import { TOKEN_ROUTES } from './token-routes.ts'
 import { TRANSFER_ROUTES } from './transfer-routes.ts'
 import { VERSION_ROUTES } from './version-routes.ts'
 import * as view from './views.ts'
+import * as work from './work-inputs.ts'
 
 const TASK_ERRORS = ['TASK_NOT_FOUND', 'UNREACHABLE', 'DEADLINE', 'PROTOCOL'] as const
 const RESULT_ERRORS = [...TASK_ERRORS, 'TASK_STATE', 'NOT_FOUND', 'RESULT_EXPIRED'] as const
@@ -186,8 +187,8 @@ export const ROUTES = {
     scope: 'run',
     headers: { 'idempotency-key': 'The same key is the same task; instead of the field idempotencyKey.' },
     idempotency: 'task',
-    body: input.submitBody,
-    maxBodyBytes: input.MAX_TASK_BODY_BYTES,
+    body: work.submitBody,
+    maxBodyBytes: work.MAX_TASK_BODY_BYTES,
     response: view.taskView,
     timeoutMs: 2 * MINUTE_MS,
     errors: [...SUBMIT_ERRORS, 'IDEMPOTENCY_CONFLICT'],
@@ -197,8 +198,8 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/placement`,
     summary: 'Choose an island for a task and say why, without running it',
     scope: 'run',
-    body: input.submitBody,
-    maxBodyBytes: input.MAX_TASK_BODY_BYTES,
+    body: work.submitBody,
+    maxBodyBytes: work.MAX_TASK_BODY_BYTES,
     response: view.placement,
     timeoutMs: 2 * MINUTE_MS,
     errors: [...SUBMIT_ERRORS, 'LANGUAGE_MISSING', 'STALE'],
@@ -208,7 +209,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks`,
     summary: 'Tasks of this island, newest first',
     scope: 'read',
-    query: input.tasksQuery,
+    query: work.tasksQuery,
     response: view.taskPage,
     errors: [],
   },
@@ -217,7 +218,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}`,
     summary: 'One task, of any island, with its attempts and why it ran where it ran',
     scope: 'read',
-    params: input.taskParams,
+    params: work.taskParams,
     response: view.taskView,
     errors: TASK_ERRORS,
   },
@@ -226,7 +227,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/events`,
     summary: 'A task now and at each change; the result is its end state',
     scope: 'read',
-    params: input.taskParams,
+    params: work.taskParams,
     response: view.taskView,
     stream: 'ndjson',
     progress: view.taskView,
@@ -237,8 +238,8 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/log`,
     summary: 'What a task printed, from an offset, while it runs too',
     scope: 'read',
-    params: input.taskParams,
-    query: input.logQuery,
+    params: work.taskParams,
+    query: work.logQuery,
     response: view.logPage,
     errors: [...TASK_ERRORS, 'RESULT_EXPIRED'],
   },
@@ -247,8 +248,8 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/rows`,
     summary: 'A page of the table of a result',
     scope: 'read',
-    params: input.taskParams,
-    query: input.rowsQuery,
+    params: work.taskParams,
+    query: work.rowsQuery,
     response: view.rowsPage,
     timeoutMs: 2 * MINUTE_MS,
     errors: RESULT_ERRORS,
@@ -258,7 +259,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/items/{name}`,
     summary: `One item of a result: text, an image, a file, or the table as ${TABLE_ITEM}; Range: bytes=... gives a part`,
     scope: 'read',
-    params: input.itemParams,
+    params: work.itemParams,
     headers: PART_HEADERS,
     response: z.string().meta({ format: 'binary' }),
     stream: 'bytes',
@@ -272,8 +273,8 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/table`,
     summary: 'The table of a result in a format that other programs read',
     scope: 'read',
-    params: input.taskParams,
-    query: input.tableQuery,
+    params: work.taskParams,
+    query: work.tableQuery,
     response: z.string().meta({ format: 'binary' }),
     stream: 'bytes',
     mediaTypes: [
@@ -291,7 +292,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/cancel`,
     summary: 'Cancel a task; one that has ended stays as it is',
     scope: 'run',
-    params: input.taskParams,
+    params: work.taskParams,
     response: view.taskView,
     errors: TASK_ERRORS,
   },
@@ -300,7 +301,7 @@ export const ROUTES = {
     path: `${API_PREFIX}/tasks/{id}/retry`,
     summary: 'Submit the work of a task that has ended again, as a new task',
     scope: 'run',
-    params: input.taskParams,
+    params: work.taskParams,
     headers: KEYED,
     idempotency: 'task',
     response: view.taskView,
@@ -468,7 +469,7 @@ export const FILE_ADDRESS = {
 } as const
 
 /*
- * To add a function: 1. its method in `ports.ts`; 2. schemas in `inputs.ts` and `views.ts`; 3. an entry above, with
+ * To add a function: 1. its method in `ports.ts`; 2. schemas in `inputs.ts` (or `work-inputs.ts`) and `views.ts`; 3. an entry above, with
  * the method's name (of `tasks` and `tokens`: with `task` or `token` before it) and its scope; 4. a line in `server/handlers.ts` and one in `client/index.ts`, which do not compile without;
  * 5. `npm run generate`. The tests of the table then try the new route as nobody, with wrong tokens of each kind,
  * from a foreign page, and with malformed and oversized bodies.

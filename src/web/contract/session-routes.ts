@@ -3,6 +3,7 @@ import { z } from 'zod'
 import * as input from './inputs.ts'
 import { API_PREFIX, DATASET_ERRORS, KEYED, type Route } from './route.ts'
 import * as view from './views.ts'
+import * as work from './work-inputs.ts'
 
 const MINUTE_MS = 60_000
 
@@ -14,7 +15,7 @@ export const SESSION_ROUTES = {
     scope: 'run',
     headers: KEYED,
     idempotency: 'memory',
-    body: input.sessionBody,
+    body: work.sessionBody,
     response: view.sessionView,
     errors: [...DATASET_ERRORS, 'SQL_INVALID', 'STALE', 'NOT_READY', 'ENGINE_DOWN', 'IDEMPOTENCY_CONFLICT'],
   },
@@ -32,7 +33,7 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}`,
     summary: 'One session',
     scope: 'read',
-    params: input.sessionParams,
+    params: work.sessionParams,
     response: view.sessionView,
     errors: ['SESSION_NOT_FOUND'],
   },
@@ -41,7 +42,7 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}`,
     summary: 'End a session, and what runs in it',
     scope: 'run',
-    params: input.sessionParams,
+    params: work.sessionParams,
     response: z.object({ id: z.number() }),
     errors: ['SESSION_NOT_FOUND'],
   },
@@ -50,8 +51,8 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}/log`,
     summary: 'What the statements of a session printed, from an offset',
     scope: 'read',
-    params: input.sessionParams,
-    query: input.logQuery,
+    params: work.sessionParams,
+    query: work.logQuery,
     response: view.logPage,
     errors: ['SESSION_NOT_FOUND'],
   },
@@ -60,11 +61,11 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}/statements`,
     summary: 'Run a statement in a session, after those before it',
     scope: 'run',
-    params: input.sessionParams,
+    params: work.sessionParams,
     headers: KEYED,
     idempotency: 'memory',
-    body: input.statementBody,
-    maxBodyBytes: input.MAX_TASK_BODY_BYTES,
+    body: work.statementBody,
+    maxBodyBytes: work.MAX_TASK_BODY_BYTES,
     response: view.statementView,
     timeoutMs: 2 * MINUTE_MS,
     errors: [
@@ -83,7 +84,7 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}/statements`,
     summary: 'The last hundred statements of a session, newest first, without their outputs',
     scope: 'read',
-    params: input.sessionParams,
+    params: work.sessionParams,
     query: input.pageQuery,
     response: view.statementPage,
     errors: ['SESSION_NOT_FOUND'],
@@ -93,7 +94,7 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}/statements/{statement}`,
     summary: 'One statement with its output',
     scope: 'read',
-    params: input.statementParams,
+    params: work.statementParams,
     response: view.statementView,
     errors: ['SESSION_NOT_FOUND', 'STATEMENT_NOT_FOUND'],
   },
@@ -102,7 +103,7 @@ export const SESSION_ROUTES = {
     path: `${API_PREFIX}/sessions/{session}/statements/{statement}/cancel`,
     summary: 'Cancel a statement; one that is over stays as it is',
     scope: 'run',
-    params: input.statementParams,
+    params: work.statementParams,
     response: view.statementView,
     timeoutMs: 2 * MINUTE_MS,
     errors: ['SESSION_NOT_FOUND', 'STATEMENT_NOT_FOUND'],
