@@ -5,6 +5,7 @@ import type { Config } from './config/schema.ts'
 import { type DatasetsPort, datasets } from './datasets/datasets.ts'
 import { levelPublications } from './datasets/level-publications.ts'
 import { duckdbInspector } from './engines/inspect.ts'
+import { mapsPlace } from './engines/livy/locations.ts'
 import { pathIn } from './identity/data-dir.ts'
 import type { JournalPort } from './journal/journal.ts'
 import { type OutsidePort, outside } from './outside/outside.ts'
@@ -96,6 +97,7 @@ export async function ownDatasets(
     {
       publisher: publishing,
       outside: away,
+      sparkReads: mapsPlace(config.livy.locations),
       store: levelPublications(components.store),
       ownReplicas: () => catalog.own('replica'),
       own: async (kind, id) => (await catalog.get(kind, id, self))?.body,

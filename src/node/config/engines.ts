@@ -97,7 +97,7 @@ const livyFields = z.strictObject({
     .max(1000)
     .default([])
     .describe(
-      'Where Spark finds the files of this island: <folder here>=<the same for Spark>; other files are read as file:.',
+      'Where Spark finds the files of this island: <folder here, or place of outside.sources>=<the same for Spark>; other files are read as file:.',
     ),
   conf: z
     .array(pair('spark.executor.memory=4g'))

@@ -1,5 +1,6 @@
 import type { DatasetBody } from '../../protocols/model/dataset.ts'
 import { ArchipelError, type ErrorCode, toArchipelError } from '../../protocols/model/errors.ts'
+import type { EngineName } from '../../protocols/model/spark.ts'
 import type { BoundDataset } from '../engines/port.ts'
 import type { SourceFile } from '../publish/port.ts'
 import type { Publication } from './port.ts'
@@ -10,10 +11,17 @@ export interface BinderComponents {
   bodyOf(id: string): Promise<DatasetBody | undefined>
   /** Own ids that this one may mean: itself, and those that have it as an alias. */
   ownIds(id: string): string[]
-  /** Local paths of files, copied here where they are outside. */
-  localPaths?(source: readonly SourceFile[], id: string, version: string): Promise<string[]>
+  /** Paths of files, copied here where they are outside and `inPlace` says nothing else. */
+  localPaths?(source: readonly SourceFile[], id: string, version: string, inPlace: boolean): Promise<string[]>
   /** The files of a whole replica of that version, where one is here. */
   replica?(pinned: Pinned): Promise<{ source: SourceFile[]; body: DatasetBody } | undefined>
+}
+
+export interface BindOptions {
+  /** Of the work; `sql` by default. */
+  kind?: string | undefined
+  /** By default the built-in one, which reads local files only. Spark reads outside files where they are, as far as it can. */
+  engine?: EngineName
 }
 
 interface Pinned {
@@ -53,10 +61,7 @@ export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComp
 
   return {
     /** @throws DATASET_NOT_FOUND, STALE, NOT_READY (the files cannot be read just now), SQL_INVALID for what is no table and shall be one */
-    async bind(
-      tables: (Pinned & { table: string })[],
-      options: { kind?: string | undefined } = {},
-    ): Promise<BoundDataset[]> {
+    async bind(tables: (Pinned & { table: string })[], options: BindOptions = {}): Promise<BoundDataset[]> {
       const bound: BoundDataset[] = []
       for (const wanted of tables) {
         const { source, body, own } = await find(wanted)
@@ -79,7 +84,7 @@ export function binder({ look, bodyOf, ownIds, localPaths, replica }: BinderComp
           paths:
             own === undefined || localPaths === undefined
               ? source.map((f) => f.local)
-              : await localPaths(source, own, wanted.version),
+              : await localPaths(source, own, wanted.version, options.engine === 'livy'),
         })
       }
       return bound

@@ -11,21 +11,26 @@ export interface CopiesComponents {
   outside: Pick<OutsidePort, 'isOutside' | 'copies'>
   store: Pick<PublicationStore, 'manifest'>
   publisher: Pick<PublisherPort, 'pieceTable'>
+  /** Whether Spark is told where it finds what is at a place outside. */
+  sparkReads?: (place: string) => boolean
 }
 
 /**
- * Local paths of the files of a publication. A copy is compared with the manifest before it is read.
+ * Local paths of the files of a publication, or, `inPlace`, their places where Spark reads all of them there. A copy is
+ * compared with the manifest before it is read; of a file that is read in place it is known that its service says the same of it
+ * before and after.
  *
  * @throws STALE where a service gives other bytes than those published; as `OutsidePort.copies`
  */
-export function localCopies({ outside, store, publisher }: CopiesComponents, stopping: AbortSignal) {
+export function localCopies({ outside, store, publisher, sparkReads }: CopiesComponents, stopping: AbortSignal) {
   async function pieces(id: string, version: string): Promise<Map<string, Uint8Array>> {
     const manifest = await store.manifest(id, version)
     return new Map([...readFiles(version, (hash) => manifest.get(hash))].map((entry) => [entry.path, entry.pieces]))
   }
 
-  return async (source: readonly SourceFile[], id: string, version: string): Promise<string[]> => {
-    if (!source.some(({ local }) => outside.isOutside(local))) return source.map(({ local }) => local)
+  return async (source: readonly SourceFile[], id: string, version: string, inPlace = false): Promise<string[]> => {
+    const isReady = ({ local }: SourceFile) => !outside.isOutside(local) || (inPlace && sparkReads?.(local) === true)
+    if (source.every(isReady)) return source.map(({ local }) => local)
     let known: Promise<Map<string, Uint8Array>> | undefined
     return await outside.copies(source, {
       signal: stopping,

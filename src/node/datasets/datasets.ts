@@ -15,7 +15,7 @@ import type { BoundDataset } from '../engines/port.ts'
 import type { JournalPort } from '../journal/journal.ts'
 import type { PolicyPort } from '../policy/policy.ts'
 import type { PublisherPort, SourceFile } from '../publish/port.ts'
-import { binder } from './bind.ts'
+import { type BindOptions, binder } from './bind.ts'
 import { type CopiesComponents, localCopies } from './copies.ts'
 import type { OwnRecord, Publication, PublicationStore } from './port.ts'
 import { type PublishOptions, publishing } from './publishing.ts'
@@ -39,6 +39,7 @@ export interface DatasetsComponents {
   journal: JournalPort
   /** Where files may be that are not here. */
   outside?: CopiesComponents['outside']
+  sparkReads?: CopiesComponents['sparkReads']
   /** Datasets of others that are here: served and read as those published here are. */
   replicas?: HeldReplicas
   /** After the set of published ids changed. */
@@ -89,7 +90,7 @@ export interface DatasetsPort {
   /** The files that this island publishes of that version; undefined where it does not, or they changed. */
   published(pinned: { id: string; version: string }, options?: PublishedOptions): Promise<SourceFile[] | undefined>
   /** Files of this island for the work of that kind; `sql` by default. @throws DATASET_NOT_FOUND, STALE, NOT_READY, SQL_INVALID */
-  bind(tables: { table: string; id: string; version: string }[], options?: { kind?: string }): Promise<BoundDataset[]>
+  bind(tables: { table: string; id: string; version: string }[], options?: BindOptions): Promise<BoundDataset[]>
   /** Looks at them again. @throws STALE, NOT_READY, CANCELLED */
   recheck(tables: { id: string; version: string }[]): Promise<void>
 }
@@ -122,12 +123,14 @@ export function datasets(init: DatasetsInit, components: DatasetsComponents): Da
 
   const ownIds = (id: string) => [...new Set([id, ...(aliases.get(id) ?? [])])]
   const { replicas } = components
-  const { outside } = components
+  const { outside, sparkReads } = components
   const bound = binder({
     look,
     bodyOf,
     ownIds,
-    ...(outside && { localPaths: localCopies({ outside, store, publisher }, stopping.signal) }),
+    ...(outside && {
+      localPaths: localCopies({ outside, store, publisher, ...(sparkReads && { sparkReads }) }, stopping.signal),
+    }),
     ...(replicas && { replica: (pinned) => replicas.find(pinned) }),
   })
 

@@ -7,6 +7,7 @@ import type { TaskKind } from '../../protocols/model/task.ts'
 import { embeddedEngine } from './embedded/embedded.ts'
 import { livyEngine } from './livy/engine.ts'
 import type { SiteStore } from './livy/entries.ts'
+import { locationsOf } from './livy/locations.ts'
 import { type LivyAuth, livyRest } from './livy/rest.ts'
 import { livySite, type RealLivySite } from './livy/site.ts'
 import type { EnginePort, SessionInit, SqlAnalyser } from './port.ts'
@@ -114,7 +115,7 @@ export interface IslandLivy {
 export function livyOf(settings: LivySettings, { self, store, stagingDir, resultBytes, logger }: LivyPlace) {
   const auth = authOf(settings)
   if (settings.url === undefined) return undefined
-  const locations = pairs(settings.locations).map(([from, to]) => ({ from, to }))
+  const locations = locationsOf(settings.locations)
   const { url, timeoutMs, taskSessions, queue, languages, spare, statementMs, resultRows } = settings
   const rest = livyRest({
     url,

@@ -1,3 +1,4 @@
+import type { EngineName } from '../../protocols/model/spark.ts'
 import type { TaskKind } from '../../protocols/model/task.ts'
 import type { LogPage, RowsPage, SubmitRequest, TaskPage, TaskQuery, TaskView } from '../../protocols/model/views.ts'
 import type { BoundDataset } from '../engines/port.ts'
@@ -12,7 +13,7 @@ export interface DataBinder {
    */
   bind(
     tables: { table: string; id: string; publisher: string; version: string }[],
-    options?: { signal?: AbortSignal; kind?: TaskKind },
+    options?: { signal?: AbortSignal; kind?: TaskKind; engine?: EngineName },
   ): Promise<BoundDataset[]>
   /**
    * Looks at the same files again after the work.

@@ -7,7 +7,21 @@ export interface Location {
   to: string
 }
 
-/** Local paths to what Spark reads: the longest mapped folder that holds the file, else `file:`. */
+/** The entries of `livy.locations`: what is here, or outside, and where Spark finds it. */
+export function locationsOf(entries: readonly string[]): Location[] {
+  return entries.map((entry) => {
+    const at = entry.indexOf('=')
+    return { from: entry.slice(0, at), to: entry.slice(at + 1) }
+  })
+}
+
+/** Whether one of these entries has a place in it. */
+export function mapsPlace(entries: readonly string[]): (place: string) => boolean {
+  const known = locationsOf(entries).map(({ from }) => from.replace(/\/+$/, ''))
+  return (place) => known.some((from) => place === from || place.startsWith(`${from}/`))
+}
+
+/** Paths, or places outside, to what Spark reads: the longest mapped folder that holds the file, else `file:`. */
 export function locator(locations: Location[]): (path: string) => string {
   const known = locations
     .map(({ from, to }) => ({ from: from.replace(/\/+$/, ''), to: to.replace(/\/+$/, '') }))

@@ -148,7 +148,7 @@ export function provider(init: ProviderInit, components: ProviderComponents): Pr
         hint: 'End some of them first.',
       })
     const kind = TASK_KIND[kindOf(making)]
-    const datasets = await data.bind(making.datasets, { kind })
+    const datasets = await data.bind(making.datasets, { kind, engine: site.engine })
     const record: HeldRecord = {
       island,
       key: making.key,

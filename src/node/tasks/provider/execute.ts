@@ -1,4 +1,5 @@
 import { ArchipelError } from '../../../protocols/model/errors.ts'
+import { wantedEngine } from '../../../protocols/model/spark.ts'
 import type { ResultMeta, Work } from '../../../protocols/model/task.ts'
 import type { ResultSink, SpoolKey } from '../../results/port.ts'
 import { pause } from '../clock.ts'
@@ -37,7 +38,7 @@ export function executor(
     const again = (await engine.outliving?.find(key, { signal })) ?? false
     if (!again && record.begun === true) throw interrupted()
     const [bound, file] = await Promise.all([
-      data.bind(work.datasets, { signal, kind: work.kind }),
+      data.bind(work.datasets, { signal, kind: work.kind, engine: wantedEngine(work) }),
       mainPath(work, record.requester, signal),
     ])
     const forwarded = record.requester !== init.self
