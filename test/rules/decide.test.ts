@@ -82,6 +82,20 @@ test('only islands that a rule means have their turn, no more than are missing, 
   )
 })
 
+test('a narrow rule whose only island does nothing keeps no wider one waiting', () => {
+  const islands = [island(0), island(1), island(2)]
+  const rules = [rule('narrow', 1, { sites: parseSites("name = 'n1'") }), rule('wide', 2)]
+  const copies = new Map<string, CopyState>([['isl0', 'held']])
+  const turns = (window: number) =>
+    decide({ version: 'v', rules, islands, copies, window }).map(({ rule: { key }, turn }) => [key, turn])
+  assert.equal(turns(0), [
+    ['narrow', ['isl1']],
+    ['wide', []],
+  ])
+  const wide = [1, 2].flatMap((window) => turns(window)[1]![1] as string[])
+  assert.ok(wide.includes('isl2'), `${wide}`)
+})
+
 test('every candidate has its turn in some window, so that one who cannot act is passed over', () => {
   fc.assert(
     fc.property(anyVersion, anyRule('r'), anyIslands, anyCopies, (version, r, islands, copies) => {

@@ -5,6 +5,10 @@ import { runSeed } from './run-seed.ts'
 if (process.argv.includes('--tasks'))
   process.exit(await (await import('./tasks/main.ts')).taskSim(process.argv.slice(2)))
 
+// `--rules` the third: see rules/main.ts.
+if (process.argv.includes('--rules'))
+  process.exit(await (await import('./rules/main.ts')).ruleSim(process.argv.slice(2)))
+
 /**
  * `npm run sim -- --islands N --seeds M [--from S] [--liars L] [--json]`: runs M worlds of N islands. Ends with 1 when
  * one of them fails, and prints how to run that one alone.

@@ -135,14 +135,16 @@ export function decide(input: {
       .sort((a, b) => a.first - b.first || (a.weight > b.weight ? -1 : 1))
       .map(({ island }) => island)
     decision.candidates = ranked.map(({ id }) => id)
-    decision.turn = turnOf(rule, ranked, missing, window)
-    for (const id of decision.turn) planned.add(id)
+    const groups = groupsOf(rule, ranked, missing)
+    decision.turn = (groups[window % Math.max(1, groups.length)] ?? []).map(({ id }) => id)
+    // Whoever had a turn and did nothing cannot: no other rule waits for that copy.
+    if (window < groups.length) for (const id of decision.turn) planned.add(id)
     return decision
   })
 }
 
 /** The candidates in groups that would do together; the groups take turns, so that no one who cannot act is waited for long. */
-function turnOf(rule: DecidedRule, ranked: readonly DecidedIsland[], missing: number, window: number): string[] {
+function groupsOf(rule: DecidedRule, ranked: readonly DecidedIsland[], missing: number): DecidedIsland[][] {
   const groups: DecidedIsland[][] = []
   let rest = [...ranked]
   while (rest.length > 0) {
@@ -155,5 +157,5 @@ function turnOf(rule: DecidedRule, ranked: readonly DecidedIsland[], missing: nu
     groups.push(chosen)
     rest = rest.filter((island) => !chosen.includes(island))
   }
-  return (groups[window % Math.max(1, groups.length)] ?? []).map(({ id }) => id)
+  return groups
 }
