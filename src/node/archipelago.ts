@@ -169,7 +169,7 @@ export async function joinArchipelago(init: {
       mdns: false,
       dht: false,
       gossip: false,
-      relay: { serve: false, use: 'never', maxReservations: 0 },
+      relay: { serve: false, use: 'never', limits: { islands: 0, connectionBytes: 2 ** 30, connectionMs: 3_600_000 } },
       maxConnections: 10,
       wantedPeers: 1,
     },

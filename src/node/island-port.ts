@@ -129,6 +129,12 @@ export function viewOfIsland(
   }
 }
 
+const limitsOf = ({ islands, connectionBytes, connectionMs }: Config['network']['relay']) => ({
+  islands,
+  connectionBytes,
+  connectionMs,
+})
+
 export function islandPort(parts: IslandParts): IslandPort {
   const { config, self, catalog, roster, network, browse, resolver, datasets, policy, journal, tickets } = parts
   const signer = signerFromSeed(parts.key.seed)
@@ -206,6 +212,7 @@ export function islandPort(parts: IslandParts): IslandPort {
           relayed: connections.filter((c) => c.relayed).length,
           members: members.length,
         },
+        ...(config.network.relay.serve ? { relay: limitsOf(config.network.relay) } : {}),
         catalog: {
           records: catalogStatus.records,
           origins: catalogStatus.origins,

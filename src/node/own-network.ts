@@ -7,7 +7,6 @@ import type { NetworkAdmission, NetworkPort } from './network/port.ts'
 
 /** Members to be connected to; more connections may come in. */
 const WANTED_PEERS = 64
-const MAX_RELAY_RESERVATIONS = 256
 
 /** Made, not started: nobody hears it yet. */
 export async function ownNetwork(
@@ -26,7 +25,7 @@ export async function ownNetwork(
       mdns: config.mdns,
       dht: config.dhtEnabled,
       gossip: config.gossipEnabled,
-      relay: { serve: config.relay.serve, use: config.relay.use, maxReservations: MAX_RELAY_RESERVATIONS },
+      relay: { serve: config.relay.serve, use: config.relay.use, limits: config.relay },
       maxConnections: config.maxConnections,
       wantedPeers: WANTED_PEERS,
     },

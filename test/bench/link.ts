@@ -61,7 +61,7 @@ async function start(context: BenchContext, archipelago: Archipelago, open: Open
       mdns: false,
       dht: false,
       gossip: false,
-      relay: { serve: false, use: 'never', maxReservations: 0 },
+      relay: { serve: false, use: 'never', limits: { islands: 0, connectionBytes: 2 ** 30, connectionMs: 3_600_000 } },
       maxConnections: 10,
       wantedPeers: 0,
     },

@@ -125,7 +125,11 @@ async function worldOf(context: BenchContext, count: number, datasets: number): 
         mdns: false,
         dht: false,
         gossip: false,
-        relay: { serve: false, use: 'never', maxReservations: 0 },
+        relay: {
+          serve: false,
+          use: 'never',
+          limits: { islands: 0, connectionBytes: 2 ** 30, connectionMs: 3_600_000 },
+        },
         maxConnections: 20,
         wantedPeers: 0,
       },

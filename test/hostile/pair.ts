@@ -21,7 +21,7 @@ export function networkInit(key: KeyPair = newKeyPair()): NetworkInit {
     mdns: false,
     dht: true,
     gossip: true,
-    relay: { serve: true, use: 'never', maxReservations: 10 },
+    relay: { serve: true, use: 'never', limits: { islands: 10, connectionBytes: 2 ** 30, connectionMs: 3_600_000 } },
     maxConnections: 300,
     wantedPeers: 1,
   }

@@ -20,7 +20,7 @@ let a: FleetIsland
 
 test.before(async (t) => {
   fleet = await Fleet.create(t)
-  a = await fleet.found('a', { set: QUICK })
+  a = await fleet.found('a', { set: [...QUICK, 'network.relay.connectionBytes=3MiB'] })
 })
 
 async function published(name: string, content: Record<string, Buffer>): Promise<string> {
@@ -62,7 +62,7 @@ test(
 )
 
 test(
-  'islands that reach each other only through a member transfer a dataset, verified',
+  'islands that reach each other only through a member transfer more than one connection may carry, verified',
   async (t) => {
     const left = await fleet.join('left', a, { set: QUICK, listen: 'none' })
     const right = await fleet.join('right', a, { set: QUICK, listen: 'none' })

@@ -65,6 +65,20 @@ const network = z.strictObject({
         .describe(
           'Be reachable through other members: when there is no own address beyond a private network, always, or never.',
         ),
+      islands: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(256)
+        .describe('Islands that others reach through this one at a time.'),
+      connectionBytes: bytes(MiB, 1024 * GiB)
+        .default(4 * GiB)
+        .describe('Bytes of one connection that is carried, both ways together; then it is cut, and made again.')
+        .register(about, { unit: 'bytes' }),
+      connectionMs: ms(10_000, DAY_MS)
+        .default(3_600_000)
+        .describe('How long one connection is carried; then it is cut, and made again.')
+        .register(about, { unit: 'ms' }),
     })
     .prefault({}),
   maxConnections: z.int().min(4).max(10_000).default(300).describe('Connections to other islands at a time.'),

@@ -112,7 +112,7 @@ function guardedTopology(topology: Topology, admission: Admission): Topology {
 }
 
 /** `base` with some properties replaced; everything else, methods included, goes to the original object. */
-function overlay<T extends object>(base: T, replaced: Partial<Record<string, unknown>>): T {
+export function overlay<T extends object>(base: T, replaced: Partial<Record<string, unknown>>): T {
   return new Proxy(base, {
     get(target, key) {
       if (typeof key === 'string' && Object.hasOwn(replaced, key)) return replaced[key]

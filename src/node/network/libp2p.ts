@@ -4,18 +4,37 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ComponentLogger, ConnectionGater, Libp2p, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
+import type {
+  ComponentLogger,
+  ConnectionGater,
+  Libp2p,
+  MultiaddrConnection,
+  PeerDiscovery,
+  PeerInfo,
+  ServiceMap,
+  Transport,
+  UpgraderOptions,
+} from '@libp2p/interface'
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { gossip } from './gossip.ts'
-import { membersOnly } from './guard.ts'
+import { membersOnly, overlay } from './guard.ts'
 import { inOnePiece } from './in-one-piece.ts'
 import { openingSafely } from './opening.ts'
 import type { NetworkAdmission } from './port.ts'
 import { youngBuffers } from './young.ts'
+
+/** What a member that relays for others carries. */
+export interface RelayLimits {
+  /** Islands that are reached through it at a time. */
+  islands: number
+  /** Of one connection, both ways together; then it is cut, and made again. */
+  connectionBytes: number
+  connectionMs: number
+}
 
 export interface Libp2pInit {
   archipelagoId: string
@@ -27,7 +46,7 @@ export interface Libp2pInit {
   mdns: boolean
   dht: boolean
   gossip: boolean
-  relay: { serve: boolean; use: 'auto' | 'always' | 'never'; maxReservations: number }
+  relay: { serve: boolean; use: 'auto' | 'always' | 'never'; limits: RelayLimits }
   maxConnections: number
 }
 
@@ -80,7 +99,11 @@ export async function createNode(
   if (init.relay.serve) {
     services.relay = membersOnly(
       circuitRelayServer({
-        reservations: { maxReservations: init.relay.maxReservations, applyDefaultLimit: false },
+        reservations: {
+          maxReservations: init.relay.limits.islands,
+          defaultDataLimit: BigInt(init.relay.limits.connectionBytes),
+          defaultDurationLimit: init.relay.limits.connectionMs,
+        },
       }) as never,
       admission,
     )
@@ -92,7 +115,7 @@ export async function createNode(
     addresses: { listen: init.listen, ...(init.announce.length > 0 ? { announce: init.announce } : {}) },
     transports: [
       tcp({ dialOpts: { noDelay: true } }),
-      membersOnly(circuitRelayTransport({ reservationCompletionTimeout: 5000 }) as never, admission) as never,
+      membersOnly(allProtocols(circuitRelayTransport({ reservationCompletionTimeout: 5000 })), admission) as never,
     ],
     connectionEncrypters: [inOnePiece(noise(), youngBuffers())],
     streamMuxers: [openingSafely(yamux({ streamOptions: STREAM_OPTIONS } as never))],
@@ -112,6 +135,23 @@ export async function createNode(
     start: false,
   } as Libp2pOptions<Services>
   return await createLibp2p(options)
+}
+
+/** What a relay allows bounds a connection; libp2p would keep the DHT and others off it altogether. */
+function allProtocols(transport: ReturnType<typeof circuitRelayTransport>): (components: never) => Transport {
+  return (components: Parameters<typeof transport>[0]) => {
+    const { upgrader } = components
+    return transport(
+      overlay(components, {
+        upgrader: overlay(upgrader, {
+          upgradeOutbound: (raw: MultiaddrConnection, { limits: _, ...options }: UpgraderOptions) =>
+            upgrader.upgradeOutbound(raw, options as never),
+          upgradeInbound: (raw: MultiaddrConnection, { limits: _, ...options }: UpgraderOptions) =>
+            upgrader.upgradeInbound(raw, options as never),
+        }),
+      }),
+    )
+  }
 }
 
 /** What the DHT may know and tell of others: addresses of members. A peer without addresses is passed over. */

@@ -34,6 +34,8 @@ export interface IslandStatus {
   reachable: boolean | 'unknown'
   web: string
   peers: { connected: number; relayed: number; members: number }
+  /** What it carries of connections between others, and how much of each; absent when it carries none. */
+  relay?: { islands: number; connectionBytes: number; connectionMs: number } | undefined
   /** `digest` is equal at two islands exactly when they hold the same records. */
   catalog: {
     records: number

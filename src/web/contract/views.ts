@@ -60,6 +60,7 @@ export const islandStatus = wire<V.IslandStatus>()(
     reachable: z.union([z.boolean(), z.literal('unknown')]),
     web: z.string(),
     peers: z.object({ connected: count, relayed: count, members: count }),
+    relay: z.object({ islands: count, connectionBytes: count, connectionMs: count }).optional(),
     catalog: z.object({
       records: count,
       origins: count,

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { IslandStatus } from '../../../protocols/model/views.ts'
 import { clean } from '../clean.ts'
 import type { Cli } from '../context.ts'
-import { age, bytes, count, plural } from '../format.ts'
+import { age, bytes, count, milliseconds, plural } from '../format.ts'
 import type { Io } from '../io.ts'
 
 function reachability({ reachable, announced }: IslandStatus): string {
@@ -10,8 +10,11 @@ function reachability({ reachable, announced }: IslandStatus): string {
   return reachable === 'unknown' ? `not known yet (${where})` : `${reachable ? 'yes' : 'no'} (${where})`
 }
 
+const relayWords = ({ islands, connectionBytes, connectionMs }: NonNullable<IslandStatus['relay']>) =>
+  `for ${plural(islands, 'island')} at most; a connection carries ${bytes(connectionBytes)} in ${milliseconds(connectionMs)}, then is made again`
+
 function facts(status: IslandStatus): [string, string][] {
-  const { peers, catalog, engines, disk } = status
+  const { peers, relay, catalog, engines, disk } = status
   const relayed = peers.relayed === 0 ? '' : `, ${peers.relayed} of them through others`
   const roles = [status.roles.admin ? 'admin' : '', status.roles.mayInvite ? 'may invite' : '']
     .filter(Boolean)
@@ -23,6 +26,7 @@ function facts(status: IslandStatus): [string, string][] {
     ['web', status.web],
     ['listening', status.listening.join(', ') || 'no: dials out only'],
     ['reachable', reachability(status)],
+    ...(relay === undefined ? [] : ([['relays', relayWords(relay)]] as [string, string][])),
     ['islands', `${peers.connected} connected${relayed}, ${plural(peers.members, 'member')}`],
     [
       'catalog',
