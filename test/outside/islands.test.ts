@@ -99,7 +99,12 @@ test('with its holder away a dataset comes from its public origin, and never onc
   await rejects(a.port.publish({ path: join(folder, 'kept.bin'), id: 'x', origin: 'https://u:p@h/f' }), 'BAD_INPUT')
   await converged(t, [a, b])
   // What is in a folder of a web server only an island knows, and has to tell before it goes.
-  await b.port.getPlan(listed!.id)
+  const { sources } = await b.port.getPlan(listed!.id)
+  assert.equal(
+    sources.map(({ name }) => name),
+    ['a', 'its origin'],
+    'asked beside the holders',
+  )
   await a.stop()
   const other = Buffer.from(contents.get('changed.bin')!)
   other[MiB] = other[MiB]! ^ 1

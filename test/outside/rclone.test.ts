@@ -48,7 +48,7 @@ for (const [kind, settings] of Object.entries(FACES)) {
     }
   })
 
-  sourceContract(test, () => site)
+  sourceContract(test, () => site, { island: kind === 'sftp' })
 
   test('remotes that no configuration names, and programs that are not there, are told', async (t) => {
     for (const place of [
