@@ -23,14 +23,11 @@ test(
   async (t) => {
     const fleet = await Fleet.create(t)
     const a = await fleet.found('a', OBEY)
-    const others = [await fleet.join('b', a, OBEY), await fleet.join('c', a, OBEY), await fleet.join('d', a, OBEY)]
+    const others = await Promise.all(['b', 'c', 'd'].map((name) => fleet.join(name, a, OBEY)))
     await writeFile(join(a.files, 'x.bin'), bytes(50_000))
     const { id } = await a.client().publish({ path: a.files, name: 'data', as: 'files' })
     await fleet.converged(fleet.islands, { datasets: 1 })
-    for (const island of others) {
-      const { id: transfer } = await island.client().get(id)
-      await settled(island.client(), transfer, t)
-    }
+    await Promise.all(others.map(async (island) => settled(island.client(), (await island.client().get(id)).id, t)))
     const { rule } = await a.client().rules.add({ select: {}, copies: 3 })
     await fleet.converged(fleet.islands)
 
