@@ -228,6 +228,11 @@ test('publish sends an absolute path and all that was said of the dataset', asyn
     as: 'csv',
   })
   assert.match(answer.stdout, 'archipel:')
+  for (const path of ['rclone:away:x/y', 's3://survey/x']) {
+    await run(['publish', path, '--origin', 'https://data.example.org/x'])
+    const { argument } = island.calls.findLast((c) => c.name === 'publish')!
+    assert.equal(argument, { path, origin: 'https://data.example.org/x' }, `${path} is no path of this machine`)
+  }
   const asJson = await run(['publish', '/x', '--json'])
   assert.is(JSON.parse(asJson.stdout).body.name, 'published')
   assert.is(asJson.stderr, '')
