@@ -63,6 +63,11 @@ export class RuleIsland {
     return this.#process.alive
   }
 
+  /** How much of a log it knows. */
+  seen(origin: string): number {
+    return this.#seen.get(origin) ?? 0
+  }
+
   has(publisher: string, id: string, version: string): boolean {
     return this.#whole.has(keyOf({ publisher, id, version }))
   }

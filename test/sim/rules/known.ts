@@ -18,11 +18,12 @@ export interface Lacking {
   possible: number
 }
 
-/** Rules of all islands that are not lost, as their own logs have them. */
+/** Rules of all islands, as far as somebody who is up knows them: others were lost with the island that made them. */
 function allRules(sim: RuleSim): { id: string; decided: DecidedRule }[] {
   return [...sim.logs].flatMap(([origin, log]) => {
     const live = new Map<string, unknown>()
-    for (const { kind, id, body } of log) if (kind === 'rule') live.set(id, body)
+    const known = Math.max(...[...sim.islands.values()].map((i) => (i.isUp ? i.seen(origin) : 0)))
+    for (const { kind, id, body } of log.slice(0, known)) if (kind === 'rule') live.set(id, body)
     return [...live].flatMap(([id, body]) => {
       const decided = body === undefined ? undefined : knownRule(origin, id, ruleBody.parse(body))
       return decided === undefined ? [] : [{ id, decided }]
