@@ -40,10 +40,11 @@ export function httpsGiving(components: {
   network: NetworkPort
   provider: Provider
   signer: Signer
+  passed(bytes: number): void
   roster: Pick<Roster, 'isMember' | 'member'>
   logger: Logger
 }): HttpsGiving {
-  const { config, self, network, provider, signer, roster, logger } = components
+  const { config, self, network, provider, signer, passed, roster, logger } = components
   const address = httpsAddressOf(config)
   let up: { carrier: HttpsCarrier; pin: string } | undefined
 
@@ -57,6 +58,7 @@ export function httpsGiving(components: {
           network,
           provider,
           signer,
+          passed,
           keyOf: (island) => (roster.isMember(island) ? roster.member(island)?.key : undefined),
           logger,
         },

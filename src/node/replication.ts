@@ -10,6 +10,7 @@ import { type HttpsGiving, httpsGiving } from './https-giving.ts'
 import type { JournalPort } from './journal/journal.ts'
 import type { Roster } from './members/roster.ts'
 import type { NetworkPort } from './network/port.ts'
+import { youngBuffers } from './network/young.ts'
 import { newId } from './new-id.ts'
 import { type OwnData, replicasDir } from './own-datasets.ts'
 import type { PolicyPort } from './policy/policy.ts'
@@ -72,11 +73,13 @@ export function replication(components: ReplicationComponents): Replication {
     published,
     block: (pinned, hash) => held.block(pinned, hash),
   })
+  const passed = youngBuffers()
   const sources = remotes({
     network,
     connect,
     offerOf: (island) => roster.card(island)?.https,
     signer,
+    passed,
     logger: logger('replicas'),
   })
   const giving = provider(
@@ -86,7 +89,16 @@ export function replication(components: ReplicationComponents): Replication {
     },
     { network, held: files, policy, outside: away, logger: logger('provider') },
   )
-  const https = httpsGiving({ config, self, network, provider: giving, signer, roster, logger: logger('provider') })
+  const https = httpsGiving({
+    config,
+    self,
+    network,
+    provider: giving,
+    signer,
+    passed,
+    roster,
+    logger: logger('provider'),
+  })
   const bodyOf = async (publisher: string, id: string) =>
     datasetBody.safeParse((await catalog.get('dataset', id, publisher))?.body).data
   const beside = origins({ outside: away, publisher: publishing, bodyOf })

@@ -43,6 +43,17 @@ for (const carrier of ['https', 'libp2p'] as const) {
     assert.is(nothing!.length, 0)
     assert.ok(all!.equals(files['a.bin']))
     assert.ok(small!.equals(files['b.bin'].subarray(9)))
+    const pieces = await w.read([
+      ['a.bin', 0, MiB],
+      ['a.bin', MiB, 5],
+      ['a.bin', MiB + 5, 0],
+      ['a.bin', MiB + 5, 2 * MiB + 2],
+    ])
+    assert.equal(
+      pieces.map(({ length }) => length),
+      [MiB, 5, 0, 2 * MiB + 2],
+    )
+    assert.ok(Buffer.concat(pieces).equals(files['a.bin']), 'those that follow each other are read as one')
     assert.is(w.seen.https() > 0, https, 'by the carrier that is meant')
     assert.is(w.sources.receivedBytes() > 0, https)
 

@@ -7,6 +7,9 @@ export interface Rate {
 }
 
 const UNLIMITED: Rate = { pass: async () => {} }
+/** Those of them that limit anything: what comes in small parts need not wait for the others at each. */
+export const limiting = (all: readonly Rate[]): Rate[] => all.filter((one) => one !== UNLIMITED)
+
 /** Seconds of silence that may be made up for. */
 const BURST_S = 0.25
 

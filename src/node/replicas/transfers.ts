@@ -14,7 +14,7 @@ import type { SourceFile } from '../publish/port.ts'
 import { tellBad } from './bad-piece.ts'
 import { matches } from './names.ts'
 import { type Amount, grown, type Replica, type ReplicaStore, type StoredFile, type Transfer } from './port.ts'
-import { type Rate, rate, rates } from './rate.ts'
+import { limiting, type Rate, rate, rates } from './rate.ts'
 import type { RemoteOf } from './run/port.ts'
 import { runTransfer, type TakePiece } from './run/run.ts'
 import type { Source } from './run/source.ts'
@@ -253,7 +253,7 @@ export function transfers(init: TransfersInit, components: TransfersComponents):
     )
   }
 
-  const limits = (island: string): Rate[] => [down, downOf(island)]
+  const limits = (island: string): Rate[] => limiting([down, downOf(island)])
 
   const writing = (folder: string): Running | undefined => {
     for (const [id, one] of running) if (get(id).folder === folder) return one

@@ -14,6 +14,7 @@ import {
   proofOf,
   RANGES_PATH,
 } from '../../../protocols/transfer/capability.ts'
+import { cutter } from '../../../protocols/transfer/cut.ts'
 import {
   type CapabilityAnswer,
   type CapabilityRequest,
@@ -32,6 +33,8 @@ export interface HttpsSourcesComponents {
   leave(island: string, request: CapabilityRequest, signal: AbortSignal): Promise<CapabilityAnswer | undefined>
   /** Of this island. */
   signer: Signer
+  /** Told of all bytes that come, whose buffers are soon of no use. */
+  passed?(bytes: number): void
   now?: () => number
   logger: Logger
 }
@@ -66,6 +69,7 @@ const RENEW_MS = 30_000
 const MAX_REFUSAL_BYTES = 64 * 1024
 const MAX_LEAVES = 256
 const MAX_ISLANDS = 64
+/** Bytes that have come and were not taken. */
 const READ_AHEAD_BYTES = 1024 * 1024
 
 interface Line {
@@ -185,8 +189,10 @@ export function httpsSources(components: HttpsSourcesComponents): HttpsSources {
     line.users++
     const cut = cutter(ranges)
     try {
+      // What has come meanwhile is joined: large parts are worth a copy.
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         received += chunk.length
+        components.passed?.(chunk.length)
         yield* cut(chunk)
       }
       const ended = answer.trailers[ERROR_TRAILER]
@@ -266,26 +272,6 @@ function pinned(url: string, pin: string): Pool {
 function isPinned(socket: TLSSocket, pin: string): boolean {
   const key = socket.getPeerX509Certificate()?.publicKey.export({ format: 'der', type: 'spki' })
   return key !== undefined && createHash('sha256').update(key).digest('hex') === pin
-}
-
-/** @returns gives the bytes of an answer to the ranges they belong to. @throws PROTOCOL for more than was asked for */
-function cutter(ranges: RangesRequest['ranges']): (chunk: Buffer) => Generator<RangeItem> {
-  let range = 0
-  let got = 0
-  return function* (chunk) {
-    for (let at = 0; at < chunk.length; ) {
-      while (range < ranges.length && got === ranges[range]!.length) {
-        range++
-        got = 0
-      }
-      const left = range < ranges.length ? ranges[range]!.length - got : 0
-      if (left === 0) throw new ArchipelError('PROTOCOL', 'more bytes than were asked for')
-      const bytes = chunk.subarray(at, at + left)
-      at += bytes.length
-      got += bytes.length
-      yield { range, bytes }
-    }
-  }
 }
 
 function decoded(bytes: Uint8Array): unknown {

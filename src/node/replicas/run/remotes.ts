@@ -20,6 +20,23 @@ export interface Remotes extends Pick<HttpsSources, 'receivedBytes' | 'stop'> {
   of: RemoteOf
 }
 
+/** Begun when the first item is asked for. No generator between: items are small and many. */
+function lazily<T>(begin: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      let inner: AsyncIterator<T> | undefined
+      const first = async () => {
+        inner = (await begin())[Symbol.asyncIterator]()
+        return await inner.next()
+      }
+      return {
+        next: () => inner?.next() ?? first(),
+        return: async (value) => (await inner?.return?.(value)) ?? { done: true, value },
+      }
+    },
+  }
+}
+
 /** Holders, asked over libp2p streams; for bytes by HTTPS, where they offer it and it connects. */
 export function remotes(components: RemotesComponents): Remotes {
   const { network, connect } = components
@@ -53,9 +70,7 @@ export function remotes(components: RemotesComponents): Remotes {
       async *tables(request, signal) {
         yield* callSeries(network, await connect(island, { signal }), tablesSpec, request, { signal })
       },
-      async *ranges(request, signal) {
-        yield* await bytes(request, signal)
-      },
+      ranges: (request, signal) => lazily(() => bytes(request, signal)),
     }
   }
 

@@ -43,6 +43,8 @@ export interface HttpsComponents {
   provider: Pick<Provider, 'check' | 'ranges'>
   /** Of this island. */
   signer: Signer
+  /** Told of all bytes that go. */
+  passed?(bytes: number): void
   /** The key of a member. */
   keyOf(island: string): Uint8Array | undefined
   now?: () => number
@@ -172,6 +174,7 @@ export function httpsCarrier(init: HttpsInit, components: HttpsComponents): Http
         // Said by the next wait.
         writing.catch(() => {})
         sent += next.value.bytes.length
+        components.passed?.(next.value.bytes.length)
         next = await items.next()
       }
       await writing

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { ArchipelError, toArchipelError } from '../../../protocols/model/errors.ts'
+import { cutter } from '../../../protocols/transfer/cut.ts'
 import {
   type FileRange,
   type HaveAnswer,
@@ -56,6 +57,19 @@ export interface Provider {
 const TABLE_WAIT_MS = 8_000
 const TABLE_AGAIN_MS = 2_000
 
+/** The ranges from this one on that are one piece of the file: read as one, so that it is opened once. */
+function runAt(ranges: readonly FileRange[], first: number, size: number): FileRange[] {
+  const { path, offset, length } = ranges[first]!
+  let end = offset + length
+  let last = first + 1
+  for (; last < ranges.length; last++) {
+    const next = ranges[last]!
+    if (next.path !== path || next.offset !== end || end + next.length > size) break
+    end += next.length
+  }
+  return ranges.slice(first, last)
+}
+
 /** The serving side of transfers. Reads on the thread pool, at most 1 MiB for each request under way. */
 export function provider(init: ProviderInit, { network, held, policy, outside, logger }: ProviderComponents): Provider {
   const all = rate(init.upBytesPerSecond)
@@ -92,10 +106,15 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
     const version = await versionOf(request)
     if (request.ranges.reduce((sum, { length }) => sum + length, 0) > MAX_REQUEST_BYTES)
       throw new ArchipelError('TOO_LARGE', `a request is for at most ${MAX_REQUEST_BYTES} bytes`)
-    for (const [number, range] of request.ranges.entries()) {
-      const file = fileOf(version, range)
+    for (let first = 0; first < request.ranges.length; ) {
+      const file = fileOf(version, request.ranges[first]!)
+      const run = runAt(request.ranges, first, file.size)
       try {
-        yield* chunks(number, range, file, limits, asker)
+        for await (const item of chunks(run, file, limits, asker)) {
+          item.range += first
+          yield item
+        }
+        first += run.length
       } catch (cause) {
         const error = toArchipelError(cause)
         if (error.code === 'STALE') await lookAgain(request, error)
@@ -105,18 +124,20 @@ export function provider(init: ProviderInit, { network, held, policy, outside, l
   }
 
   async function* chunks(
-    number: number,
-    { offset, length }: FileRange,
+    run: readonly FileRange[],
     file: SourceFile,
     limits: Rate[],
     { signal, inUse }: Asker,
   ): AsyncGenerator<RangeItem> {
+    const [{ offset }] = run as [FileRange]
+    const length = run.reduce((sum, range) => sum + range.length, 0)
+    const cut = cutter(run)
     for await (const bytes of readSource(outside, file, { offset, length }, { signal, buffers: inUse })) {
       for (let at = 0; at < bytes.length; at += RANGE_CHUNK_BYTES) {
         const chunk = bytes.subarray(at, at + RANGE_CHUNK_BYTES)
         for (const limit of limits) await limit.pass(chunk.length, signal)
         sent += chunk.length
-        yield { range: number, bytes: chunk }
+        yield* cut(chunk)
       }
     }
   }
