@@ -1,7 +1,8 @@
 /** Where replicas lie, and which paths of a manifest are taken. */
 import { createHash } from 'node:crypto'
-import { dirname, join, matchesGlob } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ArchipelError } from '../../protocols/model/errors.ts'
+import { matchesGlob } from './globs.ts'
 
 /** The folder of a replica: nothing in its name is chosen by others. */
 export function folderOf(publisher: string, id: string, version: string): string {
