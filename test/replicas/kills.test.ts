@@ -4,8 +4,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
-import { rejects, requires, suite, type TestContext } from '../kit/index.ts'
-import { Fleet, type FleetIsland } from '../network/fleet.ts'
+import { eventually, rejects, requires, suite, type TestContext } from '../kit/index.ts'
+import { Fleet, type FleetIsland, hasFakeClock } from '../network/fleet.ts'
 import { seeded } from '../sim/random.ts'
 import { bytes, finalFiles, settled, sha256, writeFiles } from './kit.ts'
 
@@ -14,6 +14,13 @@ const MiB = 1024 * 1024
 const SEED = Number(process.env.ARCHIPEL_TEST_SEED ?? 20261121)
 const KILLS = 10
 const QUICK = ['engine.kind=disabled']
+/** Of two requests that broke off, what had come of a piece. */
+const UNDER_WAY_BYTES = 2 * MiB
+/** How far the clock of the island is off from that kill on; the holder is killed, too, at that one. */
+const CLOCKS: Record<number, string | undefined> = { 2: '+1h', 5: '-1h', 8: undefined }
+const HOLDER_DIES = 4
+/** From this kill on each comes after something more was made durable. */
+const LATE = 8
 
 let fleet: Fleet
 let a: FleetIsland
@@ -28,6 +35,11 @@ async function published(name: string, content: Record<string, Buffer>): Promise
   return (await a.client().publish({ path, name, as: 'files' })).id
 }
 
+/** Bytes of files that came from others since it is up. */
+async function receivedBy(island: FleetIsland): Promise<number> {
+  return Number(/^archipel_transfers_received_bytes_total (.+)$/m.exec(await island.client().metrics())?.[1])
+}
+
 async function isRight(island: FleetIsland, content: Record<string, Buffer>): Promise<number> {
   const final = await finalFiles(island.dataDir)
   for (const [path, found] of final) assert.is(sha256(found), sha256(content[path]!), `${path} is right`)
@@ -35,7 +47,7 @@ async function isRight(island: FleetIsland, content: Record<string, Buffer>): Pr
 }
 
 test(
-  'killed again and again while it fetches, it goes on by itself, and no wrong byte gets a name',
+  'killed again and again while it fetches, its holder, too, under clocks that jump, it goes on by itself, and no wrong byte gets a name',
   async (t: TestContext) => {
     const random = seeded(SEED)
     const b = await fleet.join('b', a, { set: [...QUICK, 'transfers.downBytesPerSecond=3MiB'] })
@@ -43,19 +55,32 @@ test(
     for (let i = 0; i < 200; i++) content[`small/${i}.bin`] = bytes(1000 + i)
     const id = await published('killed', content)
     await fleet.converged([a, b], { datasets: 1 })
+    const clockJumps = await Promise.resolve()
+      .then(hasFakeClock)
+      .catch(() => false)
     const asked = await b.client().get(id)
-    let fetched = 0
+    let durable = 0
     for (let kill = 0; kill < KILLS; kill++) {
       await delay(200 + random() * 1500, undefined, { signal: t.signal })
+      const here = async () => (await b.client().transfers.show(asked.id)).done.bytes
+      if (kill >= LATE) await eventually(async () => (await here()) > durable, { timeoutMs: 60_000, signal: t.signal })
+      durable = await here()
       await fleet.stop(b, 'SIGKILL')
       await isRight(b, content)
+      if (clockJumps && kill in CLOCKS) b.options.clock = CLOCKS[kill]
       await fleet.up(b)
+      if (kill !== HOLDER_DIES) continue
+      await fleet.stop(a, 'SIGKILL')
+      await fleet.up(a)
     }
     const done = await settled(b.client(), asked.id, t, 90_000)
     assert.is(done.state, 'available', `seed ${SEED}: ${JSON.stringify(done.problem)}`)
     assert.is(await isRight(b, content), 201)
-    fetched = done.sources.reduce((sum, s) => sum + s.bytes, 0)
+    const fetched = done.sources.reduce((sum, s) => sum + s.bytes, 0)
     assert.ok(fetched <= done.wanted.bytes * 1.5, `${fetched} bytes counted of ${done.wanted.bytes}`)
+    const last = await receivedBy(b)
+    assert.ok(durable > 0)
+    assert.ok(last <= done.wanted.bytes - durable + UNDER_WAY_BYTES, `${last} came anew, ${durable} were here`)
     assert.is((await b.client().verify(id)).bad.length, 0)
   },
   { timeoutMs: 300_000 },
