@@ -16,6 +16,8 @@ import { decidedIslands, decisionsOn } from './world.ts'
 const SETTLE_MS = 100
 /** Rounds in one window, so that nobody misses his turn. */
 const ROUNDS_PER_WINDOW = 3
+/** So long after a start the news of others is awaited, a third of a window at most: what is known here may be old. */
+const NEWS_MS = 5_000
 /** Windows that this island waits after it could not bring a copy. */
 const BACK_OFF_WINDOWS = 10
 /** Datasets judged between two breaths of the event loop. */
@@ -41,6 +43,8 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
   let cancel = () => {}
   let due = Number.POSITIVE_INFINITY
   let up = false
+  /** No round is begun before. */
+  let from = 0
   let off = () => {}
   /** Rounds and readings of the catalog, one after the other. */
   let work: Promise<unknown> = Promise.resolve()
@@ -51,7 +55,8 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
     return next
   }
 
-  function later(ms: number): void {
+  function later(soon: number): void {
+    const ms = Math.max(soon, from - now())
     if (!up || stopping.signal.aborted || due <= now() + ms) return
     cancel()
     due = now() + ms
@@ -264,6 +269,7 @@ export function rules(init: RulesInit, components: RulesComponents): RulesPort {
     },
     resume() {
       up = true
+      from = now() + Math.min(NEWS_MS, init.claimMs / ROUNDS_PER_WINDOW)
       later(SETTLE_MS)
     },
     async stop() {

@@ -26,6 +26,7 @@ const keyOf = ({ publisher, id, version }: Version) => `${publisher} ${id} ${ver
 const SET_UP_MS = [100, 2_000] as const
 const BYTES_MS = [500, 15_000] as const
 const AGAIN_MS = 5_000
+const CONNECTED_MS = 300
 
 /** An island of which rules and promises are real: on a disk that outlives its process. */
 export class RuleIsland {
@@ -110,6 +111,11 @@ export class RuleIsland {
         this.#tell(publisher, dataset)
       }
     made.resume()
+    // As islands do whenever they are connected, which takes a moment.
+    for (const other of sim.islands.keys())
+      sim.scheduler.after(CONNECTED_MS + sim.latency(), () => {
+        if (other !== this.id && sim.reaches(this.id, other)) this.pullFrom(other)
+      })
   }
 
   #rules(process: { alive: boolean }): RulesPort {
