@@ -116,6 +116,31 @@ test('only what the operator names is asked, redirects included, and each gets i
     await rejects(listed(wider, place, t), 'BAD_INPUT')
 })
 
+test('what others may name is a public place in its one spelling, and nothing behind a secret; no spelling leads out of a place', async (t) => {
+  const web = await webServer(t)
+  const tokenFile = join(await t.tmpdir(), 'token')
+  await writeFile(tokenFile, 's3cret\n')
+  const inner = `${web.url}inner/ token=${tokenFile}`
+  const port = await sourcesOf(t, { sources: [`${web.url}open/`, inner, 's3://open', 'rclone:site:', 'hdfs://h/'] })
+  for (const place of [`${web.url}open/`, `${web.url}open/a%20b`, 's3://open/dr1/'])
+    assert.ok(port.isOpen(place), place)
+  const paths = ['inner/f', 'open/../inner/f', 'open/%2e%2e/inner/f', 'open/f?x', 'other', 'open/..%2Finner/f']
+  for (const place of [
+    ...paths.map((path) => web.url + path),
+    'rclone:site:f',
+    'hdfs://h/f',
+    's3://open/../x',
+    '/etc/passwd',
+  ])
+    assert.not.ok(port.isOpen(place), place)
+  for (const path of ['open/..%2Finner/f', 'open/..%5cinner/f', 'open/x/%2e.%2f..%2Finner/f'])
+    await rejects(listed(port, web.url + path, t), 'BAD_INPUT')
+  assert.equal(web.log, [])
+  web.before = (_, response) => Boolean(response.writeHead(302, { location: '/open/..%2finner/f' }).end())
+  await rejects(listed(port, `${web.url}open/f`, t), 'SOURCE_NOT_ALLOWED')
+  assert.is(web.log.length, 1, 'nor does a redirect')
+})
+
 test('TLS is believed with the authority that the operator names, and not without', async (t) => {
   const pem = await selfSigned(t)
   const web = await webServer(t, pem)

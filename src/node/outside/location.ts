@@ -57,7 +57,10 @@ export function normalised(text: string): string {
     throw new ArchipelError('BAD_INPUT', 'the place of an outside source has no user, password, query or fragment', {
       hint: 'Write what a service wants to know of you into outside.sources of the configuration.',
     })
-  if (kind === 'http') return url.href
+  if (kind === 'http') {
+    if (hidesDots(url)) throw withDots()
+    return url.href
+  }
   return kind === 's3' ? object(place) : hostPlace(kind, place)
 }
 
@@ -97,8 +100,15 @@ function remotePlace(place: string): string {
 }
 
 function refuseDots(path: string): void {
-  if (path.split('/').some((part) => part === '.' || part === '..'))
-    throw new ArchipelError('BAD_INPUT', 'a place with . or .. as a part cannot be read')
+  if (path.split('/').some((part) => part === '.' || part === '..')) throw withDots()
+}
+
+const withDots = () => new ArchipelError('BAD_INPUT', 'a place with . or .. as a part cannot be read')
+
+/** `/open/..%2Finner`: below `/open/` for who compares places, and not for a server that decodes before it looks. */
+export function hidesDots({ pathname }: URL): boolean {
+  const decoded = pathname.replace(/%(2e|2f|5c)/gi, (code) => decodeURIComponent(code))
+  return decoded.split(/[/\\]/).some((part) => part === '.' || part === '..')
 }
 
 const hasControl = (text: string) => [...text].some((c) => c < ' ' || c === '\x7f')

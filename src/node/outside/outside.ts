@@ -7,7 +7,7 @@ import type { SourceFile } from '../publish/port.ts'
 import { type Endpoint, endpointOf, parseEndpoints } from './endpoint.ts'
 import { hdfsSource } from './hdfs.ts'
 import { httpSource, httpWay, type Way } from './http.ts'
-import { isOutside, type Kind, normalised, publicPlace } from './location.ts'
+import { hidesDots, isOutside, type Kind, normalised, publicPlace } from './location.ts'
 import type { Listed, OutsideRef, OutsideSource } from './port.ts'
 import { rcloneSource } from './rclone.ts'
 import { s3Source } from './s3.ts'
@@ -29,8 +29,10 @@ export interface OutsidePort {
   isOutside(place: string): boolean
   /** One spelling of a place that everybody may be told. @throws BAD_INPUT for what is neither of the web nor of S3 */
   publicPlace(text: string): string
-  /** Whether the operator names that public place, or one around it, without anything secret: others may say where to read. */
+  /** Whether that is a public place in its one spelling, and `isAnonymous`: others may say that it is to be read. */
   isOpen(place: string): boolean
+  /** Whether the operator names that place, or one around it, without anything secret. */
+  isAnonymous(place: string): boolean
   /** Files below a place, as they are now. @throws BAD_INPUT, SOURCE_NOT_ALLOWED, SOURCE_REFUSED, SOURCE_UNREACHABLE, NOT_FOUND */
   list(place: string, signal: AbortSignal): AsyncIterable<Listed>
   /** Undefined where it is not that file any more. @throws SOURCE_REFUSED, SOURCE_UNREACHABLE when nobody can tell */
@@ -80,7 +82,8 @@ export function outside(init: OutsideInit): OutsidePort {
     if (endpoint.kind === 'http') ways.set(endpoint, httpWay(endpoint))
     else others.set(endpoint, SOURCES[endpoint.kind](endpoint))
   const web = httpSource((url) => {
-    const endpoint = endpointOf([...ways.keys()], url)
+    // A redirect has not been looked at before.
+    const endpoint = hidesDots(new URL(url)) ? undefined : endpointOf([...ways.keys()], url)
     return endpoint && ways.get(endpoint)
   })
   const seen = new Map<string, number>()
@@ -92,6 +95,11 @@ export function outside(init: OutsideInit): OutsidePort {
     if (endpoint === undefined)
       throw new ArchipelError('SOURCE_NOT_ALLOWED', 'that outside source is not one of those that this island may read')
     return others.get(endpoint) ?? web
+  }
+
+  function isAnonymous(place: string): boolean {
+    const options = endpointOf(endpoints, place)?.options
+    return options !== undefined && SECRETS.every((name) => options[name] === undefined)
   }
 
   async function* read(ref: OutsideRef, { offset, length }: { offset: number; length: number }, signal: AbortSignal) {
@@ -151,10 +159,8 @@ export function outside(init: OutsideInit): OutsidePort {
   return {
     isOutside,
     publicPlace,
-    isOpen(place) {
-      const options = endpointOf(endpoints, place)?.options
-      return options !== undefined && SECRETS.every((name) => options[name] === undefined)
-    },
+    isOpen: (place) => isPublic(place) && isAnonymous(place),
+    isAnonymous,
     list,
     look,
     read: readFile,
@@ -171,6 +177,14 @@ export function outside(init: OutsideInit): OutsidePort {
         ...[...others.values()].map((each) => each.close()),
       ])
     },
+  }
+}
+
+function isPublic(place: string): boolean {
+  try {
+    return publicPlace(place) === place
+  } catch {
+    return false
   }
 }
 

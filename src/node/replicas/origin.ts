@@ -8,7 +8,7 @@ import type { Block } from './entries.ts'
 import type { RemoteHolder } from './run/port.ts'
 
 export interface OriginsComponents {
-  outside: Pick<OutsidePort, 'isOpen' | 'list' | 'read'>
+  outside: Pick<OutsidePort, 'isOpen' | 'isAnonymous' | 'list' | 'read'>
   publisher: Pick<PublisherPort, 'prepare' | 'pieceTable'>
   bodyOf(publisher: string, id: string): Promise<DatasetBody | undefined>
 }
@@ -25,9 +25,21 @@ export interface Origins {
 const PREFIX = 'origin:'
 /** Versions whose lists and places are remembered. */
 const KEPT = 8
+/** Files of an origin beyond twice those of the version, and in all: what is listed is kept in memory. */
+const MORE_FILES = 10_000
+const MAX_FILES = 1_000_000
+/** Bytes of marks and the like, which no dataset has, before a list of files is made. */
+const MORE_BYTES = 1024 * 1024
 
 /** Whether a holder is no island. */
 export const isOrigin = (holder: string) => holder.startsWith(PREFIX)
+
+interface Place {
+  place: string
+  /** Of the version. */
+  files: number
+  bytes: number
+}
 
 interface Copy {
   /** Blocks of the manifest by their hash. */
@@ -40,33 +52,48 @@ export function origins({ outside, publisher, bodyOf }: OriginsComponents): Orig
   const places = new Map<string, Promise<SourceFile>>()
   const lists = new Map<string, Promise<Map<string, SourceFile>>>()
 
-  async function placeOf(holder: string, dataset: string, version: string): Promise<{ place: string; files: number }> {
+  async function placeOf(holder: string, dataset: string, version: string): Promise<Place> {
     const body = await bodyOf(holder.slice(PREFIX.length), dataset)
     if (body?.origin === undefined || body.version !== version || !outside.isOpen(body.origin))
       throw new ArchipelError('DATASET_NOT_FOUND', 'that version has no origin which this island may read')
-    return { place: body.origin, files: body.files }
+    return { place: body.origin, files: body.files, bytes: body.size }
   }
 
-  async function listOf(place: string, signal: AbortSignal): Promise<Map<string, SourceFile>> {
+  async function listOf(
+    { place, files }: Pick<Place, 'place' | 'files'>,
+    signal: AbortSignal,
+  ): Promise<Map<string, SourceFile>> {
     const found = new Map<string, SourceFile>()
-    for await (const { path, url, size, tag } of outside.list(place, signal))
+    const most = Math.min(MAX_FILES, 2 * files + MORE_FILES)
+    for await (const { path, url, size, tag } of outside.list(place, signal)) {
       found.set(path.normalize('NFC'), { path, local: url, size, mtimeNs: tag, ctimeNs: '', ino: '' })
+      if (found.size > most)
+        throw new ArchipelError('TOO_LARGE', `the origin of the dataset has more than ${most} files`)
+    }
     return found
   }
 
+  /** Below an open place may be one that the operator names with a secret: nobody else says what is read there. */
+  function refuseSecrets(place: string): void {
+    if (!outside.isAnonymous(place))
+      throw new ArchipelError('SOURCE_NOT_ALLOWED', 'the origin of the dataset leads to a place that is not open here')
+  }
+
   /** Folders of web servers cannot be listed: there each file is looked for where its path says. */
-  async function fileOf(place: string, path: string, signal: AbortSignal): Promise<SourceFile> {
+  async function fileOf({ place, files }: Place, path: string, signal: AbortSignal): Promise<SourceFile> {
     const isFolder = /^https?:.*\/$/.test(place)
     const at = isFolder ? place + path.split('/').map(encodeURIComponent).join('/') : place
-    const list = await remembered(lists, at, () => listOf(at, signal))
+    refuseSecrets(at)
+    const list = await remembered(lists, at, () => listOf({ place: at, files }, signal))
     const file = isFolder ? [...list.values()][0] : list.get(path)
     if (file === undefined)
       throw new ArchipelError('NOT_FOUND', 'the origin of the dataset has no such file', { details: { path } })
+    refuseSecrets(file.local)
     return { ...file, path }
   }
 
-  const located = (place: string, path: string, signal: AbortSignal) =>
-    remembered(places, `${place}\0${path}`, () => fileOf(place, path, signal))
+  const located = (from: Place, path: string, signal: AbortSignal) =>
+    remembered(places, `${from.place}\0${path}`, () => fileOf(from, path, signal))
 
   /** What is there is looked for anew when it was not what was seen. */
   function told(cause: unknown, path: string): ArchipelError {
@@ -76,7 +103,15 @@ export function origins({ outside, publisher, bodyOf }: OriginsComponents): Orig
     return new ArchipelError(code, message, { details: { path }, cause })
   }
 
-  async function copyOf(place: string, signal: AbortSignal): Promise<Copy> {
+  /** Whoever names an origin does not decide how much is read there, either. */
+  async function copyOf(from: Place, signal: AbortSignal): Promise<Copy> {
+    const { place } = from
+    let bytes = 0
+    for (const { path, local, size } of (await listOf(from, signal)).values()) {
+      refuseSecrets(local)
+      if (!/(^|\/)\./.test(path)) bytes += size
+    }
+    if (bytes > from.bytes + MORE_BYTES) throw otherFiles()
     const { body, manifest } = await publisher.prepare(
       { path: place, as: 'files', name: 'origin' },
       { defaultId: (name) => `urn:${name}`, signal },
@@ -99,7 +134,7 @@ export function origins({ outside, publisher, bodyOf }: OriginsComponents): Orig
           return { files: (await placeOf(holder, dataset, version)).files }
         },
         async *tables({ dataset, version, paths }, signal) {
-          const { place } = await placeOf(holder, dataset, version)
+          const place = await placeOf(holder, dataset, version)
           for (const [at, path] of paths.entries()) {
             try {
               yield { path: at, table: await publisher.pieceTable(await located(place, path, signal), { signal }) }
@@ -109,7 +144,7 @@ export function origins({ outside, publisher, bodyOf }: OriginsComponents): Orig
           }
         },
         async *ranges({ dataset, version, ranges }, signal) {
-          const { place } = await placeOf(holder, dataset, version)
+          const place = await placeOf(holder, dataset, version)
           for (const [range, { path, ...part }] of ranges.entries()) {
             try {
               for await (const bytes of outside.read(await located(place, path, signal), part, signal))
@@ -128,20 +163,25 @@ export function origins({ outside, publisher, bodyOf }: OriginsComponents): Orig
       } catch (cause) {
         const origin = holders.find(isOrigin)
         if (origin === undefined || toArchipelError(cause).code !== 'NO_HOLDER') throw cause
-        const { place } = await placeOf(origin, dataset, version)
+        const from = await placeOf(origin, dataset, version)
+        const { place } = from
         // A folder of a web server cannot be listed, so that nobody knows what is in it.
         if (/^https?:.*\/$/.test(place)) throw cause
-        const copy = await remembered(copies, `${place}\0${version}`, () => copyOf(place, signal))
+        const copy = await remembered(copies, `${place}\0${version}`, () => copyOf(from, signal))
         const bytes = copy.version === version ? copy.manifest.get(hash) : undefined
         if (bytes !== undefined) return bytes
         copies.clear()
-        throw new ArchipelError('BAD_DATA', 'the origin of the dataset has other files by now than those published', {
-          hint: 'Wait for an island that holds this version, or for its publisher.',
-          cause,
-        })
+        throw otherFiles(cause)
       }
     },
   }
+}
+
+function otherFiles(cause?: unknown): ArchipelError {
+  return new ArchipelError('BAD_DATA', 'the origin of the dataset has other files by now than those published', {
+    hint: 'Wait for an island that holds this version, or for its publisher.',
+    cause,
+  })
 }
 
 /** What failed is not remembered. */
