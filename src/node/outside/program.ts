@@ -29,8 +29,24 @@ export function program(init: ProgramInit): Program {
   const own = PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   const env = { ...Object.fromEntries(own), TZ: 'UTC', LC_ALL: 'C.UTF-8', ...init.env }
 
+  /** @throws the reason of the signal: whoever does not want it any more waits for no other program to end */
+  async function turn(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const leave = () => {
+      const at = waiting.indexOf(resolve)
+      // Its turn may have come at the same time: then it is given on.
+      if (at < 0) return
+      waiting.splice(at, 1)
+      reject(signal.reason)
+    }
+    waiting.push(resolve)
+    signal.addEventListener('abort', leave, { once: true })
+    await promise.finally(() => signal.removeEventListener('abort', leave))
+  }
+
   return async function* run(args, signal) {
-    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    signal.throwIfAborted()
+    if (free === 0) await turn(signal)
     else free--
     try {
       signal.throwIfAborted()
