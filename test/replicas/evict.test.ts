@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { settled as converged, found, type Home, joined, restarted } from '../hostile/islands.ts'
-import { rejects, suite, type TestContext } from '../kit/index.ts'
+import { eventually, rejects, suite, type TestContext } from '../kit/index.ts'
 import { bytes, settled, writeFiles } from './kit.ts'
 
 const test = suite('replicas: making room')
@@ -54,7 +54,11 @@ test('what nobody needs goes first, then what a subscription wants; the least re
 
   // What is known of its use outlives the island.
   const file = await b.port.read({ ref: ids.get('four')!, path: 'x.bin' })
-  for await (const _ of file.open({ from: 0, to: 10 })) break
+  const reading = file.open({ from: 0, to: 10 })[Symbol.asyncIterator]()
+  await reading.next()
+  assert.is((await verdicts(b)).four, 'no: moving', 'somebody reads it')
+  await reading.return?.()
+  assert.is((await verdicts(b)).four, 'unneeded')
   b = await restarted(t, b)
   await converged(t, [a, b])
   assert.equal(await verdicts(b), { one: 'wanted', two: 'no: pinned', four: 'unneeded' })
@@ -85,6 +89,8 @@ test('never the last copy, never below a rule; a dry run of a drop says the same
   const { rule } = await a.port.rules.add({ select: { text: 'ruled' }, copies: 2 })
   await a.port.unpublish(ids.get('last')!)
   await converged(t, [a, b, off])
+  // The record is there before the rules have looked at it.
+  await eventually(async () => (await verdicts(b)).ruled === 'no: rule', { timeoutMs: 30_000, signal: t.signal })
   assert.equal(await verdicts(b), { free: 'unneeded', last: 'no: last-copy', ruled: 'no: rule' })
   assert.equal(await verdicts(off), { free: 'no: off' })
 

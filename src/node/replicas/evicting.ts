@@ -26,7 +26,7 @@ export interface EvictingComponents {
   shelf: Pick<ReplicaShelf, 'all' | 'get'>
   space: Pick<Space, 'lacking'>
   needs: Needs
-  /** A transfer is at work on it, or will be. */
+  /** A transfer is at work on it, or will be, or somebody reads it. */
   inUse(folder: string): boolean
   /** Deletes it as a drop does, unless it is `needed` by then. @returns its bytes. @throws as a drop */
   evict(replica: Replica, needed: () => boolean, options: { signal: AbortSignal }): Promise<number>

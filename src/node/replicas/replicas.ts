@@ -189,7 +189,14 @@ export function replicas(init: ReplicasInit, components: ReplicasComponents): Re
   const dropping = dropper({ ...components, self: init.self, transfers: moving })
   const { judge, makeRoom } = evicting(
     { enabled: init.evict },
-    { ...components, space: room, inUse: dropping.inUse, evict: dropping.evict, journalled },
+    {
+      ...components,
+      space: room,
+      // Whoever reads it would be told that it was dropped.
+      inUse: (folder) => dropping.inUse(folder) || files.isRead(folder),
+      evict: dropping.evict,
+      journalled,
+    },
   )
   const getting = getter({ ...components, self: init.self, find, space: room, transfers: moving, makeRoom })
   const keep = keeping({ ...components, self: init.self })

@@ -20,7 +20,7 @@ export const eviction = z.object({
   may: z.boolean(),
   /**
    * May: `expired` (its rule is no more), `unneeded` (no rule, subscription or follower asks for it), `wanted` (one does; it
-   * goes for what a person gets). May not: `off` (by `replicas.evict`), `pinned`, `running` (work has it), `moving` (a transfer),
+   * goes for what a person gets). May not: `off` (by `replicas.evict`), `pinned`, `running` (work has it), `moving` (a transfer, or a reader),
    * `promised` (to an island that drops its own), `last-copy` (no other island is known to have all of it), `rule` (too few copies).
    */
   because: z.union([evictionOrder, evictionBar]),

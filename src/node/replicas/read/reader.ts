@@ -61,6 +61,8 @@ export interface FileReading {
 }
 
 export interface Reader {
+  /** Whether somebody reads from that replica now. */
+  isRead(folder: string): boolean
   /** What that version consists of is here from then on, no byte of its files. @throws as `open` */
   keepManifest(request: { ref: string; version: string }, options: { signal: AbortSignal }): Promise<void>
   /** @throws DATASET_NOT_FOUND, AMBIGUOUS, BAD_ID, NOT_FOUND (no such file or version), NO_HOLDER, RECORD_INVALID, FORBIDDEN */
@@ -84,6 +86,8 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
   const known = new Map<string, { at: number; found: Found }>()
   const entries = new Map<string, FileEntry>()
   const making = shared<Replica>()
+  /** Readings under way, by folder. */
+  const readings = new Map<string, number>()
 
   /** From the catalog, where it knows it: holders are asked when they are needed. */
   async function meant(ref: string, version: string | undefined, signal: AbortSignal): Promise<Found> {
@@ -210,6 +214,17 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
     yield* byPieces(file, at, to, signal)
   }
 
+  async function* noted(folder: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    readings.set(folder, (readings.get(folder) ?? 0) + 1)
+    try {
+      yield* bytes
+    } finally {
+      const left = readings.get(folder)! - 1
+      if (left > 0) readings.set(folder, left)
+      else readings.delete(folder)
+    }
+  }
+
   async function* byPieces(file: ReadFile, from: number, to: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const { size } = file.entry
     if (pieceCount(size) === 0) return
@@ -251,6 +266,7 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
   }
 
   return {
+    isRead: (folder) => readings.has(folder),
     async open({ ref, path, version }, { signal, user }) {
       const found = await meant(ref, version, signal)
       components.policy.check({ island: self, user, action: 'dataset:fetch', datasets: [found.claim.id] })
@@ -265,7 +281,7 @@ export function reader({ self }: ReaderInit, components: ReaderComponents): Read
         pieces: Buffer.from(entry.pieces).toString('hex'),
         open({ from, to }) {
           components.onUse({ dataset: file.dataset, publisher: found.claim.publisher, version: file.version, path })
-          return stream(file, from, Math.min(to, entry.size), signal)
+          return noted(file.folder, stream(file, from, Math.min(to, entry.size), signal))
         },
       }
     },
