@@ -135,6 +135,7 @@ test('what others may name is a public place in its one spelling, and nothing be
     assert.not.ok(port.isOpen(place), place)
   for (const path of ['open/..%2Finner/f', 'open/..%5cinner/f', 'open/x/%2e.%2f..%2Finner/f'])
     await rejects(listed(port, web.url + path, t), 'BAD_INPUT')
+  await rejects(listed(port, 'rclone:site:/etc/passwd', t), 'SOURCE_NOT_ALLOWED')
   assert.equal(web.log, [])
   web.before = (_, response) => Boolean(response.writeHead(302, { location: '/open/..%2finner/f' }).end())
   await rejects(listed(port, `${web.url}open/f`, t), 'SOURCE_NOT_ALLOWED')

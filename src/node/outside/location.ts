@@ -18,11 +18,14 @@ export const kindOf = (text: string): Kind | undefined => KINDS[/^([a-z0-9]+):/i
 /** Whether a text names a place in an outside source, and not a path of this machine. */
 export const isOutside = (text: string) => kindOf(text) !== undefined
 
-/** Whether a place is another one, or below it: with a `/` between them, or below the root of a remote of rclone. */
+/**
+ * Whether a place is another one, or below it: with a `/` between them, or below `rclone:remote:`. With some remotes that is
+ * the folder of a user, and `rclone:remote:/` is all of the machine: the one does not contain the other.
+ */
 export function isBelow(url: string, prefix: string): boolean {
   if (url === prefix) return true
-  const ends = prefix.endsWith('/') || (prefix.startsWith('rclone:') && prefix.endsWith(':'))
-  return url.startsWith(ends ? prefix : `${prefix}/`)
+  if (prefix.startsWith('rclone:') && prefix.endsWith(':')) return url.startsWith(prefix) && url[prefix.length] !== '/'
+  return url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 }
 
 /** The place of what is called `name` below another one. */
