@@ -103,19 +103,25 @@ test('bytes that are not HTTP get a coded answer, and the server goes on', async
   assert.is((await client.health()).status, 'ok')
 })
 
-test('a request that never ends is cut off', async (t) => {
+test('a request that never ends is cut off, and a connection that said nothing is closed without an answer', async (t) => {
   const { port, client } = await serve(t)
-  const socket = connect(port, '127.0.0.1')
-  t.cleanup(() => socket.destroy())
-  socket.on('error', () => {})
-  let text = ''
-  socket.on('data', (chunk) => {
-    text += chunk
-  })
-  const closed = new Promise((resolve) => socket.once('close', resolve))
-  socket.write('GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n')
-  await closed
-  assert.match(text, '"code":"DEADLINE"')
+  const told = async (request: string) => {
+    const socket = connect(port, '127.0.0.1')
+    t.cleanup(() => socket.destroy())
+    socket.on('error', () => {})
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk
+    })
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.write(request)
+    await closed
+    return text
+  }
+  const [begun, silent] = await Promise.all([told('GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n'), told('')])
+  assert.match(begun, /^HTTP\/1\.1 408 /)
+  assert.match(begun, '"code":"REQUEST_TIMEOUT"')
+  assert.is(silent, '')
   assert.is((await client.health()).status, 'ok')
 })
 

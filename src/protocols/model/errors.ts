@@ -60,6 +60,11 @@ export const ERRORS = {
   },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, hint: 'The routes are listed in /api/v1/openapi.json.' },
   NOT_ACCEPTABLE: { status: 406, retryable: false, hint: 'Ask for one of the types that the message names.' },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    retryable: true,
+    hint: 'Send the whole request within 30 s, its headers within 10 s; then try again.',
+  },
   TOO_LARGE: {
     status: 413,
     retryable: false,

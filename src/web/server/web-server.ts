@@ -182,12 +182,14 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 
 /** What Node's parser refuses never reaches the application; the answer has the same form. */
 function answerBroken(cause: NodeJS.ErrnoException, socket: Socket): void {
-  if (cause.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  // Browsers open connections ahead. One that said nothing is closed without a word: a request that comes at this moment is
+  // sent again by itself, while any answer would be taken for the one to it.
+  if (cause.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) return void socket.destroy()
   const error =
     cause.code === 'HPE_HEADER_OVERFLOW'
       ? new ArchipelError('TOO_LARGE', 'the headers are too large')
       : cause.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new ArchipelError('DEADLINE', 'the request was not complete in time')
+        ? new ArchipelError('REQUEST_TIMEOUT', 'the request was not complete in time')
         : new ArchipelError('BAD_INPUT', 'this is not HTTP/1.1')
   const response = problemResponse(error)
   response.text().then((body) => {

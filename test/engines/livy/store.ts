@@ -1,10 +1,10 @@
 import type { SiteStore } from '../../../src/node/engines/livy/entries.ts'
 
 /** What an island remembers, over its restarts. */
-export function memoryStore(): SiteStore & { size(): number } {
+export function memoryStore(): SiteStore & { keys(): string[] } {
   const kept = new Map<string, string>()
   return {
-    size: () => kept.size,
+    keys: () => [...kept.keys()],
     async put(key, value) {
       kept.set(key, value)
     },
