@@ -85,9 +85,9 @@ test('a token without the scope of a route is refused there, and one that implie
   }
 })
 
-test('who reads changes nothing: only a plan and signing out are open to the scope read beside GET', () => {
+test('who reads changes nothing: only a plan, the address of a file and signing out are open to the scope read beside GET', () => {
   const changing = guarded.filter((route) => route.method !== 'GET' && route.scope === 'read').map((r) => r.name)
-  assert.equal(changing, ['subscriptionsPlan', 'browserSignOut'])
+  assert.equal(changing, ['url', 'subscriptionsPlan', 'browserSignOut'])
 })
 
 test('a task that publishes its result needs the scope publish too', async (t) => {
