@@ -11,6 +11,7 @@ import type { PublisherPort, SourceFile } from '../publish/port.ts'
 import { type Block, pages } from './entries.ts'
 import { type FolderQueue, folderQueue } from './folder-queue.ts'
 import { sameIdentity } from './identity.ts'
+import { knownReplicas } from './known.ts'
 import { type Places, placesOf } from './names.ts'
 import type { Amount, Replica, ReplicaStore, StoredFile, Transfer } from './port.ts'
 import { look as lookAt, setAside } from './run/loader.ts'
@@ -105,7 +106,7 @@ const ORDER = ['available', 'partial', 'verifying', 'transferring', 'requested',
 
 export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShelf {
   const { store, publisher, logger } = components
-  const known = new Map<string, Replica>()
+  const known = knownReplicas()
   /** Versions that are claimed, by the id of the record that says so. */
   const claimed = new Map<string, string>()
   const writers = folderQueue()
@@ -122,13 +123,13 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       return bytes
     }
 
-  const means = (replica: Replica, id: string) => replica.id === id || (replica.body?.aliases.includes(id) ?? false)
   const matching = (id: string, version?: string) =>
-    [...known.values()].filter((r) => means(r, id) && (version === undefined || r.version === version))
+    known.under(id).filter((r) => version === undefined || r.version === version)
 
   function ofClaim(publisherId: string, id: string, counts = (_: Replica) => true): Replica | undefined {
-    return [...known.values()]
-      .filter((r) => r.publisher === publisherId && r.id === id && counts(r))
+    return known
+      .ofClaim(publisherId, id)
+      .filter(counts)
       .sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || b.added - a.added)[0]
   }
 
@@ -141,9 +142,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
         ? undefined
         : { dataset: id, publisher: publisherId, version: next, state: 'requested', bytes: 0 }
     const { version, state, held, total, heldHash } = best
-    const other = [...known.values()].find(
-      (r) => r.publisher === publisherId && r.id === id && r.version !== version && COMING.has(r.state),
-    )?.version
+    const other = known.ofClaim(publisherId, id).find((r) => r.version !== version && COMING.has(r.state))?.version
     // A part that grows to the whole is coming, too.
     const coming = other ?? (next !== version || state === 'partial' ? next : undefined)
     const body = {
@@ -211,7 +210,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     } else if (!asBefore) delete next.heldHash
     await store.commit({ replica: next, ...more })
     const said = recordOf(next.publisher, next.id)
-    known.set(next.folder, next)
+    known.set(next)
     if (before?.state === next.state && before.heldHash === next.heldHash) return
     const says = recordOf(next.publisher, next.id)
     if (said === undefined && says === undefined) return
@@ -249,7 +248,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       const before = known.get(folder)
       const replica = before && next(before)
       if (replica === undefined) return
-      known.set(folder, replica)
+      known.set(replica)
       await store.commit({ replica })
     })
 
@@ -321,11 +320,11 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
   return {
     async start() {
       await mkdir(init.dir, { recursive: true, mode: 0o700 })
-      for (const replica of await store.replicas()) known.set(replica.folder, replica)
+      for (const replica of await store.replicas()) known.set(replica)
     },
     async reconcile() {
       const wrong = new Map<string, { publisher: string; id: string }>()
-      for (const { publisher: of, id } of known.values())
+      for (const { publisher: of, id } of known.all())
         if (recordOf(of, id) !== undefined) wrong.set(replicaRecordId(of, id), { publisher: of, id })
       for await (const record of components.ownReplicas()) {
         const said = replicaBody.safeParse(record.body)
@@ -336,7 +335,7 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
       }
       for (const { publisher: of, id } of wrong.values()) await tell(of, id)
     },
-    all: () => [...known.values()],
+    all: known.all,
     get: (folder) => known.get(folder),
     asked(folder) {
       const replica = known.get(folder)
@@ -386,7 +385,8 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
     },
     served: () => [
       ...new Set(
-        [...known.values()]
+        known
+          .all()
           .filter((r) => r.state === 'available' || (r.state === 'partial' && r.held.files > 0))
           .flatMap((r) => [r.id, ...(r.body?.aliases ?? [])]),
       ),
@@ -437,9 +437,8 @@ export function shelf(init: ShelfInit, components: ShelfComponents): ReplicaShel
         await rm(placesFor(folder).root, { recursive: true, force: true })
       })
       // What others shared with it is theirs alone now.
-      for (const other of [...known.values()])
-        if (other.shared !== undefined && other.publisher === replica?.publisher && other.id === replica.id)
-          await change(other.folder, (now) => now && unshared(now))
+      for (const other of replica === undefined ? [] : known.ofClaim(replica.publisher, replica.id))
+        if (other.shared !== undefined) await change(other.folder, (now) => now && unshared(now))
       components.onChange()
     },
   }
